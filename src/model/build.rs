@@ -1,0 +1,1 @@
+//! Builds the model from logical lines.

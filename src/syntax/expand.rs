@@ -1,0 +1,1 @@
+//! Variable expansion and quote removal as BuildKit does them.

@@ -1,0 +1,1 @@
+//! The tree-sitter view of a Dockerfile.
