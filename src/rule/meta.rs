@@ -1,0 +1,63 @@
+//! What a rule says of itself. The build script generates these values from `rules/*.yaml`; user
+//! rules are read once a process and leaked, so that both kinds have the same type.
+
+use super::diagnostic::Severity;
+use crate::edit::Applicability;
+
+/// A rule's identity and documentation.
+#[derive(Debug)]
+pub struct RuleMeta {
+    /// Kebab-case words; the YAML file's name.
+    pub id: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What it is about: `size`, `cache`, `security`, `correctness`, `reproducibility`, `style`.
+    pub category: &'static str,
+    /// Severity without configuration.
+    pub severity: Severity,
+    /// Whether it runs without being selected.
+    pub enabled: bool,
+    /// The peers' codes for the same thing (`DL3008`, `JSONArgsRecommended`, ...).
+    pub aliases: &'static [&'static str],
+    /// What it finds. Markdown.
+    pub what: &'static str,
+    /// Why that matters. Markdown.
+    pub why: &'static str,
+    /// The best applicability of its fixes; none where it has no fix.
+    pub fixable: Option<Applicability>,
+    /// When a fix is safe, when not, and why. Markdown; empty where it has no fix.
+    pub fix_safety: &'static str,
+    /// Options it takes in the config.
+    pub options: &'static [OptionSpec],
+    /// Where the rule or its facts come from.
+    pub references: &'static [&'static str],
+    /// Examples; each is a test.
+    pub examples: &'static [Example],
+}
+
+/// An option of a rule.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Its key in the config.
+    pub name: &'static str,
+    /// `bool`, `integer`, `string`, `list`.
+    pub kind: &'static str,
+    /// Its default, as YAML.
+    pub default: &'static str,
+    /// What it does.
+    pub what: &'static str,
+}
+
+/// A Dockerfile in which the rule fires (`bad`), and what its fix makes of it, or one in which it
+/// is silent (`good` alone).
+#[derive(Debug)]
+pub struct Example {
+    /// What the example shows, where that needs words.
+    pub title: &'static str,
+    /// The rule fires here.
+    pub bad: &'static str,
+    /// The rule is silent here; where `bad` is given and the rule has a fix, the fixed text.
+    pub good: &'static str,
+    /// Files of the build context: path and content.
+    pub context: &'static [(&'static str, &'static str)],
+}
