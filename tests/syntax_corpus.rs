@@ -35,10 +35,18 @@ fn each_result_is_reproduced() {
         let found = syntax_dump::dump(&source(&case.join("Dockerfile")));
         count += 1;
         if found.as_deref() != Ok(expected.as_str()) {
-            wrong.push(format!("{}\n--- expected\n{expected}--- found\n{found:?}", case.display()));
+            wrong.push(format!(
+                "{}\n--- expected\n{expected}--- found\n{found:?}",
+                case.display()
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {count} differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} differ\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(count >= 33, "only {count} cases");
 }
 
@@ -46,7 +54,10 @@ fn each_result_is_reproduced() {
 fn line_numbers_are_reproduced() {
     let Some(corpus) = corpus() else { return };
     let file = source(&corpus.join("conformance/buildkit-parser/testfile-line/Dockerfile"));
-    assert_eq!(syntax_dump::line_numbers(&lines::scan(&file).instructions), [(5, 5), (11, 12), (17, 31)]);
+    assert_eq!(
+        syntax_dump::line_numbers(&lines::scan(&file).instructions),
+        [(5, 5), (11, 12), (17, 31)]
+    );
 }
 
 #[test]
@@ -73,7 +84,8 @@ fn refusals_agree_with_the_recorded_answers() {
         let file = answer["file"].as_str().unwrap();
         let parse_error = answer["parse_error"].as_str();
         // These two come later: from the instructions, and from the stages.
-        let expected = parse_error.filter(|e| !e.starts_with("dockerfile parse error") && *e != "no build stage in current context");
+        let expected = parse_error
+            .filter(|e| !e.starts_with("dockerfile parse error") && *e != "no build stage in current context");
         let found = syntax_dump::dump(&source(&corpus.join(file))).err();
         refused += usize::from(expected.is_some());
         // Where the parser comes first, its line is named (of an empty file there is none).
