@@ -1,3 +1,77 @@
-//! The command line.
-/// Runs the program.
-pub fn main() -> std::process::ExitCode { todo!() }
+//! The command line: arguments, files, and how a run ends. All reading and writing of users' files
+//! is here.
+
+pub mod args;
+pub mod colour;
+mod console;
+mod diff;
+mod discover;
+pub mod engine;
+pub mod exit;
+mod explain;
+mod job;
+mod lint;
+mod panics;
+mod read;
+mod rules;
+mod suggest;
+mod surroundings;
+pub mod tree;
+mod write;
+
+use args::{Cli, Command, SchemaName};
+use clap::Parser;
+use console::{Sink, say};
+use engine::{Builtin, Engine};
+use exit::Outcome;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    panics::keep_quiet();
+    run(&Builtin).into()
+}
+
+fn run<E: Engine>(engine: &E) -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way, too; nobody may be listening.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Outcome::Failure
+            } else {
+                Outcome::Clean
+            };
+        }
+    };
+    match &cli.command {
+        Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
+        Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
+            Ok(rule) => {
+                let colour = colour::wanted_here(cli.global.color, std::io::stdout().is_terminal());
+                print(&explain::explain(rule, colour))
+            }
+            Err(message) => {
+                say(&format!("error: {message}"));
+                Outcome::Failure
+            }
+        },
+        Command::Schema(args) => match args.what {
+            SchemaName::Config => print(&engine.config_schema()),
+        },
+    }
+}
+
+/// Prints on standard output.
+fn print(text: &str) -> Outcome {
+    match Sink::Stdout.write(text.as_bytes()) {
+        Ok(()) => Outcome::Clean,
+        Err(error) => {
+            say(&format!("error: standard output: {error}"));
+            Outcome::Failure
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The arguments.
+
+use super::colour::When;
+use crate::report::Format;
+use crate::rule::Severity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Finds what makes an image fat, slow to rebuild, unsafe or wrong, and mends it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mbopt",
+    version,
+    disable_help_subcommand = true,
+    propagate_version = true
+)]
+#[command(after_help = "Example: mbopt lint --fix Dockerfile")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What every command takes.
+#[derive(Debug, Args, Clone, Copy)]
+pub struct Global {
+    /// Say only what is wrong
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Global",
+        conflicts_with = "verbose"
+    )]
+    pub quiet: bool,
+    /// Say more: which config and build context a file has, what was skipped
+    #[arg(short, long, global = true, help_heading = "Global")]
+    pub verbose: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help = "When to use colours: auto, always, never"
+    )]
+    pub color: When,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look for findings in Dockerfiles, and mend them with --fix
+    Lint(Box<Lint>),
+    /// List the rules
+    Rules(Rules),
+    /// Say what a rule finds, why that matters, and how it is mended
+    Explain(Explain),
+    /// Print a JSON schema, for editors
+    Schema(Schema),
+}
+
+/// `mbopt lint`.
+#[derive(Debug, Args, Default)]
+#[command(
+    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something), 2 usage, config or I/O,\n3 no Dockerfile found, 4 a file that BuildKit would refuse.\nExample: mbopt lint --fix --fail-on warning ."
+)]
+pub struct Lint {
+    /// Files, folders to search, or - for standard input [default: the current folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Also lint the files that FILE names, one a line (- reads standard input)
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub file_list: Option<PathBuf>,
+    /// Leave out files and folders that match, as in a .gitignore
+    #[arg(long, value_name = "GLOB", help_heading = "Input")]
+    pub exclude: Vec<String>,
+    /// Apply --exclude to files that are named, too
+    #[arg(long, help_heading = "Input")]
+    pub force_exclude: bool,
+    /// The path that standard input stands for
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
+    pub stdin_filename: Option<PathBuf>,
+    /// The build context [default: the nearest folder that holds what COPY and ADD name]
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    pub context: Option<PathBuf>,
+
+    /// Run only these rules or groups
+    #[arg(
+        long,
+        value_name = "RULE,..",
+        value_delimiter = ',',
+        help_heading = "Rules"
+    )]
+    pub select: Vec<String>,
+    /// Leave out these rules or groups
+    #[arg(
+        long,
+        value_name = "RULE,..",
+        value_delimiter = ',',
+        help_heading = "Rules"
+    )]
+    pub ignore: Vec<String>,
+    /// Use this config instead of the nearest mbopt.yaml
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Rules",
+        conflicts_with = "no_config"
+    )]
+    pub config: Option<PathBuf>,
+    /// Use no config
+    #[arg(long, help_heading = "Rules")]
+    pub no_config: bool,
+
+    /// Apply fixes that cannot change what the image does
+    #[arg(long, help_heading = "Fix")]
+    pub fix: bool,
+    /// With --fix or --diff: fixes, too, after which the image may behave differently
+    #[arg(long, help_heading = "Fix")]
+    pub unsafe_fixes: bool,
+    /// Show as a diff what --fix would change; write nothing
+    #[arg(long, help_heading = "Fix")]
+    pub diff: bool,
+
+    /// How to report: text, concise, json, sarif, github
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub format: FormatName,
+    /// Write the report to FILE
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// The least severity that fails: error, warning, info, style, never
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub fail_on: FailOn,
+    /// End with 0 whatever is found in the files
+    #[arg(long, help_heading = "Output")]
+    pub exit_zero: bool,
+}
+
+/// `mbopt rules`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mbopt rules --map hadolint")]
+pub struct Rules {
+    /// How to list: text or json
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub format: ListFormat,
+    /// List which rule stands for which code of another linter: hadolint or buildkit
+    #[arg(long, value_name = "LINTER", value_enum, hide_possible_values = true)]
+    pub map: Option<Peer>,
+}
+
+/// `mbopt explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mbopt explain DL3008")]
+pub struct Explain {
+    /// A rule's id, or another linter's code for it
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+}
+
+/// `mbopt schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mbopt schema config > mbopt.schema.json")]
+pub struct Schema {
+    /// Of what: config
+    #[arg(value_name = "WHAT", value_enum, hide_possible_values = true)]
+    pub what: SchemaName,
+}
+
+/// `--format` of `lint`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FormatName {
+    #[default]
+    Text,
+    Concise,
+    Json,
+    Sarif,
+    Github,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Format {
+        match name {
+            FormatName::Text => Format::Text,
+            FormatName::Concise => Format::Concise,
+            FormatName::Json => Format::Json,
+            FormatName::Sarif => Format::Sarif,
+            FormatName::Github => Format::Github,
+        }
+    }
+}
+
+/// `--fail-on`. Style is a matter of taste, so it does not fail a build unless asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FailOn {
+    Error,
+    Warning,
+    #[default]
+    Info,
+    Style,
+    Never,
+}
+
+impl FailOn {
+    /// The least severity that fails; none where none does.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Style => Some(Severity::Style),
+            FailOn::Never => None,
+        }
+    }
+}
+
+/// `--format` of `rules`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ListFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// `--map` of `rules`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    Hadolint,
+    Buildkit,
+}
+
+/// What `schema` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    Config,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_fits_a_screen_and_ends_with_an_example() {
+        let mut top = Cli::command().term_width(100);
+        top.build();
+        let mut helps = vec![("mbopt".to_owned(), top.render_help().to_string())];
+        for sub in top.get_subcommands_mut() {
+            helps.push((sub.get_name().to_owned(), sub.render_help().to_string()));
+        }
+        assert_eq!(helps.len(), 5);
+        for (name, help) in helps {
+            assert!(
+                help.lines().count() <= 50,
+                "{name}: {} lines\n{help}",
+                help.lines().count()
+            );
+            assert!(
+                help.trim_end()
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .starts_with("Example: mbopt"),
+                "{name}"
+            );
+        }
+    }
+}

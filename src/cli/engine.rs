@@ -1,0 +1,153 @@
+//! The one place where the command line meets the rule engine, the applier, the config and the
+//! build context.
+
+use super::tree::FolderTree;
+use crate::edit::Applicability;
+use crate::model::Refusal;
+use crate::report::{AppliedFix, SkippedFix};
+use crate::rule::{Diagnostic, RuleMeta};
+use crate::source::SourceFile;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A config file as it was read.
+#[derive(Debug, Clone)]
+pub struct ConfigText {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
+    /// Whether it is hadolint's, read where there is none of mbopt's.
+    pub hadolint: bool,
+}
+
+/// What the command line says on rules; it stands above the config.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// `--select`; empty where it was not given.
+    pub select: Vec<String>,
+    /// `--ignore`.
+    pub ignore: Vec<String>,
+}
+
+/// What the engine is to know of the file besides its text.
+#[derive(Debug)]
+pub struct Request<'a, Config> {
+    /// The file's path, for settings that depend on it; as the user wrote it.
+    pub path: &'a Path,
+    /// The config in force.
+    pub config: Option<&'a Config>,
+    /// What the command line says on rules.
+    pub selection: &'a Selection,
+    /// Folders that may be the build context, the nearest first; one alone where it was named.
+    pub contexts: &'a [Arc<FolderTree>],
+    /// Whether the context was named, so that it holds whatever the file copies.
+    pub context_is_named: bool,
+}
+
+/// What linting gave.
+#[derive(Debug)]
+pub struct Linted {
+    /// The source, given back.
+    pub source: SourceFile,
+    /// Findings, suppressed ones left out.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Why BuildKit would refuse the file.
+    pub refusals: Vec<Refusal>,
+    /// What could not be looked at, and the like.
+    pub notes: Vec<String>,
+}
+
+/// What fixing gave.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The new text; the old one where nothing was applied.
+    pub source: SourceFile,
+    /// The text as it was.
+    pub original: SourceFile,
+    /// Fixes applied.
+    pub applied: Vec<AppliedFix>,
+    /// Fixes wanted and left.
+    pub skipped: Vec<SkippedFix>,
+    /// Findings that remain, in the new text.
+    pub remaining: Vec<Diagnostic>,
+    /// Why BuildKit would refuse the new text.
+    pub refusals: Vec<Refusal>,
+    /// As for linting.
+    pub notes: Vec<String>,
+}
+
+/// What the command line needs to be told.
+pub trait Engine: Sync {
+    /// Checked settings of one config file.
+    type Config: Send + Sync;
+
+    /// All rules, by id.
+    fn rules(&self) -> Vec<&'static RuleMeta>;
+
+    /// Reads a config.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the place; drawn by miette.
+    fn config(&self, text: ConfigText) -> Result<Self::Config, miette::Report>;
+
+    /// Rules that a config brings along.
+    fn config_rules(&self, _config: &Self::Config) -> Vec<&'static RuleMeta> {
+        Vec::new()
+    }
+
+    /// The config's JSON schema.
+    fn config_schema(&self) -> String;
+
+    /// Lints one file.
+    fn lint(&self, source: SourceFile, request: &Request<'_, Self::Config>) -> Linted;
+
+    /// Lints one file and applies the fixes that can be trusted at least as far as `level`.
+    fn fix(
+        &self,
+        source: SourceFile,
+        request: &Request<'_, Self::Config>,
+        level: Applicability,
+    ) -> Fixed;
+}
+
+/// The engine of this crate.
+#[derive(Debug)]
+pub struct Builtin;
+
+impl Engine for Builtin {
+    type Config = ();
+
+    fn rules(&self) -> Vec<&'static RuleMeta> {
+        Vec::new()
+    }
+
+    fn config(&self, _text: ConfigText) -> Result<(), miette::Report> {
+        Ok(())
+    }
+
+    fn config_schema(&self) -> String {
+        "{}\n".to_owned()
+    }
+
+    fn lint(&self, source: SourceFile, _request: &Request<'_, ()>) -> Linted {
+        Linted {
+            source,
+            diagnostics: Vec::new(),
+            refusals: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn fix(&self, source: SourceFile, _request: &Request<'_, ()>, _level: Applicability) -> Fixed {
+        Fixed {
+            original: source.clone(),
+            source,
+            applied: Vec::new(),
+            skipped: Vec::new(),
+            remaining: Vec::new(),
+            refusals: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}

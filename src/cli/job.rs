@@ -1,0 +1,204 @@
+//! One file of a `lint` run, from reading to writing. Jobs know nothing of each other.
+
+use super::diff;
+use super::discover::{Input, Target};
+use super::engine::{Engine, Fixed, Request, Selection};
+use super::panics;
+use super::read;
+use super::surroundings::Surroundings;
+use super::tree::FolderTree;
+use super::write;
+use crate::edit::Applicability;
+use crate::report::FileReport;
+use crate::source::SourceFile;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to do with the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Report findings.
+    Report,
+    /// Apply fixes, report what is left.
+    Fix(Applicability),
+    /// Show what fixes would change.
+    Diff(Applicability),
+}
+
+/// What all jobs of a run share.
+pub struct Run<'a, E: Engine> {
+    /// The engine.
+    pub engine: &'a E,
+    /// Configs and contexts.
+    pub around: Surroundings<'a, E>,
+    /// What the command line says on rules.
+    pub selection: Selection,
+    /// `--context`.
+    pub context: Option<Arc<[Arc<FolderTree>]>>,
+    /// `--stdin-filename`.
+    pub stdin_name: Option<PathBuf>,
+    /// What to do.
+    pub mode: Mode,
+    /// Show paths below the current folder relative to it, as services want them.
+    pub relative: Option<PathBuf>,
+    /// Whether the diff is coloured.
+    pub colour: bool,
+}
+
+/// What became of a file.
+pub struct Done {
+    /// What to report.
+    pub report: FileReport,
+    /// Text for standard output: the fixed text of standard input.
+    pub text: Option<Vec<u8>>,
+    /// What fixes would change.
+    pub diff: String,
+    /// The error in the report was said elsewhere (a broken config, once for all its files).
+    pub said: bool,
+}
+
+impl Done {
+    fn new(report: FileReport) -> Self {
+        Done {
+            report,
+            text: None,
+            diff: String::new(),
+            said: false,
+        }
+    }
+}
+
+impl<E: Engine> Run<'_, E> {
+    /// Does one file.
+    pub fn job(&self, target: &Target) -> Done {
+        let shown = self.shown(&target.input);
+        let (bytes, path) = match &target.input {
+            Input::File(path) => (read::file(path), path.as_path()),
+            Input::Stdin => (
+                read::stdin(),
+                self.stdin_name.as_deref().unwrap_or(Path::new("-")),
+            ),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => return Done::new(FileReport::failed(shown, error.to_string())),
+        };
+        let config = match self.around.config(path) {
+            Ok(config) => config,
+            Err(_) => {
+                return Done {
+                    said: true,
+                    ..Done::new(FileReport::failed(
+                        shown,
+                        "not linted: its config is broken",
+                    ))
+                };
+            }
+        };
+        let contexts = match (&self.context, &target.input) {
+            (Some(named), _) => named.clone(),
+            // What comes through a pipe has no folder, as for `docker build -`.
+            (None, Input::Stdin) if self.stdin_name.is_none() => Arc::from([]),
+            (None, _) => self.around.contexts(path),
+        };
+        let request = Request {
+            path,
+            config: config.as_deref(),
+            selection: &self.selection,
+            contexts: &contexts,
+            context_is_named: self.context.is_some(),
+        };
+        let source = SourceFile::new(shown.clone(), bytes);
+        match panics::contain(|| self.done(source, &request, target, &shown)) {
+            Ok(done) => done,
+            Err(message) => Done::new(FileReport::failed(shown, message)),
+        }
+    }
+
+    /// The path as it is shown.
+    fn shown(&self, input: &Input) -> String {
+        let path = match input {
+            Input::File(path) => path.as_path(),
+            Input::Stdin => self.stdin_name.as_deref().unwrap_or(Path::new("-")),
+        };
+        let short = self
+            .relative
+            .as_ref()
+            .and_then(|here| path.strip_prefix(here).ok());
+        short.unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    fn done(
+        &self,
+        source: SourceFile,
+        request: &Request<'_, E::Config>,
+        target: &Target,
+        shown: &str,
+    ) -> Done {
+        match self.mode {
+            Mode::Report => self.lint(source, request, shown),
+            Mode::Fix(level) => self.fix(source, request, target, shown, level),
+            Mode::Diff(level) => {
+                let fixed = self.engine.fix(source, request, level);
+                let diff = diff::unified(shown, &fixed.original, &fixed.source, self.colour);
+                Done {
+                    diff,
+                    ..Done::new(report_of(fixed, shown))
+                }
+            }
+        }
+    }
+
+    fn lint(&self, source: SourceFile, request: &Request<'_, E::Config>, shown: &str) -> Done {
+        let linted = self.engine.lint(source, request);
+        let mut report = FileReport::new(shown, linted.source, linted.diagnostics, linted.refusals);
+        report.notes = linted.notes;
+        Done::new(report)
+    }
+
+    fn fix(
+        &self,
+        source: SourceFile,
+        request: &Request<'_, E::Config>,
+        target: &Target,
+        shown: &str,
+        level: Applicability,
+    ) -> Done {
+        let fixed = self.engine.fix(source, request, level);
+        match &target.input {
+            Input::Stdin => {
+                let text = fixed.source.bytes().to_vec();
+                Done {
+                    text: Some(text),
+                    ..Done::new(report_of(fixed, shown))
+                }
+            }
+            Input::File(path) if fixed.source.bytes() != fixed.original.bytes() => {
+                match write::replace(
+                    path,
+                    &target.tree,
+                    fixed.original.bytes(),
+                    fixed.source.bytes(),
+                ) {
+                    Ok(()) => Done::new(report_of(fixed, shown)),
+                    Err(error) => {
+                        // The file is as it was, and so are its findings.
+                        let mut done = self.lint(fixed.original, request, shown);
+                        done.report.error = Some(error.to_string());
+                        done
+                    }
+                }
+            }
+            Input::File(_) => Done::new(report_of(fixed, shown)),
+        }
+    }
+}
+
+/// The report on a fixed file.
+fn report_of(fixed: Fixed, shown: &str) -> FileReport {
+    let mut report = FileReport::new(shown, fixed.source, fixed.remaining, fixed.refusals);
+    report.fixed = fixed.applied;
+    report.skipped = fixed.skipped;
+    report.notes = fixed.notes;
+    report
+}

@@ -1,0 +1,374 @@
+//! `mbopt lint`.
+
+use super::args::{FormatName, Global, Lint};
+use super::colour;
+use super::console::{Sink, say};
+use super::discover::{self, Excludes, Found, Input, Target};
+use super::engine::{Engine, Selection};
+use super::exit::Outcome;
+use super::job::{Done, Mode, Run};
+use super::suggest;
+use super::surroundings::{ConfigSource, Surroundings};
+use super::tree::FolderTree;
+use super::write;
+use crate::edit::Applicability;
+use crate::report::{Reporter, Summary, reporter, visible};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files done before what they gave is written out and forgotten.
+const BATCH: usize = 512;
+/// Stack of a worker thread in bytes: that of the main thread, so that many files are linted as
+/// deeply as one.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Lints, and says how it ended.
+pub fn run<E: Engine>(engine: &E, args: &Lint, global: Global) -> Outcome {
+    match prepare(engine, args, global) {
+        Ok((run, found)) => Report::new(&run, args, global).all(&run, &found),
+        Err(message) => {
+            say(&format!("error: {message}"));
+            Outcome::Failure
+        }
+    }
+}
+
+/// Everything that can be wrong before the first file is read.
+fn prepare<'e, E: Engine>(
+    engine: &'e E,
+    args: &Lint,
+    global: Global,
+) -> Result<(Run<'e, E>, Found), String> {
+    if args.unsafe_fixes && !(args.fix || args.diff) {
+        return Err("--unsafe-fixes needs --fix or --diff".to_owned());
+    }
+    let level = if args.unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    };
+    let mode = match (args.diff, args.fix) {
+        (true, _) => Mode::Diff(level),
+        (false, true) => Mode::Fix(level),
+        (false, false) => Mode::Report,
+    };
+    let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
+    let context = match &args.context {
+        Some(path) => {
+            let tree = FolderTree::open(path)
+                .ok_or_else(|| format!("--context {}: no such folder", path.display()))?;
+            Some(Arc::from([Arc::new(tree)]))
+        }
+        None => None,
+    };
+    let source = match (&args.config, args.no_config) {
+        (Some(path), _) => ConfigSource::File(here.join(path)),
+        (None, true) => ConfigSource::None,
+        (None, false) => ConfigSource::Nearest,
+    };
+    let excludes = Excludes::new(&args.exclude, &here)?;
+    let mut paths = args.paths.clone();
+    if let Some(list) = &args.file_list {
+        if list.as_os_str() == "-" && paths.iter().any(|p| p.as_os_str() == "-") {
+            return Err(
+                "standard input can be the list of files or a Dockerfile, not both".to_owned(),
+            );
+        }
+        paths.extend(discover::listed(list)?);
+    } else if paths.is_empty() {
+        paths.push(PathBuf::from(if args.stdin_filename.is_some() {
+            "-"
+        } else {
+            "."
+        }));
+    }
+    let found = discover::find(&paths, &excludes, args.force_exclude);
+    let run = Run {
+        engine,
+        around: Surroundings::new(engine, source, here.clone()),
+        selection: Selection {
+            select: args.select.clone(),
+            ignore: args.ignore.clone(),
+        },
+        context,
+        stdin_name: args.stdin_filename.clone(),
+        mode,
+        relative: matches!(args.format, FormatName::Sarif | FormatName::Github).then_some(here),
+        colour: args.output.is_none()
+            && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
+    };
+    check_names(&run, &found)?;
+    Ok((run, found))
+}
+
+/// Names that `--select` and `--ignore` take besides rules: the groups.
+const GROUPS: [&str; 7] = [
+    "all",
+    "size",
+    "cache",
+    "security",
+    "correctness",
+    "reproducibility",
+    "style",
+];
+
+/// A mistyped rule must not silently select nothing.
+fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String> {
+    let flagged = [
+        ("--select", &run.selection.select),
+        ("--ignore", &run.selection.ignore),
+    ];
+    if flagged.iter().all(|(_, names)| names.is_empty()) {
+        return Ok(());
+    }
+    let mut rules = run.engine.rules();
+    rules.push(&crate::report::INVALID);
+    // A rule may be the config's own; the first file's config stands for all.
+    let first = found.targets.iter().find_map(|t| match &t.input {
+        Input::File(path) => Some(path.clone()),
+        Input::Stdin => None,
+    });
+    if let Ok(Some(config)) = run
+        .around
+        .config(first.as_deref().unwrap_or(Path::new("-")))
+    {
+        rules.extend(run.engine.config_rules(&config));
+    }
+    let names = || {
+        rules
+            .iter()
+            .flat_map(|r| r.aliases.iter().copied().chain([r.id]))
+            .chain(GROUPS)
+    };
+    for (flag, given) in flagged {
+        for name in given {
+            if !names().any(|known| known.eq_ignore_ascii_case(name)) {
+                let hint = match suggest::nearest(name, names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`mbopt rules` lists them".to_owned(),
+                };
+                return Err(format!(
+                    "{flag}: no rule or group is called `{name}`; {hint}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts together what the files gave.
+struct Report<'a> {
+    args: &'a Lint,
+    global: Global,
+    reporter: Box<dyn Reporter>,
+    sink: Sink,
+    summary: Summary,
+    /// Whether something was written, so that the next part needs a separator.
+    begun: bool,
+    /// Notes, with the first file that has it and how many others have it.
+    notes: BTreeMap<String, (String, usize)>,
+    outcome: Outcome,
+    /// Files that `--diff` would change.
+    would_change: usize,
+}
+
+impl<'a> Report<'a> {
+    fn new<E: Engine>(run: &Run<'_, E>, args: &'a Lint, global: Global) -> Self {
+        let fixes_stdin = matches!(run.mode, Mode::Fix(_))
+            && (args.paths.iter().any(|p| p.as_os_str() == "-")
+                || (args.paths.is_empty() && args.stdin_filename.is_some()));
+        let (sink, terminal) = match &args.output {
+            Some(_) => (Sink::Memory(Vec::new()), false),
+            None if fixes_stdin => (Sink::Stderr, std::io::stderr().is_terminal()),
+            None => (Sink::Stdout, std::io::stdout().is_terminal()),
+        };
+        let colour = args.output.is_none() && colour::wanted_here(global.color, terminal);
+        let rules = if args.format == FormatName::Sarif {
+            run.engine.rules()
+        } else {
+            Vec::new()
+        };
+        Report {
+            args,
+            global,
+            reporter: reporter(args.format.into(), colour, global.quiet, &rules),
+            sink,
+            summary: Summary::default(),
+            begun: false,
+            notes: BTreeMap::new(),
+            outcome: Outcome::Clean,
+            would_change: 0,
+        }
+    }
+
+    fn all<E: Engine>(mut self, run: &Run<'_, E>, found: &Found) -> Outcome {
+        for (path, error) in &found.errors {
+            self.failure(&path.to_string_lossy(), error);
+        }
+        for folder in &found.barren {
+            say(&format!(
+                "error: no Dockerfile found in {}",
+                folder.display()
+            ));
+            self.ended(Outcome::NothingFound);
+        }
+        if found.targets.is_empty()
+            && found.barren.is_empty()
+            && self.args.file_list.is_some()
+            && !self.args.force_exclude
+        {
+            say("error: no Dockerfile found: the list of files is empty");
+            self.ended(Outcome::NothingFound);
+        }
+        let drawn = !matches!(run.mode, Mode::Diff(_));
+        let mut start = Vec::new();
+        if drawn {
+            self.reporter.start(&mut start);
+        }
+        self.write(&start);
+        match found.targets.as_slice() {
+            [one] => {
+                let done = self.draw(run.job(one), drawn);
+                self.take(done);
+            }
+            many => self.many(run, many, drawn),
+        }
+        for error in run.around.config_errors() {
+            say(&error);
+            self.ended(Outcome::Failure);
+        }
+        self.close(drawn)
+    }
+
+    fn many<E: Engine>(&mut self, run: &Run<'_, E>, targets: &[Target], drawn: bool) {
+        // A pool that is there already does as well.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .stack_size(STACK)
+            .build_global();
+        for batch in targets.chunks(BATCH) {
+            let this = &*self;
+            let done: Vec<(Done, Vec<u8>)> = batch
+                .par_iter()
+                .with_max_len(8)
+                .map(|target| this.draw(run.job(target), drawn))
+                .collect();
+            for one in done {
+                self.take(one);
+            }
+        }
+    }
+
+    /// Draws a file's part; on the thread that did the file.
+    fn draw(&self, done: Done, drawn: bool) -> (Done, Vec<u8>) {
+        let mut out = Vec::new();
+        if drawn {
+            self.reporter.file(&done.report, &mut out);
+        } else {
+            out.extend_from_slice(done.diff.as_bytes());
+        }
+        (done, out)
+    }
+
+    /// Counts a file and writes its part.
+    fn take(&mut self, (done, part): (Done, Vec<u8>)) {
+        let Done {
+            report,
+            text,
+            diff,
+            said,
+        } = done;
+        if let Some(text) = text {
+            if let Err(error) = Sink::Stdout.write(&text) {
+                self.failure("standard output", &error.to_string());
+            }
+        }
+        self.summary.add(&report);
+        self.would_change += usize::from(!diff.is_empty());
+        match &report.error {
+            Some(error) if !said => self.failure(&report.path, error),
+            _ => {}
+        }
+        if report.refused() {
+            self.ended(Outcome::Refused);
+        }
+        for note in report.notes {
+            self.notes.entry(note).or_insert((report.path.clone(), 0)).1 += 1;
+        }
+        if !part.is_empty() {
+            if self.begun {
+                let separator = self.reporter.separator();
+                self.write(separator.as_bytes());
+            }
+            self.begun = true;
+            self.write(&part);
+        }
+    }
+
+    /// The end of the report, the notes, the outcome.
+    fn close(mut self, drawn: bool) -> Outcome {
+        let mut end = Vec::new();
+        if drawn {
+            self.reporter.finish(&self.summary, &mut end);
+        }
+        self.write(&end);
+        if !drawn && !self.global.quiet {
+            say(&match self.would_change {
+                0 => "nothing would change".to_owned(),
+                1 => "1 file would change".to_owned(),
+                n => format!("{n} files would change"),
+            });
+        }
+        if !self.global.quiet {
+            for (note, (path, count)) in &self.notes {
+                let more = if *count > 1 {
+                    format!(" (and {} more)", count - 1)
+                } else {
+                    String::new()
+                };
+                say(&format!("note: {}: {}{more}", visible(path), visible(note)));
+            }
+        }
+        if let (Sink::Memory(bytes), Some(path)) = (&self.sink, &self.args.output) {
+            if let Err(error) = write::report(path, bytes) {
+                let path = path.to_string_lossy().into_owned();
+                self.failure(&path, &error.to_string());
+            }
+        }
+        let failing = match drawn {
+            true => self
+                .args
+                .fail_on
+                .severity()
+                .is_some_and(|least| self.summary.at_least(least) > 0),
+            false => self.would_change > 0,
+        };
+        if failing {
+            self.ended(Outcome::Findings);
+        }
+        self.outcome
+    }
+
+    fn failure(&mut self, path: &str, error: &str) {
+        say(&format!("error: {}: {}", visible(path), visible(error)));
+        self.ended(Outcome::Failure);
+    }
+
+    fn ended(&mut self, outcome: Outcome) {
+        let forgiven =
+            self.args.exit_zero && matches!(outcome, Outcome::Findings | Outcome::Refused);
+        if !forgiven {
+            self.outcome = self.outcome.worst(outcome);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.sink.write(bytes) {
+            // Said once; nothing more is tried.
+            self.sink = Sink::Closed;
+            self.failure("the report", &error.to_string());
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What lies around a Dockerfile: its repository, the config in force, the folders that may be its
+//! build context. Looked up once a folder.
+
+use super::engine::{ConfigText, Engine};
+use super::tree::FolderTree;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Names of the config, the first found in a folder is taken.
+const CONFIG_NAMES: [&str; 4] = ["mbopt.yaml", ".mbopt.yaml", "mbopt.yml", ".mbopt.yml"];
+/// hadolint's names, taken where no folder up to the repository root has one of ours.
+const HADOLINT_NAMES: [&str; 2] = [".hadolint.yaml", ".hadolint.yml"];
+/// The largest config that is read, in bytes.
+const CONFIG_LIMIT: u64 = 1024 * 1024;
+
+/// A config in force, or why there is none although there should be: then the message, already
+/// drawn.
+pub type Loaded<C> = Result<Option<Arc<C>>, Arc<str>>;
+
+/// Where configs come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// The nearest one, upward from the linted file.
+    Nearest,
+    /// This one (`--config`).
+    File(PathBuf),
+    /// None (`--no-config`).
+    None,
+}
+
+/// Looks up and remembers.
+pub struct Surroundings<'e, E: Engine> {
+    engine: &'e E,
+    source: ConfigSource,
+    here: PathBuf,
+    /// The config that holds in a folder.
+    found: Mutex<HashMap<PathBuf, Option<(PathBuf, bool)>>>,
+    loaded: Mutex<HashMap<PathBuf, Loaded<E::Config>>>,
+    contexts: Mutex<HashMap<PathBuf, Arc<[Arc<FolderTree>]>>>,
+}
+
+/// A poisoned lock guards a cache that is still true.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'e, E: Engine> Surroundings<'e, E> {
+    /// `here` is the current folder.
+    pub fn new(engine: &'e E, source: ConfigSource, here: PathBuf) -> Self {
+        Surroundings {
+            engine,
+            source,
+            here,
+            found: Mutex::default(),
+            loaded: Mutex::default(),
+            contexts: Mutex::default(),
+        }
+    }
+
+    /// The folder of a file, absolute.
+    fn folder_of(&self, file: &Path) -> PathBuf {
+        let full = self.here.join(file);
+        let full = normal(&full);
+        full.parent().map_or(full.clone(), Path::to_owned)
+    }
+
+    /// The folders from `folder` upward to the repository's root; without a repository, to the
+    /// current folder if that is above, else only the folder itself, so that nothing is taken from
+    /// places that the user did not mean.
+    fn upward(&self, folder: &Path) -> Vec<PathBuf> {
+        let all: Vec<&Path> = folder.ancestors().collect();
+        let end = all
+            .iter()
+            .position(|f| f.join(".git").exists())
+            .or_else(|| all.iter().position(|f| *f == self.here))
+            .unwrap_or(0);
+        all.into_iter().take(end + 1).map(Path::to_owned).collect()
+    }
+
+    /// The config in force for a file.
+    pub fn config(&self, file: &Path) -> Loaded<E::Config> {
+        let (path, hadolint) = match &self.source {
+            ConfigSource::None => return Ok(None),
+            ConfigSource::File(path) => (path.clone(), is_hadolint(path)),
+            ConfigSource::Nearest => {
+                let folder = self.folder_of(file);
+                let known = locked(&self.found).get(&folder).cloned();
+                let found = match known {
+                    Some(found) => found,
+                    None => {
+                        let found = self.search(&folder);
+                        locked(&self.found).insert(folder, found.clone());
+                        found
+                    }
+                };
+                match found {
+                    Some(found) => found,
+                    None => return Ok(None),
+                }
+            }
+        };
+        // Held while reading, so that a config is read once and its errors are drawn once.
+        let mut loaded = locked(&self.loaded);
+        loaded
+            .entry(path.clone())
+            .or_insert_with(|| self.load(path, hadolint))
+            .clone()
+    }
+
+    /// Every config that could not be used, drawn, once.
+    pub fn config_errors(&self) -> Vec<Arc<str>> {
+        let mut errors: Vec<(PathBuf, Arc<str>)> = locked(&self.loaded)
+            .iter()
+            .filter_map(|(path, l)| Some((path.clone(), l.as_ref().err()?.clone())))
+            .collect();
+        errors.sort();
+        errors.into_iter().map(|(_, error)| error).collect()
+    }
+
+    fn search(&self, folder: &Path) -> Option<(PathBuf, bool)> {
+        let folders = self.upward(folder);
+        let first = |names: &[&str]| {
+            folders
+                .iter()
+                .flat_map(|f| names.iter().map(move |n| f.join(n)))
+                .find(|p| p.exists())
+        };
+        first(&CONFIG_NAMES)
+            .map(|p| (p, false))
+            .or_else(|| first(&HADOLINT_NAMES).map(|p| (p, true)))
+    }
+
+    fn load(&self, path: PathBuf, hadolint: bool) -> Loaded<E::Config> {
+        let shown = path.strip_prefix(&self.here).unwrap_or(&path).to_owned();
+        let text = config_text(&path)
+            .map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
+        match self.engine.config(ConfigText {
+            path: shown,
+            text,
+            hadolint,
+        }) {
+            Ok(config) => Ok(Some(Arc::new(config))),
+            Err(report) => Err(Arc::from(format!("{report:?}").trim_end())),
+        }
+    }
+
+    /// The folders that may be the build context of a file, the nearest first.
+    pub fn contexts(&self, file: &Path) -> Arc<[Arc<FolderTree>]> {
+        let folder = self.folder_of(file);
+        if let Some(known) = locked(&self.contexts).get(&folder) {
+            return known.clone();
+        }
+        let trees: Arc<[Arc<FolderTree>]> = self
+            .upward(&folder)
+            .iter()
+            .filter_map(|f| {
+                // Shown as the user would name it.
+                let shown = f.strip_prefix(&self.here).ok().map(|p| {
+                    if p.as_os_str().is_empty() {
+                        Path::new(".")
+                    } else {
+                        p
+                    }
+                });
+                FolderTree::open_as(f, shown.unwrap_or(f)).map(Arc::new)
+            })
+            .collect();
+        locked(&self.contexts).insert(folder, trees.clone());
+        trees
+    }
+}
+
+fn is_hadolint(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|n| n.to_str())
+        .is_some_and(|n| HADOLINT_NAMES.contains(&n))
+}
+
+fn config_text(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "no such config file".to_owned(),
+        _ => format!("the config cannot be read: {error}"),
+    })?;
+    if let Some(kind) = super::read::irregular(&metadata) {
+        return Err(format!(
+            "a config must be a regular file, and this is {kind}"
+        ));
+    }
+    if metadata.len() > CONFIG_LIMIT {
+        return Err("the config is larger than 1 MiB".to_owned());
+    }
+    let bytes =
+        std::fs::read(path).map_err(|error| format!("the config cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "the config is not UTF-8 (byte {})",
+            error.utf8_error().valid_up_to()
+        )
+    })
+}
+
+/// The path without `.` and `..`, by its names alone.
+fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::engine::Builtin;
+    use std::fs;
+
+    /// `a/.git`, `a/b/c/Dockerfile` under a current folder.
+    fn layout() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let here = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(here.join("a/b/c")).unwrap();
+        fs::create_dir_all(here.join("a/.git")).unwrap();
+        (folder, here)
+    }
+
+    #[test]
+    fn the_nearest_config_up_to_the_repository_holds() {
+        let (_folder, here) = layout();
+        let search = |here: &Path| {
+            Surroundings::new(&Builtin, ConfigSource::Nearest, here.to_owned())
+                .search(&here.join("a/b/c"))
+        };
+        fs::write(here.join("mbopt.yaml"), "").unwrap();
+        assert_eq!(search(&here), None, "above the repository");
+        fs::write(here.join("a/b/.hadolint.yaml"), "").unwrap();
+        assert_eq!(search(&here), Some((here.join("a/b/.hadolint.yaml"), true)));
+        fs::write(here.join("a/.mbopt.yaml"), "").unwrap();
+        assert_eq!(
+            search(&here),
+            Some((here.join("a/.mbopt.yaml"), false)),
+            "ours before hadolint's, even if farther"
+        );
+        fs::write(here.join("a/b/mbopt.yaml"), "").unwrap();
+        assert_eq!(search(&here), Some((here.join("a/b/mbopt.yaml"), false)));
+    }
+
+    #[test]
+    fn contexts_go_upward_to_the_repository() {
+        let (_folder, here) = layout();
+        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone());
+        let shown: Vec<_> = around
+            .contexts(Path::new("./a/b/x/../Dockerfile"))
+            .iter()
+            .map(|t| t.path().to_owned())
+            .collect();
+        assert_eq!(shown, [PathBuf::from("a/b"), PathBuf::from("a")]);
+        fs::remove_dir(here.join("a/.git")).unwrap();
+        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone());
+        assert_eq!(
+            around.contexts(Path::new("a/Dockerfile")).len(),
+            2,
+            "to the current folder"
+        );
+        assert_eq!(
+            around.contexts(&here.join("../Dockerfile")).len(),
+            1,
+            "not above it"
+        );
+    }
+
+    #[test]
+    fn a_config_that_cannot_be_read_is_an_error_said_once() {
+        let (_folder, here) = layout();
+        fs::create_dir(here.join("a/mbopt.yaml")).unwrap();
+        let around = Surroundings::new(&Builtin, ConfigSource::Nearest, here);
+        assert!(around.config(Path::new("a/Dockerfile")).is_err());
+        assert!(around.config(Path::new("a/b/Dockerfile")).is_err());
+        let errors = around.config_errors();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(
+            &*errors[0],
+            "error: a/mbopt.yaml: a config must be a regular file, and this is a folder"
+        );
+    }
+}

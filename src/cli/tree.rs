@@ -1,0 +1,188 @@
+//! A folder of the file system as a build context.
+
+use crate::context::{EntryKind, Tree};
+use std::fs::{self, File, FileType};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder, read on demand. Nothing outside of it is read, whatever links it holds, and nothing
+/// that is no regular file is opened.
+#[derive(Debug)]
+pub struct FolderTree {
+    /// The folder as the user or the search named it, for messages.
+    shown: PathBuf,
+    /// The folder itself, without links.
+    root: PathBuf,
+}
+
+impl FolderTree {
+    /// The folder at `path`; none where there is none.
+    pub fn open(path: &Path) -> Option<FolderTree> {
+        FolderTree::open_as(path, path)
+    }
+
+    /// The folder at `path`, called `shown` in messages.
+    pub fn open_as(path: &Path, shown: &Path) -> Option<FolderTree> {
+        let root = fs::canonicalize(path).ok()?;
+        root.is_dir().then(|| FolderTree {
+            shown: shown.to_owned(),
+            root,
+        })
+    }
+
+    /// The folder as it was named.
+    pub fn path(&self) -> &Path {
+        &self.shown
+    }
+
+    /// The folder without links in its path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where `path` lies, if that is within the root; its last name may be a link.
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        let relative = Path::new(path);
+        if path.is_empty() || path == "." {
+            return Some(self.root.clone());
+        }
+        if !relative
+            .components()
+            .all(|c| matches!(c, Component::Normal(_) | Component::CurDir))
+        {
+            return None;
+        }
+        let full = self.root.join(relative);
+        let parent = full.parent()?;
+        // Only a folder on the way can lead out, and the root itself has no links.
+        if parent != self.root && !fs::canonicalize(parent).ok()?.starts_with(&self.root) {
+            return None;
+        }
+        Some(full)
+    }
+}
+
+fn kind_of(kind: FileType, length: impl FnOnce() -> u64) -> EntryKind {
+    if kind.is_symlink() {
+        EntryKind::Symlink
+    } else if kind.is_dir() {
+        EntryKind::Dir
+    } else if kind.is_file() {
+        EntryKind::File(length())
+    } else {
+        EntryKind::Other
+    }
+}
+
+impl Tree for FolderTree {
+    fn kind(&self, path: &str) -> Option<EntryKind> {
+        let metadata = fs::symlink_metadata(self.resolve(path)?).ok()?;
+        Some(kind_of(metadata.file_type(), || metadata.len()))
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
+        let full = fs::canonicalize(self.resolve(path)?).ok()?;
+        if !full.starts_with(&self.root) {
+            return None;
+        }
+        let metadata = fs::metadata(&full).ok()?;
+        if !metadata.is_file() || metadata.len() > limit {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()? + 1);
+        File::open(&full)
+            .ok()?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .ok()?;
+        // It may have grown meanwhile.
+        (bytes.len() as u64 <= limit).then(|| bytes.into())
+    }
+
+    fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
+        let Some(full) = self.resolve(path) else {
+            return Vec::new();
+        };
+        // `read_dir` would follow a link that the folder itself is.
+        if fs::symlink_metadata(&full).is_ok_and(|m| m.is_symlink()) {
+            return Vec::new();
+        }
+        let Ok(entries) = fs::read_dir(full) else {
+            return Vec::new();
+        };
+        let mut names: Vec<(String, EntryKind)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let kind = kind_of(entry.file_type().ok()?, || {
+                    entry.metadata().map_or(0, |m| m.len())
+                });
+                Some((entry.file_name().into_string().ok()?, kind))
+            })
+            .collect();
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, FolderTree) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        fs::write(folder.path().join("sub/b"), "content").unwrap();
+        fs::write(folder.path().join("a"), "").unwrap();
+        let tree = FolderTree::open(folder.path()).unwrap();
+        (folder, tree)
+    }
+
+    #[test]
+    fn looks_lists_and_reads() {
+        let (_folder, tree) = tree();
+        assert_eq!(tree.kind(""), Some(EntryKind::Dir));
+        assert_eq!(tree.kind("sub/b"), Some(EntryKind::File(7)));
+        assert_eq!(tree.kind("gone"), None);
+        assert_eq!(
+            tree.list(""),
+            [
+                ("a".into(), EntryKind::File(0)),
+                ("sub".into(), EntryKind::Dir)
+            ]
+        );
+        assert_eq!(
+            tree.read("sub/b", 7).as_deref(),
+            Some(b"content".as_slice())
+        );
+        assert_eq!(tree.read("sub/b", 6), None);
+        assert_eq!(tree.list("gone"), []);
+    }
+
+    #[test]
+    fn nothing_outside_is_seen() {
+        let (folder, tree) = tree();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "s").unwrap();
+        for path in ["../a", "/etc/passwd", "sub/../../a"] {
+            assert_eq!(
+                (tree.kind(path), tree.read(path, 99)),
+                (None, None),
+                "{path}"
+            );
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::symlink;
+            symlink(outside.path(), folder.path().join("way")).unwrap();
+            symlink(outside.path().join("secret"), folder.path().join("direct")).unwrap();
+            symlink("a", folder.path().join("inner")).unwrap();
+            assert_eq!(tree.kind("way"), Some(EntryKind::Symlink));
+            assert_eq!(tree.kind("way/secret"), None);
+            assert_eq!(tree.list("way"), []);
+            assert_eq!(tree.read("way/secret", 99), None);
+            assert_eq!(tree.read("direct", 99), None);
+            assert!(tree.read("inner", 99).is_some());
+        }
+    }
+}

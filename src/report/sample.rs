@@ -1,0 +1,49 @@
+//! Findings made by hand, for the tests of the formats.
+
+use crate::edit::Applicability;
+use crate::rule::meta::Example;
+use crate::rule::{Diagnostic, Label, RuleMeta, Severity};
+use crate::source::Span;
+
+pub(crate) static RULE: RuleMeta = RuleMeta {
+    id: "sample-rule",
+    summary: "A rule for tests",
+    category: "correctness",
+    severity: Severity::Warning,
+    enabled: true,
+    aliases: &["DL9999", "SampleRule"],
+    what: "Finds **samples**.",
+    why: "Tests need them.",
+    fixable: Some(Applicability::Safe),
+    fix_safety: "Always safe.",
+    options: &[],
+    references: &["https://example.com/sample"],
+    examples: &[Example {
+        title: "",
+        bad: "FROM a\n",
+        good: "FROM b\n",
+        context: &[],
+    }],
+};
+
+/// A warning of [`RULE`] at `span`.
+pub(crate) fn warning(span: Span, message: &str) -> Diagnostic {
+    Diagnostic {
+        rule: &RULE,
+        severity: Severity::Warning,
+        message: message.into(),
+        primary: Label {
+            span,
+            message: String::new(),
+        },
+        related: Vec::new(),
+        help: None,
+        fix: None,
+    }
+}
+
+/// Where `words` first occur in `text`.
+pub(crate) fn at(text: &str, words: &str) -> Span {
+    let start = text.find(words).expect("the words are in the text");
+    Span::new(start, start + words.len())
+}
