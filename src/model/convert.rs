@@ -13,7 +13,7 @@ use super::build::{Block, Fault, Parsed};
 use super::image::ImageRef;
 use super::instruction::{Instruction, Keyword, Kind};
 use super::refusal::{Phase, Refusal};
-use super::scope::{self, PLATFORM_ARGS, Scope, Variable, View};
+use super::scope::{PLATFORM_ARGS, Scope, Variable, View};
 use super::settings::Track;
 use super::stage::{Stage, StageId, StageRef};
 use super::{platform, reference};
@@ -154,9 +154,7 @@ impl Converter<'_> {
         if let Some(Instruction { kind: Kind::From { base: reference, .. }, .. }) = instructions.get_mut(block.from) {
             reference.clone_from(&base);
         }
-        let parent = base.stage();
-        let scope = parent.map_or_else(Scope::default, |p| scope::inherit(&mut self.out.stages, p));
-        let below = parent.and_then(|p| self.out.stages.get(p.0));
+        let below = base.stage().and_then(|p| self.out.stages.get(p.0));
         let stage = Stage {
             id,
             name: name.as_ref().map(|n| n.value.clone()),
@@ -172,10 +170,10 @@ impl Converter<'_> {
             uses: Vec::new(),
             ships: false,
             reachable: false,
-            scope,
-            users: Track::on(below.map(|b| &b.users)),
-            workdirs: Track::on(below.map(|b| &b.workdirs)),
-            shells: Track::on(below.map(|b| &b.shells)),
+            scope: Scope::default(),
+            users: Track::default(),
+            workdirs: Track::default(),
+            shells: Track::default(),
             onbuilds: Vec::new(),
         };
         self.out.stages.push(stage);
@@ -278,7 +276,8 @@ impl Converter<'_> {
                 found.push((false, Fault::new(message, extra.span), extra.line));
             }
         }
-        for (open, fault, line) in found {
+        // BuildKit looks at all names at once, and it is the last wrong one that it names.
+        for (open, fault, line) in found.into_iter().rev() {
             self.refuse(open, fault, line);
         }
     }

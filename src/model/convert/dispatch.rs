@@ -6,7 +6,7 @@ use crate::model::build::Fault;
 use crate::model::instruction::{Instruction, Keyword, Kind, Mount, Pair, Transfer};
 use crate::model::remote::{self, Source};
 use crate::model::scope::{self, Variable};
-use crate::model::settings::join_path;
+use crate::model::settings::{Track, join_path};
 use crate::model::stage::StageId;
 use crate::model::{mode, mount, port, reference, signal};
 use crate::source::Span;
@@ -40,6 +40,7 @@ impl Converter<'_> {
         let put_off = self.put_off(instructions, triggers);
         for i in 0..self.out.stages.len() {
             let id = StageId(i);
+            self.inherit(id);
             let Some((from, range)) = self.out.stages.get(i).map(|s| (s.from, s.instructions.clone())) else { return };
             if let Some(from) = instructions.get(from)
                 && let Some(indices) = put_off.get(&id)
@@ -59,6 +60,18 @@ impl Converter<'_> {
                 self.dispatch(instruction, Place { stage: id, line, put_off: None, seen_from });
             }
         }
+    }
+
+    /// Lets a stage begin with what the one below ends with.
+    fn inherit(&mut self, id: StageId) {
+        let Some(parent) = self.out.stages.get(id.0).and_then(|s| s.parent()) else { return };
+        let scope = scope::inherit(&mut self.out.stages, parent);
+        let Some((below, [stage, ..])) = self.out.stages.split_at_mut_checked(id.0) else { return };
+        let Some(below) = below.get(parent.0) else { return };
+        stage.scope = scope;
+        stage.users = Track::on(Some(&below.users));
+        stage.workdirs = Track::on(Some(&below.workdirs));
+        stage.shells = Track::on(Some(&below.shells));
     }
 
     /// The ONBUILDs that each stage carries out, checked as far as BuildKit does before it starts.
