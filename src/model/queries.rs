@@ -113,6 +113,11 @@ impl Dockerfile {
         }
     }
 
+    /// Temporary.
+    pub fn is_opaque(&self, index: usize) -> bool {
+        self.instructions.get(index).is_none_or(|i| i.opaque)
+    }
+
     /// The reasons for which BuildKit refuses the file whatever the context and the arguments.
     pub fn hard_refusals(&self) -> impl Iterator<Item = &Refusal> {
         self.refusals.iter().filter(|r| r.phase != Phase::Context)
