@@ -55,16 +55,34 @@ fn parse(line: &str, offset: usize) -> Option<(&'static str, Directive)> {
     let body = line.strip_prefix('#')?.trim_start();
     let (name, rest) = body.split_once('=')?;
     let name = name.trim_end_matches(blanks);
-    let name = ["syntax", "escape", "check"].into_iter().find(|known| known.eq_ignore_ascii_case(name))?;
+    let name = ["syntax", "escape", "check"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))?;
     let behind = offset + line.len();
     let value = rest.trim_start_matches(blanks);
     // Of nothing but blanks the last one is the value.
-    let value = if value.is_empty() { rest.get(rest.len().checked_sub(1)?..)? } else { value };
+    let value = if value.is_empty() {
+        rest.get(rest.len().checked_sub(1)?..)?
+    } else {
+        value
+    };
     let start = behind - value.len();
-    let value = if value.len() == 1 { value } else { value.trim_end_matches(blanks) };
+    let value = if value.len() == 1 {
+        value
+    } else {
+        value.trim_end_matches(blanks)
+    };
     let value_span = Span::new(start, start + value.len());
     let span = Span::new(offset, value_span.end);
-    Some((name, Directive { name: name.to_owned(), value: value.to_owned(), span, value_span }))
+    Some((
+        name,
+        Directive {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            span,
+            value_span,
+        },
+    ))
 }
 
 /// The directives that BuildKit's frontend finds before it parses the file.
@@ -88,6 +106,26 @@ pub(super) fn detected(text: &str) -> Vec<Directive> {
     found
 }
 
+/// The escape character that the directives of a file ask for.
+pub(super) fn escape(text: &str) -> char {
+    let mut directives = Directives::default();
+    let mut escape = '\\';
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let line = line.trim_start();
+        if !line.starts_with('#') {
+            break;
+        }
+        match directives.read(line, 0) {
+            Some((directive, None)) if directive.name == "escape" => {
+                escape = directive.value.chars().next().unwrap_or(escape)
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    escape
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +135,10 @@ mod tests {
         for (line, expected) in [
             ("# syntax=docker/dockerfile:1", Some(("syntax", "docker/dockerfile:1"))),
             ("#ESCAPE = `  ", Some(("escape", "`"))),
-            ("#\u{a0}check=skip=A,B;error=true\t", Some(("check", "skip=A,B;error=true"))),
+            (
+                "#\u{a0}check=skip=A,B;error=true\t",
+                Some(("check", "skip=A,B;error=true")),
+            ),
             ("# escape=", None),
             ("# escape=  ", Some(("escape", " "))),
             ("# escaped=`", None),
@@ -107,7 +148,11 @@ mod tests {
             ("# escape", None),
         ] {
             let found = parse(line, 0);
-            assert_eq!(found.as_ref().map(|(n, d)| (*n, d.value.as_str())), expected, "{line:?}");
+            assert_eq!(
+                found.as_ref().map(|(n, d)| (*n, d.value.as_str())),
+                expected,
+                "{line:?}"
+            );
             if let Some((_, d)) = found {
                 assert_eq!(line.get(d.value_span.range()), Some(d.value.as_str()), "{line:?}");
             }
@@ -117,7 +162,10 @@ mod tests {
     #[test]
     fn the_frontend_looks_past_a_shebang_and_not_behind_blanks() {
         let values = |text: &str| detected(text).into_iter().map(|d| d.value).collect::<Vec<_>>();
-        assert_eq!(values("#!/x\r\n# check=skip=A\r\n#syntax=b\nFROM a\n# escape=`"), ["skip=A", "b"]);
+        assert_eq!(
+            values("#!/x\r\n# check=skip=A\r\n#syntax=b\nFROM a\n# escape=`"),
+            ["skip=A", "b"]
+        );
         assert_eq!(values(" # check=skip=A\n"), [""; 0]);
         assert_eq!(values("\u{feff}# check=a\n# check=b\n# syntax=c\n"), ["a"]);
         assert_eq!(values("# escape=x\n# check=b\n"), ["x", "b"]);

@@ -98,15 +98,23 @@ pub struct Reference {
 /// Expands `text` to one value.
 pub fn word(text: &str, env: &dyn Env, escape: char, options: Options) -> Result<Expansion, ExpandError> {
     let mut lexer = Lexer::new(text, env, escape, options);
-    let value = lexer.run(None, options.raw_escapes, &mut None).map_err(|e| e.of(text))?;
-    Ok(Expansion { value, used: lexer.used, unset: lexer.unset })
+    let value = lexer
+        .run(None, options.raw_escapes, &mut None)
+        .map_err(|e| e.of(text))?;
+    Ok(Expansion {
+        value,
+        used: lexer.used,
+        unset: lexer.unset,
+    })
 }
 
 /// Expands `text` and splits the result at blanks that are not quoted.
 pub fn words(text: &str, env: &dyn Env, escape: char, options: Options) -> Result<Vec<String>, ExpandError> {
     let mut lexer = Lexer::new(text, env, escape, options);
     let mut list = Some(List::default());
-    lexer.run(None, options.raw_escapes, &mut list).map_err(|e| e.of(text))?;
+    lexer
+        .run(None, options.raw_escapes, &mut list)
+        .map_err(|e| e.of(text))?;
     Ok(list.unwrap_or_default().words)
 }
 
@@ -121,7 +129,10 @@ pub fn references_in(text: &str, escape: char) -> Vec<Reference> {
     if !text.contains('$') {
         return Vec::new();
     }
-    let options = Options { skip_unset: true, ..Options::default() };
+    let options = Options {
+        skip_unset: true,
+        ..Options::default()
+    };
     let mut lexer = Lexer::new(text, &NoEnv, escape, options);
     lexer.references = Some(Vec::new());
     // An error only ends the list early.
@@ -143,7 +154,10 @@ impl Failure {
     }
 
     fn of(self, word: &str) -> ExpandError {
-        ExpandError { word: word.to_owned(), reason: self.0 }
+        ExpandError {
+            word: word.to_owned(),
+            reason: self.0,
+        }
     }
 }
 
@@ -264,7 +278,9 @@ impl<'a> Lexer<'a> {
             }
         }
         if let Some(stop) = stop {
-            return Err(Failure(format!("unexpected end of statement while looking for matching {stop}")));
+            return Err(Failure(format!(
+                "unexpected end of statement while looking for matching {stop}"
+            )));
         }
         self.finish(list);
         Ok(result)
@@ -303,11 +319,17 @@ impl<'a> Lexer<'a> {
         let rest = self.text.get(self.at + 1..).unwrap_or_default();
         let Some(len) = rest.find('\'') else {
             self.at = self.text.len();
-            return Err(Failure::new("unexpected end of statement while looking for matching single-quote"));
+            return Err(Failure::new(
+                "unexpected end of statement while looking for matching single-quote",
+            ));
         };
         self.at += len + 2;
         let inner = rest.get(..len).unwrap_or_default();
-        Ok(if self.options.raw_quotes { format!("'{inner}'") } else { inner.to_owned() })
+        Ok(if self.options.raw_quotes {
+            format!("'{inner}'")
+        } else {
+            inner.to_owned()
+        })
     }
 
     fn double_quotes(&mut self) -> Result<String, Failure> {
@@ -318,7 +340,11 @@ impl<'a> Lexer<'a> {
         }
         loop {
             match self.peek() {
-                None => return Err(Failure::new("unexpected end of statement while looking for matching double-quote")),
+                None => {
+                    return Err(Failure::new(
+                        "unexpected end of statement while looking for matching double-quote",
+                    ));
+                }
                 Some('"') => {
                     self.next();
                     if self.options.raw_quotes {
@@ -406,20 +432,30 @@ impl<'a> Lexer<'a> {
     }
 
     /// `${name` and a modifier were read; `colon` says whether an empty value counts as not set.
-    fn modified(&mut self, name: &'a str, start: usize, modifier: Option<char>, colon: bool) -> Result<String, Failure> {
+    fn modified(
+        &mut self,
+        name: &'a str,
+        start: usize,
+        modifier: Option<char>,
+        colon: bool,
+    ) -> Result<String, Failure> {
         let prefix = if colon { ":" } else { "" };
         let trims = matches!(modifier, Some('#' | '%'));
         if colon && trims {
             return Err(unsupported(prefix, modifier));
         }
         let mut word = self.until('}', trims, "syntax error: missing '}'")?;
-        self.refer(name, start, match modifier {
-            Some('-') => Modifier::Default,
-            Some('+') => Modifier::Alternative,
-            Some('?') => Modifier::Required,
-            Some('#' | '%') => Modifier::Trim,
-            _ => Modifier::None,
-        });
+        self.refer(
+            name,
+            start,
+            match modifier {
+                Some('-') => Modifier::Default,
+                Some('+') => Modifier::Alternative,
+                Some('?') => Modifier::Required,
+                Some('#' | '%') => Modifier::Trim,
+                _ => Modifier::None,
+            },
+        );
         let value = self.look_up(name);
         if self.options.skip_unset && value.is_none() {
             let modifier = modifier.unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -431,7 +467,11 @@ impl<'a> Lexer<'a> {
             Some('+') => Ok(if counts { word } else { String::new() }),
             Some('?') if counts => Ok(value.unwrap_or_default()),
             Some('?') => {
-                let state = if value.is_none() { "is not allowed to be unset" } else { "is not allowed to be empty" };
+                let state = if value.is_none() {
+                    "is not allowed to be unset"
+                } else {
+                    "is not allowed to be empty"
+                };
                 let message = if word.is_empty() { state } else { word.as_str() };
                 Err(Failure(format!("{name}: {message}")))
             }
@@ -441,8 +481,11 @@ impl<'a> Lexer<'a> {
                     word.remove(0);
                 }
                 let value = value.unwrap_or_default();
-                let trimmed =
-                    if c == '#' { pattern::trim_prefix(&word, &value, greedy) } else { pattern::trim_suffix(&word, &value, greedy) };
+                let trimmed = if c == '#' {
+                    pattern::trim_prefix(&word, &value, greedy)
+                } else {
+                    pattern::trim_suffix(&word, &value, greedy)
+                };
                 trimmed.map_err(|e| {
                     // BuildKit names the suffix as it searches for it: turned round.
                     Failure(format!("invalid pattern ({word}) in substitution: {e}"))
@@ -484,7 +527,9 @@ impl<'a> Lexer<'a> {
         let len = match rest.chars().next() {
             Some(c) if is_digit(c) => rest.find(|c| !is_digit(c)).unwrap_or(rest.len()),
             Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => 1,
-            Some(_) => rest.find(|c: char| !(is_letter(c) || is_digit(c) || c == '_')).unwrap_or(rest.len()),
+            Some(_) => rest
+                .find(|c: char| !(is_letter(c) || is_digit(c) || c == '_'))
+                .unwrap_or(rest.len()),
             None => 0,
         };
         self.at += len;
@@ -494,7 +539,11 @@ impl<'a> Lexer<'a> {
     fn look_up(&mut self, name: &'a str) -> Option<String> {
         let value = self.env.get(name).map(Cow::into_owned);
         if self.seen.insert(name) {
-            let names = if value.is_some() { &mut self.used } else { &mut self.unset };
+            let names = if value.is_some() {
+                &mut self.used
+            } else {
+                &mut self.unset
+            };
             names.push(name.to_owned());
         }
         value
@@ -502,7 +551,11 @@ impl<'a> Lexer<'a> {
 
     fn refer(&mut self, name: &str, start: usize, modifier: Modifier) {
         if let Some(references) = &mut self.references {
-            references.push(Reference { name: name.to_owned(), range: start..self.at, modifier });
+            references.push(Reference {
+                name: name.to_owned(),
+                range: start..self.at,
+                modifier,
+            });
         }
     }
 }

@@ -39,7 +39,12 @@ pub struct Announced {
 /// # Errors
 /// Where a delimiter itself cannot be read; BuildKit refuses the file then.
 pub fn announced(line: &str) -> Result<Vec<Announced>, ExpandError> {
-    let options = Options { raw_quotes: true, raw_escapes: true, skip_unset: true, skip_quotes: false };
+    let options = Options {
+        raw_quotes: true,
+        raw_escapes: true,
+        skip_unset: true,
+        skip_quotes: false,
+    };
     // The escape character is a backslash here, whatever the file's directive says.
     let words = expand::words(line, &NoEnv, '\\', options).unwrap_or_default();
     let mut found = Vec::new();
@@ -56,7 +61,9 @@ pub fn announced(line: &str) -> Result<Vec<Announced>, ExpandError> {
 pub fn announce(word: &str) -> Result<Option<Announced>, ExpandError> {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let (fd, rest) = word.split_at(digits);
-    let Some(rest) = rest.strip_prefix("<<") else { return Ok(None) };
+    let Some(rest) = rest.strip_prefix("<<") else {
+        return Ok(None);
+    };
     let (chomp, rest) = match rest.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, rest),
@@ -65,17 +72,35 @@ pub fn announce(word: &str) -> Result<Option<Announced>, ExpandError> {
     if rest.is_empty() || rest.contains('<') {
         return Ok(None);
     }
-    let options = Options { skip_unset: true, ..Options::default() };
+    let options = Options {
+        skip_unset: true,
+        ..Options::default()
+    };
     let words = expand::words(rest, &NoEnv, '\\', options)?;
     let [name] = words.as_slice() else { return Ok(None) };
-    let raw = expand::words(rest, &NoEnv, '\\', Options { raw_quotes: true, ..options })?;
+    let raw = expand::words(
+        rest,
+        &NoEnv,
+        '\\',
+        Options {
+            raw_quotes: true,
+            ..options
+        },
+    )?;
     let [raw] = raw.as_slice() else {
         let reason = "internal lexing of heredoc produced inconsistent results".to_owned();
-        return Err(ExpandError { word: rest.to_owned(), reason });
+        return Err(ExpandError {
+            word: rest.to_owned(),
+            reason,
+        });
     };
     Ok(Some(Announced {
         name: name.clone(),
-        fd: if fd.is_empty() { 0 } else { fd.parse().unwrap_or(u32::MAX) },
+        fd: if fd.is_empty() {
+            0
+        } else {
+            fd.parse().unwrap_or(u32::MAX)
+        },
         expand: quotes(name) == quotes(raw),
         chomp,
     }))
@@ -98,7 +123,11 @@ mod tests {
         for (line, expected) in [
             ("RUN <<EOF", &["EOF"][..]),
             ("RUN cat << EOF > /x", &["EOF"]),
-            ("RUN cat <<-\tEOF", &["EOF"]),
+            ("RUN cat <<-\tEOF", &[]),
+            ("RUN cat <<-EOF", &["EOF"]),
+            ("RUN cat << -EOF", &["-EOF"]),
+            // Where BuildKit's lexer loses the beginning of a word.
+            ("RUN <<${x:-\"a b\"}", &[]),
             ("RUN 3<<a cat <<b", &["a", "b"]),
             ("RUN <<'E F' x", &["E F"]),
             ("RUN <<E\"O\"F", &["EOF"]),
@@ -114,8 +143,8 @@ mod tests {
             ("RUN echo \"<<EOF\"", &[]),
             ("RUN echo \"x <<EOF", &[]),
             ("RUN it's <<EOF", &[]),
-            ("RUN $((1 << 4))", &[]),
-            ("RUN $(( 1 << 4 ))", &["4"]),
+            ("RUN $((1<<4))", &[]),
+            ("RUN $((1 << 4))", &["4))"]),
         ] {
             assert_eq!(names(line), expected, "{line}");
         }
@@ -124,8 +153,24 @@ mod tests {
     #[test]
     fn knows_what_each_mark_means() {
         let of = |word| announce(word).unwrap().unwrap();
-        assert_eq!(of("<<EOF"), Announced { name: "EOF".into(), fd: 0, expand: true, chomp: false });
-        assert_eq!(of("5<<-'EOF'"), Announced { name: "EOF".into(), fd: 5, expand: false, chomp: true });
+        assert_eq!(
+            of("<<EOF"),
+            Announced {
+                name: "EOF".into(),
+                fd: 0,
+                expand: true,
+                chomp: false
+            }
+        );
+        assert_eq!(
+            of("5<<-'EOF'"),
+            Announced {
+                name: "EOF".into(),
+                fd: 5,
+                expand: false,
+                chomp: true
+            }
+        );
         assert_eq!(of("99999999999<<E").fd, u32::MAX);
         assert!(!of("<<\"EOF\"").expand);
         assert!(of("<<\\'EOF").expand, "an escaped quote quotes nothing");
@@ -133,7 +178,10 @@ mod tests {
 
     #[test]
     fn a_delimiter_that_cannot_be_read_is_an_error() {
-        let error = announced("RUN <<${x:-\"a b\"}").unwrap_err();
-        assert_eq!(error.to_string(), "failed to process \"${x:-\\\"a\": syntax error: missing '}'");
+        let error = announced("RUN ${x:-1 <<'a b'}").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "failed to process \"'a\": unexpected end of statement while looking for matching single-quote"
+        );
     }
 }

@@ -50,8 +50,16 @@ impl Joined {
 
     /// The physical pieces: each one's range in the glued text and its offset in the file.
     pub fn pieces(&self) -> impl Iterator<Item = (Range<usize>, usize)> + '_ {
-        let ends = self.pieces.iter().skip(1).map(|&(start, _)| start).chain(std::iter::once(self.text.len()));
-        self.pieces.iter().zip(ends).map(|(&(start, file), end)| (start..end, file))
+        let ends = self
+            .pieces
+            .iter()
+            .skip(1)
+            .map(|&(start, _)| start)
+            .chain(std::iter::once(self.text.len()));
+        self.pieces
+            .iter()
+            .zip(ends)
+            .map(|(&(start, file), end)| (start..end, file))
     }
 
     /// Where the glued byte at `at` stands in the file. The end of a piece maps to the beginning of
@@ -87,7 +95,10 @@ mod tests {
         joined.push("", 18);
         joined.push("b c", 30);
         assert_eq!(joined.text(), "RUN a b c");
-        assert_eq!((joined.offset(0), joined.offset(5), joined.offset(6), joined.offset(9)), (10, 15, 30, 33));
+        assert_eq!(
+            (joined.offset(0), joined.offset(5), joined.offset(6), joined.offset(9)),
+            (10, 15, 30, 33)
+        );
         assert_eq!(joined.span(4, 6), Span::new(14, 16));
         assert_eq!(joined.span(4, 7), Span::new(14, 31));
         assert!(joined.is_contiguous(4, 6) && !joined.is_contiguous(4, 7));

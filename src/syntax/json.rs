@@ -1,7 +1,7 @@
 //! The JSON form of arguments: what Go's decoder takes for an array of strings.
 
-use super::words::Word;
 use super::Joined;
+use super::words::Word;
 use std::ops::Range;
 
 /// Why a text is not an array of strings.
@@ -35,7 +35,12 @@ pub fn json_words(joined: &Joined, range: Range<usize>) -> Result<Vec<Word>, Jso
 
 /// Reads `text`, which begins with `[`, to its end.
 fn array(text: &str, masked: bool) -> Result<Vec<(String, Range<usize>)>, JsonError> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, masked };
+    let mut reader = Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        masked,
+    };
     let mut strings = Vec::new();
     // Open brackets, innermost last; the outermost array is not on it.
     let mut open: Vec<u8> = Vec::new();
@@ -118,7 +123,11 @@ impl Reader<'_> {
     }
 
     fn want(&mut self, byte: u8) -> Result<(), JsonError> {
-        if self.take(byte) { Ok(()) } else { Err(JsonError::NotArray) }
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(JsonError::NotArray)
+        }
     }
 
     fn blanks(&mut self) {
@@ -158,7 +167,11 @@ impl Reader<'_> {
         }
         // A number that no float64 holds is an error of its own kind, not "not a string".
         let number = self.text.get(start..self.at).unwrap_or_default().parse::<f64>();
-        if number.is_ok_and(f64::is_finite) { Ok(()) } else { Err(JsonError::NotArray) }
+        if number.is_ok_and(f64::is_finite) {
+            Ok(())
+        } else {
+            Err(JsonError::NotArray)
+        }
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -166,7 +179,11 @@ impl Reader<'_> {
         while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(JsonError::NotArray) }
+        if self.at > start {
+            Ok(())
+        } else {
+            Err(JsonError::NotArray)
+        }
     }
 
     /// A string literal, decoded.
@@ -199,7 +216,9 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self, value: &mut String) -> Result<(), JsonError> {
-        let Some(byte) = self.peek() else { return Err(JsonError::NotArray) };
+        let Some(byte) = self.peek() else {
+            return Err(JsonError::NotArray);
+        };
         self.at += 1;
         value.push(match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
@@ -220,7 +239,10 @@ impl Reader<'_> {
     fn hex(&mut self) -> Result<u32, JsonError> {
         let mut code = 0;
         for _ in 0..4 {
-            let digit = self.peek().and_then(|b| char::from(b).to_digit(16)).ok_or(JsonError::NotArray)?;
+            let digit = self
+                .peek()
+                .and_then(|b| char::from(b).to_digit(16))
+                .ok_or(JsonError::NotArray)?;
             code = code * 16 + digit;
             self.at += 1;
         }
@@ -268,7 +290,10 @@ mod tests {
             ("[ \"a\"\t,\r\"b c\" ] ", &["a", "b c"]),
             (r#"["\"\\\/\b\f\n\r\t"]"#, &["\"\\/\u{8}\u{c}\n\r\t"]),
             (r#"["\u0041\u00e9\ud83d\ude00"]"#, &["Aé😀"]),
-            (r#"["\ud83d", "\ude00x", "\ud83d\u0041"]"#, &["\u{fffd}", "\u{fffd}x", "\u{fffd}A"]),
+            (
+                r#"["\ud83d", "\ude00x", "\ud83d\u0041"]"#,
+                &["\u{fffd}", "\u{fffd}x", "\u{fffd}A"],
+            ),
             ("[\"é\u{7f}\"]", &["é\u{7f}"]),
         ] {
             assert_eq!(read(text).unwrap(), words, "{text}");
@@ -278,9 +303,37 @@ mod tests {
     #[test]
     fn refuses_what_is_no_array() {
         for text in [
-            "", "a", "\"a\"", "{}", "[", "[\"a\"", "[\"a\",]", "[,\"a\"]", "[\"a\" \"b\"]", "[\"a\"] x", "[\"a\"]]", "['a']",
-            r#"["c:\x"]"#, r#"["\u12g4"]"#, "[\"a\tb\"]", "[\"a\u{1a}\"]", "[\"a]", "[a]", "[01]", "[1.]", "[1e]", "[-]", "[+1]",
-            "[1e999]", "[nul]", "[{\"a\"}]", "[{\"a\":1,}]", "[{1:2}]", "[[\"a\"}]", "[\u{a0}\"a\"]", "[\"a\", ]",
+            "",
+            "a",
+            "\"a\"",
+            "{}",
+            "[",
+            "[\"a\"",
+            "[\"a\",]",
+            "[,\"a\"]",
+            "[\"a\" \"b\"]",
+            "[\"a\"] x",
+            "[\"a\"]]",
+            "['a']",
+            r#"["c:\x"]"#,
+            r#"["\u12g4"]"#,
+            "[\"a\tb\"]",
+            "[\"a\u{1a}\"]",
+            "[\"a]",
+            "[a]",
+            "[01]",
+            "[1.]",
+            "[1e]",
+            "[-]",
+            "[+1]",
+            "[1e999]",
+            "[nul]",
+            "[{\"a\"}]",
+            "[{\"a\":1,}]",
+            "[{1:2}]",
+            "[[\"a\"}]",
+            "[\u{a0}\"a\"]",
+            "[\"a\", ]",
         ] {
             assert_eq!(read(text), Err(JsonError::NotArray), "{text}");
         }
@@ -288,7 +341,16 @@ mod tests {
 
     #[test]
     fn refuses_other_elements() {
-        for text in ["[1]", "[\"a\", null]", "[true, \"a\"]", "[[\"a\"]]", "[-0.5e+3]", "[{}]", "[{\"a\": [1, {\"b\": \"c\"}]}, \"d\"]", "[[], []]"] {
+        for text in [
+            "[1]",
+            "[\"a\", null]",
+            "[true, \"a\"]",
+            "[[\"a\"]]",
+            "[-0.5e+3]",
+            "[{}]",
+            "[{\"a\": [1, {\"b\": \"c\"}]}, \"d\"]",
+            "[[], []]",
+        ] {
             assert_eq!(read(text), Err(JsonError::NotStrings), "{text}");
         }
     }
@@ -306,7 +368,10 @@ mod tests {
         joined.push("CMD [\"a\", ", 100);
         joined.push(" \"b\"]", 120);
         let words = json_words(&joined, 4..joined.text().len()).unwrap();
-        assert_eq!(words.iter().map(|w| w.span).collect::<Vec<_>>(), [Span::new(105, 108), Span::new(121, 124)]);
+        assert_eq!(
+            words.iter().map(|w| w.span).collect::<Vec<_>>(),
+            [Span::new(105, 108), Span::new(121, 124)]
+        );
     }
 
     #[test]
@@ -314,6 +379,9 @@ mod tests {
         let mut joined = Joined::new();
         joined.push("[\"a\u{1a}\"]", 0);
         joined.mark_masked();
-        assert_eq!(json_words(&joined, 0..joined.text().len()).unwrap()[0].value, "a\u{fffd}");
+        assert_eq!(
+            json_words(&joined, 0..joined.text().len()).unwrap()[0].value,
+            "a\u{fffd}"
+        );
     }
 }

@@ -101,7 +101,11 @@ pub fn scan(source: &SourceFile) -> Lines {
         count: if text.is_empty() { 0 } else { source.lines().count() },
         above: Vec::new(),
         directives: Directives::default(),
-        lines: Lines { escape: '\\', bom: text.starts_with('\u{feff}'), ..Lines::default() },
+        lines: Lines {
+            escape: '\\',
+            bom: text.starts_with('\u{feff}'),
+            ..Lines::default()
+        },
     };
     if text.is_empty() {
         scanner.error("the Dockerfile cannot be empty", Span::at(0), None);
@@ -154,12 +158,28 @@ impl<'a> Scanner<'a> {
         }
         let span = self.source.lines().span(self.read + 1);
         let raw = self.source.slice(span);
-        let start = if self.read == 0 && self.lines.bom { span.start + 3 } else { span.start };
-        let text = raw.get(start - span.start..).unwrap_or_default().trim_end_matches(['\r', '\n']);
-        let line = Physical { text, start, number: self.read + 1, span };
+        let start = if self.read == 0 && self.lines.bom {
+            span.start + 3
+        } else {
+            span.start
+        };
+        let text = raw
+            .get(start - span.start..)
+            .unwrap_or_default()
+            .trim_end_matches(['\r', '\n']);
+        let line = Physical {
+            text,
+            start,
+            number: self.read + 1,
+            span,
+        };
         if raw.len() > MAX_LINE && raw.strip_suffix('\n').unwrap_or(raw).len() > MAX_LINE {
             let message = format!("dockerfile line greater than max allowed size of {MAX_LINE}");
-            self.error(&message, Span::new(start, start + text.len()), heredoc_of.or(Some(self.read)));
+            self.error(
+                &message,
+                Span::new(start, start + text.len()),
+                heredoc_of.or(Some(self.read)),
+            );
         }
         self.read += 1;
         Some(line)
@@ -167,7 +187,11 @@ impl<'a> Scanner<'a> {
 
     fn error(&mut self, message: &str, span: Span, line: Option<usize>) {
         let line = line.filter(|&line| line > 0);
-        self.lines.errors.push(SyntaxError { message: message.to_owned(), span, line });
+        self.lines.errors.push(SyntaxError {
+            message: message.to_owned(),
+            span,
+            line,
+        });
     }
 
     /// A line outside any instruction.
@@ -210,7 +234,12 @@ impl<'a> Scanner<'a> {
 
     fn comment(&self, text: &str, start: usize, line: usize, inside: bool) -> Comment {
         let body = text.strip_prefix('#').unwrap_or(text).trim();
-        Comment { span: Span::new(start, start + text.len()), text: body.to_owned(), line, inside }
+        Comment {
+            span: Span::new(start, start + text.len()),
+            text: body.to_owned(),
+            line,
+            inside,
+        }
     }
 
     /// An instruction whose first physical line is `text`, leading blanks taken off.
@@ -235,7 +264,11 @@ impl<'a> Scanner<'a> {
         let text_end_line = self.read;
         let blanks = joined.text().len() - joined.text().trim_start().len();
         // A line of nothing but an escape character has no text at all.
-        let start = if blanks < joined.text().len() { joined.offset(blanks) } else { start };
+        let start = if blanks < joined.text().len() {
+            joined.offset(blanks)
+        } else {
+            start
+        };
         if !self.source.is_utf8() && is_masked(self.source, &joined) {
             joined.mark_masked();
         }
@@ -297,7 +330,11 @@ impl<'a> Scanner<'a> {
         let mut body = Span::at(start);
         let mut terminator = None;
         while let Some(next) = self.next_in(Some(line.start_line)) {
-            let text = if announced.chomp { next.text.trim_start_matches('\t') } else { next.text };
+            let text = if announced.chomp {
+                next.text.trim_start_matches('\t')
+            } else {
+                next.text
+            };
             if text == announced.name {
                 terminator = Some(Span::new(next.start, next.start + next.text.len()));
                 break;
@@ -309,12 +346,27 @@ impl<'a> Scanner<'a> {
             self.error(&message, line.span, Some(line.start_line));
         }
         let last = terminator.unwrap_or(Span::at(body.end));
-        let Announced { name, fd, expand, chomp } = announced;
-        line.heredocs.push(Heredoc { name, fd, expand, chomp, body, terminator: last });
+        let Announced {
+            name,
+            fd,
+            expand,
+            chomp,
+        } = announced;
+        line.heredocs.push(Heredoc {
+            name,
+            fd,
+            expand,
+            chomp,
+            body,
+            terminator: last,
+        });
         // Without a terminator the last line ending still is none of the instruction.
         let body_text = self.source.slice(body);
         let body_end = body.start + body_text.trim_end_matches(['\r', '\n']).len();
-        line.span.end = line.span.end.max(if terminator.is_some() { last.end } else { body_end });
+        line.span.end = line
+            .span
+            .end
+            .max(if terminator.is_some() { last.end } else { body_end });
         terminator.is_some()
     }
 }

@@ -72,7 +72,11 @@ fn compile(pattern: &str, greedy: bool, anchored: bool) -> Result<Regex, Pattern
                     out.push('\\');
                     out.extend(chars.next());
                 }
-                other => return Err(PatternError::Escape(other.copied().unwrap_or(char::REPLACEMENT_CHARACTER))),
+                other => {
+                    return Err(PatternError::Escape(
+                        other.copied().unwrap_or(char::REPLACEMENT_CHARACTER),
+                    ));
+                }
             },
             c => out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }
@@ -86,7 +90,9 @@ fn reversed(pattern: &str) -> String {
     let mut chars = pattern.char_indices().peekable();
     while let Some((start, c)) = chars.next() {
         let mut end = start + c.len_utf8();
-        if c == '\\' && let Some((at, next)) = chars.next() {
+        if c == '\\'
+            && let Some((at, next)) = chars.next()
+        {
             end = at + next.len_utf8();
         }
         pieces.push(pattern.get(start..end).unwrap_or_default());
@@ -110,7 +116,9 @@ fn push_template(out: &mut String, template: &str, found: &str) {
             Some(inner) => (inner, true),
             None => (after, false),
         };
-        let len = inner.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(inner.len());
+        let len = inner
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(inner.len());
         let (name, tail) = inner.split_at(len);
         let tail = if braced { tail.strip_prefix('}') } else { Some(tail) };
         match tail {

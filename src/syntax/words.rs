@@ -23,7 +23,10 @@ pub struct Word {
 impl Word {
     /// A word.
     pub fn new(value: impl Into<String>, span: Span) -> Self {
-        Word { value: value.into(), span }
+        Word {
+            value: value.into(),
+            span,
+        }
     }
 
     /// The file's bytes under a range of the value. Only where the word stands in the file just as
@@ -101,7 +104,11 @@ pub fn split_instruction(joined: &Joined, range: Range<usize>, escape: char) -> 
     let rest = joined.slice(keyword_end..line.end);
     let start = line.end - rest.trim_start_matches(is_blank).len();
     let (flags, arguments) = flags(joined, start..line.end, escape);
-    Split { keyword: word(joined, line.start..keyword_end), flags, arguments: trim(text, arguments) }
+    Split {
+        keyword: word(joined, line.start..keyword_end),
+        flags,
+        arguments: trim(text, arguments),
+    }
 }
 
 /// Words at the beginning that start with `--`, and where the rest begins. A `--` alone ends them.
@@ -242,14 +249,19 @@ fn quoted_ranges(text: &str, escape: char) -> Vec<(Range<usize>, usize)> {
 pub fn pairs(joined: &Joined, range: Range<usize>, escape: char, keyword: &str) -> Result<Vec<RawPair>, WordError> {
     let text = joined.slice(range.clone());
     let words = quoted_ranges(text, escape);
-    let Some((first, _)) = words.first() else { return Ok(Vec::new()) };
+    let Some((first, _)) = words.first() else {
+        return Ok(Vec::new());
+    };
     let piece = |piece: Range<usize>| word(joined, range.start + piece.start..range.start + piece.end);
     if !text.get(first.clone()).unwrap_or_default().contains('=') {
         let key_end = text.find(is_blank).unwrap_or(text.len());
         let value = text.get(key_end..).unwrap_or_default().trim_start_matches(is_blank);
         if key_end == text.len() {
             let message = format!("{keyword} must have two arguments");
-            return Err(WordError { message, span: joined.span(range.start, range.end) });
+            return Err(WordError {
+                message,
+                span: joined.span(range.start, range.end),
+            });
         }
         let pair = RawPair {
             key: piece(0..key_end),
@@ -264,13 +276,21 @@ pub fn pairs(joined: &Joined, range: Range<usize>, escape: char, keyword: &str) 
         let span = joined.span(range.start + value.start, range.start + end);
         let whole = text.get(value.clone()).unwrap_or_default();
         let Some(equals) = whole.find('=') else {
-            let message = format!("Syntax error - can't find = in {}. Must be of the form: name=value", quoted(whole));
+            let message = format!(
+                "Syntax error - can't find = in {}. Must be of the form: name=value",
+                quoted(whole)
+            );
             return Err(WordError { message, span });
         };
         let equals = value.start + equals;
         let mut word = piece(equals + 1..value.end);
         word.span.end = word.span.end.max(span.end);
-        pairs.push(RawPair { key: piece(value.start..equals), value: word, legacy: false, span });
+        pairs.push(RawPair {
+            key: piece(value.start..equals),
+            value: word,
+            legacy: false,
+            span,
+        });
     }
     Ok(pairs)
 }

@@ -23,15 +23,32 @@ pub fn dump(source: &SourceFile) -> Result<String, Refusal> {
     for line in &lines.instructions {
         match instruction(&line.joined, 0..line.joined.text().len(), lines.escape) {
             Ok(text) => out.push_str(&format!("({text})\n")),
-            Err(message) => return Err(first(&lines, Some(Refusal { message, line: Some(line.start_line), at: line.span.start }))),
+            Err(message) => {
+                return Err(first(
+                    &lines,
+                    Some(Refusal {
+                        message,
+                        line: Some(line.start_line),
+                        at: line.span.start,
+                    }),
+                ));
+            }
         }
     }
-    if lines.errors.is_empty() { Ok(out) } else { Err(first(&lines, None)) }
+    if lines.errors.is_empty() {
+        Ok(out)
+    } else {
+        Err(first(&lines, None))
+    }
 }
 
 /// The refusal that comes first in the file.
 fn first(lines: &Lines, other: Option<Refusal>) -> Refusal {
-    let errors = lines.errors.iter().map(|e| Refusal { message: e.message.clone(), line: e.line, at: e.span.start });
+    let errors = lines.errors.iter().map(|e| Refusal {
+        message: e.message.clone(),
+        line: e.line,
+        at: e.span.start,
+    });
     errors.chain(other).min_by_key(|e| e.at).unwrap()
 }
 

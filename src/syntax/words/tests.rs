@@ -45,7 +45,11 @@ fn cuts_off_keyword_and_flags() {
         ("COPY --a=\u{20000}b c", "COPY", &["--a=ð"], "b c"),
     ] {
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        assert_eq!(split(text), (keyword.to_owned(), flags, arguments.to_owned()), "{text:?}");
+        assert_eq!(
+            split(text),
+            (keyword.to_owned(), flags, arguments.to_owned()),
+            "{text:?}"
+        );
     }
 }
 
@@ -65,9 +69,16 @@ fn spans_hold_quotes_and_leave_out_continuations_at_their_ends() {
     let split = split_instruction(&joined, 0..joined.text().len(), '\\');
     assert_eq!(split.flags[0].span, Span::new(5, 12));
     let words = blank_words(&joined, split.arguments);
-    assert_eq!(words, [Word::new("cd", Span::new(21, 31)), Word::new("e", Span::new(32, 33))]);
+    assert_eq!(
+        words,
+        [Word::new("cd", Span::new(21, 31)), Word::new("e", Span::new(32, 33))]
+    );
     assert_eq!(words[1].part(0..1), Span::new(32, 33));
-    assert_eq!(words[0].part(0..1), words[0].span, "a word over two lines is taken whole");
+    assert_eq!(
+        words[0].part(0..1),
+        words[0].span,
+        "a word over two lines is taken whole"
+    );
 }
 
 #[test]
@@ -77,7 +88,10 @@ fn an_instruction_below_onbuild_is_split_again() {
     let outer = split_instruction(&joined, 0..text.len(), '\\');
     assert!(outer.flags.is_empty());
     let inner = split_instruction(&joined, outer.arguments, '\\');
-    assert_eq!((inner.keyword, values(inner.flags)), (Word::new("COPY", Span::new(8, 12)), vec!["--from=a".to_owned()]));
+    assert_eq!(
+        (inner.keyword, values(inner.flags)),
+        (Word::new("COPY", Span::new(8, 12)), vec!["--from=a".to_owned()])
+    );
 }
 
 #[test]
@@ -105,10 +119,17 @@ fn splits_outside_quotes() {
         ("", &[]),
         ("  ", &[]),
     ] {
-        assert_eq!(values(quoted_words(&joined(text), 0..text.len(), '\\')), expected, "{text:?}");
+        assert_eq!(
+            values(quoted_words(&joined(text), 0..text.len(), '\\')),
+            expected,
+            "{text:?}"
+        );
     }
     let text = "a` b c\\ d";
-    assert_eq!(values(quoted_words(&joined(text), 0..text.len(), '`')), ["a` b", "c\\", "d"]);
+    assert_eq!(
+        values(quoted_words(&joined(text), 0..text.len(), '`')),
+        ["a` b", "c\\", "d"]
+    );
 }
 
 #[test]
@@ -121,16 +142,34 @@ fn an_escape_character_at_the_end_is_dropped_from_the_value_only() {
 fn reads_pairs() {
     let of = |text: &str| {
         pairs(&joined(text), 0..text.len(), '\\', "ENV")
-            .map(|pairs| pairs.into_iter().map(|p| (p.key.value, p.value.value, p.legacy)).collect::<Vec<_>>())
+            .map(|pairs| {
+                pairs
+                    .into_iter()
+                    .map(|p| (p.key.value, p.value.value, p.legacy))
+                    .collect::<Vec<_>>()
+            })
             .map_err(|e| (e.message, e.span))
     };
     let pair = |k: &str, v: &str, legacy| (k.to_owned(), v.to_owned(), legacy);
     assert_eq!(of(""), Ok(vec![]));
-    assert_eq!(of("a=b c='d e'=f \"g h\"=i"), Ok(vec![pair("a", "b", false), pair("c", "'d e'=f", false), pair("\"g h\"", "i", false)]));
+    assert_eq!(
+        of("a=b c='d e'=f \"g h\"=i"),
+        Ok(vec![
+            pair("a", "b", false),
+            pair("c", "'d e'=f", false),
+            pair("\"g h\"", "i", false)
+        ])
+    );
     assert_eq!(of("=b c="), Ok(vec![pair("", "b", false), pair("c", "", false)]));
     assert_eq!(of("a  b c=d"), Ok(vec![pair("a", "b c=d", true)]));
-    assert_eq!(of("a\u{a0}=b"), Err(("ENV must have two arguments".to_owned(), Span::new(0, 5))));
-    assert_eq!(of("a"), Err(("ENV must have two arguments".to_owned(), Span::new(0, 1))));
+    assert_eq!(
+        of("a\u{a0}=b"),
+        Err(("ENV must have two arguments".to_owned(), Span::new(0, 5)))
+    );
+    assert_eq!(
+        of("a"),
+        Err(("ENV must have two arguments".to_owned(), Span::new(0, 1)))
+    );
     let message = "Syntax error - can't find = in \"c\\\"\". Must be of the form: name=value";
     assert_eq!(of("a=b c\""), Err((message.to_owned(), Span::new(4, 6))));
 }
