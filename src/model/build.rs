@@ -5,6 +5,8 @@
 
 mod arguments;
 mod flags;
+mod healthcheck;
+mod run;
 
 use super::image::ImageRef;
 use super::instruction::{Instruction, Keyword, Kind};

@@ -8,6 +8,8 @@ mod dispatch;
 mod epoch;
 mod expansion;
 mod graph;
+mod mounts;
+mod transfer;
 
 use super::build::{Block, Fault, Parsed};
 use super::image::ImageRef;

@@ -51,7 +51,7 @@ static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
 });
 
 /// How many scopes may lie above each other before they are put into one table.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 256;
 
 /// A variable in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +78,13 @@ pub struct Scope {
     /// In order of declaration; a later one of the same name replaces the earlier.
     pub variables: Vec<Variable>,
     /// Indices in `variables`, ascending, for each name.
-    by_name: HashMap<String, Vec<usize>>,
+    by_name: HashMap<Arc<str>, Vec<usize>>,
     /// The nearest stage below with variables of its own.
     parent: Option<StageId>,
     /// How many scopes are below this one until a table is met.
     depth: usize,
     /// All that lies below this scope, where that is too deep to walk: name, stage, index.
-    table: Option<HashMap<String, (StageId, usize)>>,
+    table: Option<HashMap<Arc<str>, (StageId, usize)>>,
 }
 
 impl Scope {
@@ -105,10 +105,11 @@ impl Scope {
 
     pub(super) fn declare(&mut self, variable: Variable) {
         let index = self.variables.len();
-        match self.by_name.get_mut(&variable.name) {
+        match self.by_name.get_mut(variable.name.as_str()) {
             Some(indices) => indices.push(index),
             None => {
-                self.by_name.insert(variable.name.clone(), vec![index]);
+                self.by_name
+                    .insert(Arc::from(variable.name.as_str()), vec![index]);
             }
         }
         self.variables.push(variable);
@@ -155,7 +156,7 @@ pub(super) fn inherit(stages: &mut [Stage], parent: StageId) -> Scope {
 }
 
 /// One table of all that is seen from above `top`.
-fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<String, (StageId, usize)> {
+fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<Arc<str>, (StageId, usize)> {
     let mut table = HashMap::new();
     let mut next = top;
     while let Some((id, scope)) = next.and_then(|id| stages.get(id.0).map(|s| (id, &s.scope))) {

@@ -3,19 +3,13 @@
 //! The checks come in BuildKit's order: some instructions look at their flags before they count
 //! their arguments, some after.
 
-use super::{Built, Fault, Source, flags};
-use crate::model::instruction::{
-    Form, Healthcheck, Instruction, Keyword, Kind, Mount, Pair, Transfer,
-};
+use super::{Built, Fault, Source, flags, run};
+use crate::model::instruction::{Form, Instruction, Keyword, Kind, Pair, Transfer};
 use crate::model::stage::StageRef;
-use crate::model::{duration, mount};
 use crate::source::Span;
 use crate::syntax::words::{self, JsonError};
 use crate::syntax::{Word, heredoc};
 use std::ops::Range;
-
-/// The shortest interval that HEALTHCHECK takes, in nanoseconds.
-const MIN_INTERVAL: f64 = 1e6;
 
 impl Source<'_> {
     /// Reads the arguments of any instruction but ONBUILD.
@@ -91,7 +85,7 @@ impl Source<'_> {
             Keyword::From => self.from(instruction, range, flag_fault),
             Keyword::Run => {
                 let form = self.form(range)?;
-                let (mounts, fault) = run_flags(instruction);
+                let (mounts, fault) = run::flags_of(instruction);
                 instruction.kind = Kind::Run {
                     form,
                     mounts,
@@ -178,7 +172,7 @@ impl Source<'_> {
     }
 
     /// A JSON array of strings, or a script.
-    fn form(&self, range: Range<usize>) -> Result<Form, Fault> {
+    pub(super) fn form(&self, range: Range<usize>) -> Result<Form, Fault> {
         let joined = &self.line.joined;
         match words::json_words(joined, range.clone()) {
             Ok(words) => Ok(Form::Exec(words)),
@@ -274,38 +268,6 @@ impl Source<'_> {
         fault
     }
 
-    fn healthcheck(
-        &self,
-        instruction: &mut Instruction,
-        range: Range<usize>,
-        flag_fault: Option<Fault>,
-    ) -> Result<Option<Fault>, Fault> {
-        let whole = Parts::of(instruction).whole;
-        let Some((kind, rest)) = words::health_type(&self.line.joined, range) else {
-            return Ok(Some(missing("HEALTHCHECK", "CMD or NONE", whole)));
-        };
-        let form = self.form(rest)?;
-        let empty = match &form {
-            Form::Shell(word) => word.value.is_empty(),
-            Form::Exec(words) => words.is_empty(),
-        };
-        if kind.value.to_uppercase() == "NONE" {
-            instruction.kind = Kind::Healthcheck(Healthcheck::None);
-            return Ok((!empty).then(|| Fault::new("HEALTHCHECK NONE takes no arguments", whole)));
-        }
-        if kind.value.to_uppercase() != "CMD" {
-            let message = format!(
-                "HEALTHCHECK begins with CMD or NONE, not with `{}`",
-                kind.value
-            );
-            return Ok(flag_fault.or_else(|| Some(Fault::new(message, kind.span))));
-        }
-        instruction.kind = Kind::Healthcheck(Healthcheck::Cmd(form));
-        Ok(flag_fault
-            .or_else(|| empty.then(|| Fault::new("HEALTHCHECK CMD has no command", whole)))
-            .or_else(|| check_times(instruction)))
-    }
-
     fn transfer(
         &self,
         mut arguments: Vec<Word>,
@@ -365,13 +327,13 @@ impl Reading {
 }
 
 /// Places of an instruction.
-struct Parts {
+pub(super) struct Parts {
     /// Keyword, flags and arguments, heredocs excluded.
-    whole: Span,
+    pub whole: Span,
 }
 
 impl Parts {
-    fn of(instruction: &Instruction) -> Parts {
+    pub(super) fn of(instruction: &Instruction) -> Parts {
         let mut whole = instruction.keyword_span;
         if let Some(flag) = instruction.flags.last() {
             whole = whole.to(flag.span);
@@ -383,7 +345,7 @@ impl Parts {
     }
 }
 
-fn missing(name: &str, what: &str, span: Span) -> Fault {
+pub(super) fn missing(name: &str, what: &str, span: Span) -> Fault {
     Fault::new(format!("{name} needs {what} behind it"), span)
 }
 
@@ -415,163 +377,4 @@ fn is_stage_name(name: &str) -> bool {
         && lower.bytes().all(|b| {
             b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.')
         })
-}
-
-/// HEALTHCHECK's intervals and retries.
-fn check_times(instruction: &Instruction) -> Option<Fault> {
-    for name in ["interval", "timeout", "start-period", "start-interval"] {
-        let Some(value) = instruction.flag(name).and_then(|f| f.value.as_ref()) else {
-            continue;
-        };
-        match duration::parse(&value.value) {
-            _ if value.value.is_empty() => {}
-            None => {
-                return Some(Fault::new(
-                    format!(
-                        "`{}` is no duration for `--{name}`: write it like `30s` or `1m30s`",
-                        value.value
-                    ),
-                    value.span,
-                ));
-            }
-            Some(0.0) => {}
-            Some(time) if time < MIN_INTERVAL => {
-                return Some(Fault::new(
-                    format!("`--{name}` must be 0 or at least 1ms"),
-                    value.span,
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    let retries = instruction
-        .flag("retries")
-        .and_then(|f| f.value.as_ref())
-        .filter(|v| !v.value.is_empty())?;
-    match retries.value.parse::<i32>() {
-        Ok(count) if count >= 0 => None,
-        Ok(_) => Some(Fault::new("`--retries` cannot be negative", retries.span)),
-        Err(_) => {
-            let message = format!("`{}` is no number of retries", retries.value);
-            Some(Fault::new(message, retries.span))
-        }
-    }
-}
-
-/// RUN's mounts, and the first thing wrong with its flags' values: devices, mounts, network, security.
-fn run_flags(instruction: &Instruction) -> (Vec<Mount>, Option<Fault>) {
-    let mut device_fault = None;
-    let mut mount_fault = None;
-    let mut mounts = Vec::new();
-    let mut value_fault = None;
-    for flag in &instruction.flags {
-        let Some(value) = &flag.value else { continue };
-        match flag.name.as_str() {
-            "device" => device_fault = device_fault.or_else(|| device(value)),
-            "mount" => {
-                let (read, fault) = read_mount(value, flag.span);
-                mounts.extend(read);
-                mount_fault = mount_fault.or(fault);
-            }
-            _ => {}
-        }
-    }
-    for (name, allowed) in [
-        ("network", &["default", "none", "host"][..]),
-        ("security", &["insecure", "sandbox"]),
-    ] {
-        if let Some(value) = instruction.flag(name).and_then(|f| f.value.as_ref())
-            && !allowed.contains(&value.value.as_str())
-        {
-            let message = format!(
-                "`{}` is no value for `--{name}`: there are {}",
-                value.value,
-                allowed.join(", ")
-            );
-            value_fault = value_fault.or_else(|| Some(Fault::new(message, value.span)));
-        }
-    }
-    (mounts, device_fault.or(mount_fault).or(value_fault))
-}
-
-fn read_mount(value: &Word, span: Span) -> (Option<Mount>, Option<Fault>) {
-    let fields = match mount::fields(&value.value) {
-        Ok(fields) => fields,
-        Err(message) => {
-            return (
-                None,
-                Some(Fault::new(
-                    format!("`--mount` cannot be read: {message}"),
-                    value.span,
-                )),
-            );
-        }
-    };
-    let fault = mount::check_unexpanded(&fields).map(|(i, message)| {
-        let place = fields
-            .get(i)
-            .map_or(value.span, |f| value.part(f.range.clone()));
-        Fault::new(message, place)
-    });
-    let mut read = Mount {
-        kind: "bind".to_owned(),
-        target: None,
-        source: None,
-        from: None,
-        id: None,
-        options: Vec::with_capacity(fields.len()),
-        span,
-    };
-    for field in fields {
-        let place = value.part(field.value_range.unwrap_or(field.range));
-        let word = field.value.map(|v| Word::new(v, place));
-        match (field.key.as_str(), &word) {
-            ("type", Some(w)) => read.kind = w.value.to_lowercase(),
-            ("target" | "dst" | "destination", Some(w)) => read.target = Some(w.clone()),
-            ("source" | "src", Some(w)) => read.source = Some(w.clone()),
-            ("from", Some(w)) if !w.value.is_empty() => {
-                read.from = Some((w.clone(), StageRef::Unknown))
-            }
-            ("id", Some(w)) => read.id = Some(w.clone()),
-            _ => {}
-        }
-        read.options.push((field.key, word));
-    }
-    (Some(read), fault)
-}
-
-/// `--device=[name=]DEVICE[,required[=bool]]`.
-fn device(value: &Word) -> Option<Fault> {
-    let fields = match mount::fields(&value.value) {
-        Ok(fields) => fields,
-        Err(message) => {
-            return Some(Fault::new(
-                format!("`--device` cannot be read: {message}"),
-                value.span,
-            ));
-        }
-    };
-    let mut named = false;
-    for field in fields {
-        let fault = |message: String| Some(Fault::new(message, value.part(field.range.clone())));
-        match (field.key.as_str(), field.value.as_deref()) {
-            ("required", None) => {}
-            ("required", Some(v)) if mount::parse_bool(v).is_some() => {}
-            ("required", Some(v)) => {
-                return fault(format!("`required` is `true` or `false`, not `{v}`"));
-            }
-            ("name", Some(_)) if named => {
-                return fault("the device's name is given twice".to_owned());
-            }
-            ("name", Some(_)) => named = true,
-            _ if !named => named = true,
-            (key, None) => return fault(format!("the device option `{key}` needs a value")),
-            (key, Some(_)) => {
-                return fault(format!(
-                    "`{key}` is no device option: there are name, required"
-                ));
-            }
-        }
-    }
-    None
 }

@@ -3,15 +3,13 @@
 
 use super::{Converter, expansion, is_sound};
 use crate::model::build::Fault;
-use crate::model::instruction::{Instruction, Keyword, Kind, Mount, Pair, Transfer};
-use crate::model::remote::{self, Source};
+use crate::model::instruction::{Instruction, Kind, Pair, Transfer};
 use crate::model::scope::{self, Variable};
 use crate::model::settings::{Track, join_path};
 use crate::model::stage::StageId;
-use crate::model::{mode, mount, port, reference, signal};
+use crate::model::{port, signal};
 use crate::source::Span;
-use crate::syntax::expand::Options;
-use crate::syntax::{Heredoc, Word};
+use crate::syntax::Word;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,14 +22,14 @@ const MAX_PATH: usize = 4096;
 
 /// Where an instruction is carried out: at its own place, or put off to a FROM.
 #[derive(Clone, Copy)]
-struct Place {
-    stage: StageId,
+pub(super) struct Place {
+    pub stage: StageId,
     /// The line BuildKit names.
-    line: usize,
+    pub line: usize,
     /// The FROM's image, for an instruction that was put off.
-    put_off: Option<Span>,
+    pub put_off: Option<Span>,
     /// The first instruction that sees what this one sets.
-    seen_from: usize,
+    pub seen_from: usize,
 }
 
 impl Converter<'_> {
@@ -249,7 +247,7 @@ impl Converter<'_> {
         }
     }
 
-    fn fault(&mut self, open: bool, message: String, span: Span, place: Place) {
+    pub(super) fn fault(&mut self, open: bool, message: String, span: Span, place: Place) {
         let fault = match place.put_off {
             Some(from) => Fault::new(
                 format!("what ONBUILD puts off to this FROM is refused: {message}"),
@@ -265,7 +263,7 @@ impl Converter<'_> {
     }
 
     /// Expands a word; a refusal and nothing where that fails.
-    fn value(&mut self, word: &Word, place: Place) -> Option<Value> {
+    pub(super) fn value(&mut self, word: &Word, place: Place) -> Option<Value> {
         match expansion::expand(
             &word.value,
             self.view(place.stage),
@@ -411,220 +409,13 @@ impl Converter<'_> {
             }
         }
     }
-
-    fn transfer(&mut self, instruction: &Instruction, transfer: &Transfer, place: Place) {
-        let is_add = instruction.keyword == Keyword::Add;
-        let mut flags: [Option<(Value, Span)>; 3] = [None, None, None];
-        for (name, slot) in ["chown", "chmod", "checksum"].iter().zip(&mut flags) {
-            if let Some(word) = instruction.flag(name).and_then(|f| f.value.as_ref()) {
-                let Some(value) = self.value(word, place) else {
-                    return;
-                };
-                *slot = Some((value, word.span));
-            }
-        }
-        let mut sources = Vec::with_capacity(transfer.sources.len());
-        for word in &transfer.sources {
-            let Some(value) = self.value(word, place) else {
-                return;
-            };
-            sources.push((value, word.span));
-        }
-        if let Some(word) = &transfer.destination
-            && self.value(word, place).is_none()
-        {
-            return;
-        }
-        if transfer
-            .inline
-            .iter()
-            .any(|heredoc| heredoc.expand && !self.heredoc(heredoc, place))
-        {
-            return;
-        }
-        if let Some((word, reference)) = &transfer.from
-            && let Some(later) = reference.stage().filter(|s| *s > place.stage)
-        {
-            self.later_stage(word, later, place);
-            return;
-        }
-        let [_, chmod, checksum] = &flags;
-        if let Some((value, span)) = chmod
-            && !value.text.is_empty()
-            && !mode::is_mode(&value.text)
-        {
-            let message = format!(
-                "`{}` is no mode for `--chmod`: write an octal one up to 7777, or one like `u=rwX,go=rX`",
-                value.text
-            );
-            self.fault(value.open, message, *span, place);
-            return;
-        }
-        let checksum = checksum
-            .as_ref()
-            .filter(|(value, _)| !value.text.is_empty());
-        if let Some((value, span)) = checksum {
-            let remote = sources
-                .iter()
-                .all(|(s, _)| remote::classify(&s.text) != Source::Path);
-            let open = value.open || sources.iter().any(|(s, _)| s.open);
-            let message = match (sources.len(), remote) {
-                (1, true) => None,
-                (1, false) => {
-                    Some("`--checksum` needs a source behind `http://`, `https://` or in git")
-                }
-                _ => Some("`--checksum` takes exactly one source"),
-            };
-            if let Some(message) = message {
-                self.fault(open, message.to_owned(), *span, place);
-                return;
-            }
-        }
-        for (source, span) in sources {
-            let kind = remote::classify(&source.text);
-            let message = match kind {
-                Source::BadGit => format!(
-                    "the git address `{}` has a wrong query behind `?`",
-                    source.text
-                ),
-                Source::Git if !is_add => "COPY takes nothing from git: use ADD".to_owned(),
-                Source::Url if !is_add => "COPY takes nothing from a URL: use ADD".to_owned(),
-                Source::Url => match checksum {
-                    Some((value, _)) if !reference::is_digest(&value.text) => {
-                        format!(
-                            "`{}` is no checksum: write `sha256:` and 64 hexadecimal digits",
-                            value.text
-                        )
-                    }
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            let open = source.open || checksum.is_some_and(|(value, _)| value.open);
-            self.fault(open, message, span, place);
-            return;
-        }
-    }
-
-    /// Whether the text of an inline file can be expanded; quotes mean nothing in it.
-    fn heredoc(&mut self, heredoc: &Heredoc, place: Place) -> bool {
-        let options = Options {
-            skip_quotes: true,
-            ..Options::default()
-        };
-        let body = self.file.slice(heredoc.body);
-        // The escape character is a backslash here, whatever the directive says.
-        match expansion::expand_with(body, self.view(place.stage), '\\', &self.budget, options) {
-            Ok(_) => true,
-            Err(error) => {
-                let message = match error.message.rsplit_once("cannot be expanded: ") {
-                    Some((_, reason)) => format!(
-                        "the inline file `{}` cannot be expanded: {reason}",
-                        heredoc.name
-                    ),
-                    None => error.message,
-                };
-                self.fault(error.open, message, heredoc.body, place);
-                false
-            }
-        }
-    }
-
-    fn later_stage(&mut self, word: &Word, later: StageId, place: Place) {
-        let line = self
-            .out
-            .stages
-            .get(later.0)
-            .and_then(|s| s.name_span)
-            .map_or(0, |s| self.file.lines().line(s.start));
-        let message = match line {
-            0 => format!(
-                "the stage `{}` is built later than this one: move it up",
-                word.value
-            ),
-            line => format!(
-                "the stage `{}` is built later than this one, on line {line}: move it up",
-                word.value
-            ),
-        };
-        self.fault(false, message, word.span, place);
-    }
-
-    fn run(&mut self, instruction: &Instruction, mounts: &[Mount], place: Place) {
-        let mut checked = Vec::with_capacity(mounts.len());
-        for mount in mounts {
-            let mut fields = Vec::with_capacity(mount.options.len());
-            let mut open = false;
-            for (key, word) in &mount.options {
-                let value = match word {
-                    Some(word) => {
-                        let Some(value) = self.value(word, place) else {
-                            return;
-                        };
-                        open |= value.open;
-                        Some(value.text)
-                    }
-                    None => None,
-                };
-                fields.push((key.clone(), value));
-            }
-            match mount::check_expanded(&fields) {
-                Ok(fine) => checked.push((mount, fine, open)),
-                Err((i, message)) => {
-                    let place_of = mount
-                        .options
-                        .get(i)
-                        .and_then(|(_, w)| w.as_ref())
-                        .map_or(mount.span, |w| w.span);
-                    self.fault(open, message, place_of, place);
-                    return;
-                }
-            }
-        }
-        for (mount, fine, open) in checked {
-            if let Some((word, reference)) = &mount.from
-                && let Some(later) = reference.stage().filter(|s| *s > place.stage)
-            {
-                self.later_stage(word, later, place);
-                return;
-            }
-            if matches!(fine.kind.as_str(), "secret" | "ssh") {
-                continue;
-            }
-            let stage = self.out.stages.get(place.stage.0);
-            let before = match stage.and_then(|s| s.workdirs.at(usize::MAX)) {
-                Some(setting) => setting.value.clone(),
-                None => Some(Arc::from("/")),
-            };
-            let on_image =
-                stage.is_some_and(|s| !s.from_scratch && s.workdirs.at(usize::MAX).is_none());
-            let Some(before) = before else { continue };
-            if before.len() + fine.target.len() <= MAX_PATH
-                && join_path(&before, &fine.target) == "/"
-            {
-                let open = open || (on_image && !fine.target.starts_with('/'));
-                let span = mount.target.as_ref().map_or(mount.span, |t| t.span);
-                self.fault(
-                    open,
-                    "a mount needs a `target` other than `/`".to_owned(),
-                    span,
-                    place,
-                );
-                return;
-            }
-        }
-        if let Some(flag) = instruction.flag("device") {
-            let message = "`--device` needs the labs frontend: put `# syntax=docker/dockerfile:1-labs` on the first line";
-            self.fault(self.has_syntax, message.to_owned(), flag.span, place);
-        }
-    }
 }
 
 /// An expanded word.
-struct Value {
-    text: String,
-    open: bool,
-    lost: bool,
+pub(super) struct Value {
+    pub text: String,
+    pub open: bool,
+    pub lost: bool,
 }
 
 impl Value {
