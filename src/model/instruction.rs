@@ -15,6 +15,45 @@ pub enum Keyword {
     Unknown,
 }
 
+/// Every keyword BuildKit knows, as people write it.
+const KEYWORDS: [(Keyword, &str); 18] = [
+    (Keyword::Add, "ADD"),
+    (Keyword::Arg, "ARG"),
+    (Keyword::Cmd, "CMD"),
+    (Keyword::Copy, "COPY"),
+    (Keyword::Entrypoint, "ENTRYPOINT"),
+    (Keyword::Env, "ENV"),
+    (Keyword::Expose, "EXPOSE"),
+    (Keyword::From, "FROM"),
+    (Keyword::Healthcheck, "HEALTHCHECK"),
+    (Keyword::Label, "LABEL"),
+    (Keyword::Maintainer, "MAINTAINER"),
+    (Keyword::Onbuild, "ONBUILD"),
+    (Keyword::Run, "RUN"),
+    (Keyword::Shell, "SHELL"),
+    (Keyword::StopSignal, "STOPSIGNAL"),
+    (Keyword::User, "USER"),
+    (Keyword::Volume, "VOLUME"),
+    (Keyword::Workdir, "WORKDIR"),
+];
+
+impl Keyword {
+    /// The keyword that a word is, in any case; [`Keyword::Unknown`] for every other word.
+    pub fn of(word: &str) -> Keyword {
+        KEYWORDS.iter().find(|(_, name)| name.eq_ignore_ascii_case(word)).map_or(Keyword::Unknown, |(k, _)| *k)
+    }
+
+    /// The keyword in capitals; empty for [`Keyword::Unknown`].
+    pub fn name(self) -> &'static str {
+        KEYWORDS.iter().find(|(k, _)| *k == self).map_or("", |(_, name)| name)
+    }
+
+    /// All names in capitals, in alphabetical order.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KEYWORDS.iter().map(|(_, name)| *name)
+    }
+}
+
 /// A flag before the arguments: `--name` or `--name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
@@ -65,6 +104,18 @@ pub struct Mount {
     pub options: Vec<(String, Option<Word>)>,
     /// The whole flag.
     pub span: Span,
+}
+
+impl Mount {
+    /// Whether the option is there, with or without a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.options.iter().any(|(k, _)| k == key)
+    }
+
+    /// The last value given for an option.
+    pub fn value(&self, key: &str) -> Option<&Word> {
+        self.options.iter().rev().find(|(k, _)| k == key).and_then(|(_, v)| v.as_ref())
+    }
 }
 
 /// What COPY and ADD have in common.
@@ -141,6 +192,35 @@ pub struct Instruction {
     pub flags: Vec<Flag>,
     /// What it says.
     pub kind: Kind,
-    /// The grammar and the splitter disagree on it, or it is broken: it gets no fix.
+    /// BuildKit refuses it, or what it says could not be understood. [`super::Dockerfile::is_opaque`]
+    /// also asks the grammar.
     pub opaque: bool,
+}
+
+impl Instruction {
+    /// The first flag of that name.
+    pub fn flag(&self, name: &str) -> Option<&Flag> {
+        self.flags.iter().find(|f| f.name == name)
+    }
+
+    /// The values of all flags of that name.
+    pub fn flag_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Word> {
+        self.flags.iter().filter(move |f| f.name == name).filter_map(|f| f.value.as_ref())
+    }
+
+    /// The instruction itself, or what an ONBUILD puts off.
+    pub fn inner(&self) -> &Instruction {
+        match &self.kind {
+            Kind::Onbuild(inner) => inner,
+            _ => self,
+        }
+    }
+
+    /// COPY's or ADD's arguments.
+    pub fn transfer(&self) -> Option<&Transfer> {
+        match &self.kind {
+            Kind::Copy(transfer) | Kind::Add(transfer) => Some(transfer),
+            _ => None,
+        }
+    }
 }

@@ -1,24 +1,231 @@
 //! Which variables are known where, and with which values.
+//!
+//! BuildKit keeps one list for each stage, on which ENV and ARG both write in the order of the
+//! file; the later one holds. A stage built on another begins with that one's list. ARGs above the
+//! first FROM are seen in FROM alone; an `ARG NAME` without a value fetches one of them into its stage.
 
+use super::stage::{Stage, StageId};
 use crate::source::Span;
+use crate::syntax::expand::Env;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// ARGs that a build fills in without anyone declaring them; FROM sees them at once, a stage after
+/// `ARG NAME`. The values are those of a build on and for linux/amd64.
+pub const PLATFORM_ARGS: &[(&str, &str)] = &[
+    ("BUILDPLATFORM", "linux/amd64"),
+    ("BUILDOS", "linux"),
+    ("BUILDOSVERSION", ""),
+    ("BUILDARCH", "amd64"),
+    ("BUILDVARIANT", ""),
+    ("TARGETPLATFORM", "linux/amd64"),
+    ("TARGETOS", "linux"),
+    ("TARGETOSVERSION", ""),
+    ("TARGETARCH", "amd64"),
+    ("TARGETVARIANT", ""),
+];
+
+/// ARGs that RUN sees undeclared where the build sets them, in any case; they stand in no scope.
+pub const PROXY_ARGS: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// ARGs that only steer the build: they never become variables.
+const BUILD_ONLY_ARGS: &[&str] = &["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+
+/// `PATH`, which BuildKit sets where the base image does not.
+static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
+    name: "PATH".to_owned(),
+    value: Some(Arc::from("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+    is_env: true,
+    declared: None,
+    settable: true,
+    from: 0,
+});
+
+/// How many scopes may lie above each other before they are put into one table.
+const MAX_DEPTH: usize = 128;
 
 /// A variable in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Its name.
     pub name: String,
-    /// Its value where the file alone decides it; none for an ARG without default, or a platform
-    /// ARG that the build fills in.
-    pub value: Option<String>,
+    /// Its value, taking ARGs' defaults and linux/amd64; none for an ARG without default, and for a
+    /// value too large to follow.
+    pub value: Option<Arc<str>>,
     /// Declared by ENV (also inherited from a parent stage), not by ARG.
     pub is_env: bool,
-    /// Where it was declared; none for predefined ones.
+    /// Where it was declared (the key); none for predefined ones.
     pub declared: Option<Span>,
+    /// Whether a build argument, the platform or the base image can give it another value, directly
+    /// or through a variable in its value.
+    pub settable: bool,
+    /// Index of the first instruction that sees it.
+    pub from: usize,
 }
 
-/// The variables in force at one place.
+/// What a stage itself declares, or the ARGs above the first FROM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
     /// In order of declaration; a later one of the same name replaces the earlier.
     pub variables: Vec<Variable>,
+    /// Indices in `variables`, ascending, for each name.
+    by_name: HashMap<String, Vec<usize>>,
+    /// The nearest stage below with variables of its own.
+    parent: Option<StageId>,
+    /// How many scopes are below this one until a table is met.
+    depth: usize,
+    /// All that lies below this scope, where that is too deep to walk: name, stage, index.
+    table: Option<HashMap<String, (StageId, usize)>>,
+}
+
+impl Scope {
+    /// The variable of that name declared here, as it is at the end.
+    pub fn get(&self, name: &str) -> Option<&Variable> {
+        self.get_at(name, usize::MAX)
+    }
+
+    /// The variable of that name declared here, as the instruction `at` sees it.
+    pub fn get_at(&self, name: &str, at: usize) -> Option<&Variable> {
+        let indices = self.by_name.get(name)?;
+        let known = indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
+        indices.get(known.checked_sub(1)?).and_then(|&i| self.variables.get(i))
+    }
+
+    pub(super) fn declare(&mut self, variable: Variable) {
+        let index = self.variables.len();
+        match self.by_name.get_mut(&variable.name) {
+            Some(indices) => indices.push(index),
+            None => {
+                self.by_name.insert(variable.name.clone(), vec![index]);
+            }
+        }
+        self.variables.push(variable);
+    }
+}
+
+/// Whether ARG puts that name among the variables.
+pub(super) fn is_variable(name: &str) -> bool {
+    !BUILD_ONLY_ARGS.contains(&name)
+}
+
+/// Makes the scope of a new stage on top of `parent`'s.
+pub(super) fn inherit(stages: &mut [Stage], parent: StageId) -> Scope {
+    let Some(below) = stages.get(parent.0).map(|s| &s.scope) else {
+        return Scope::default();
+    };
+    if below.variables.is_empty() && below.table.is_none() {
+        return Scope { parent: below.parent, depth: below.depth, ..Scope::default() };
+    }
+    let depth = below.depth + 1;
+    if depth < MAX_DEPTH {
+        return Scope { parent: Some(parent), depth, ..Scope::default() };
+    }
+    if below.table.is_none() {
+        let table = flatten(stages, below.parent);
+        if let Some(stage) = stages.get_mut(parent.0) {
+            stage.scope.table = Some(table);
+            stage.scope.depth = 0;
+        }
+    }
+    Scope { parent: Some(parent), depth: 1, ..Scope::default() }
+}
+
+/// One table of all that is seen from above `top`.
+fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<String, (StageId, usize)> {
+    let mut table = HashMap::new();
+    let mut next = top;
+    while let Some((id, scope)) = next.and_then(|id| stages.get(id.0).map(|s| (id, &s.scope))) {
+        for (name, indices) in &scope.by_name {
+            if let Some(&last) = indices.last() {
+                table.entry(name.clone()).or_insert((id, last));
+            }
+        }
+        if let Some(below) = &scope.table {
+            for (name, place) in below {
+                table.entry(name.clone()).or_insert(*place);
+            }
+            break;
+        }
+        next = scope.parent;
+    }
+    table
+}
+
+/// The variables in force at one instruction. Cheap to make and copy.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    pub(super) globals: &'a Scope,
+    pub(super) stages: &'a [Stage],
+    /// None above the first FROM, and in every FROM.
+    pub(super) stage: Option<StageId>,
+    pub(super) at: usize,
+}
+
+impl<'a> View<'a> {
+    /// The variable of that name, declared here or in a stage this one is built on. One without a
+    /// value is an ARG that was declared and not set.
+    pub fn get(&self, name: &str) -> Option<&'a Variable> {
+        let Some(id) = self.stage else {
+            return self.globals.get_at(name, self.at);
+        };
+        let mut next = Some(id);
+        let mut at = self.at;
+        while let Some(scope) = next.and_then(|id| self.stages.get(id.0)).map(|s| &s.scope) {
+            if let Some(variable) = scope.get_at(name, at) {
+                return Some(variable);
+            }
+            if let Some(table) = &scope.table {
+                let found = table.get(name).and_then(|(id, i)| self.stages.get(id.0)?.scope.variables.get(*i));
+                if found.is_some() {
+                    return found;
+                }
+                break;
+            }
+            next = scope.parent;
+            at = usize::MAX;
+        }
+        (name == "PATH").then(|| &*DEFAULT_PATH)
+    }
+
+    /// The ARG of that name above the first FROM, or a predefined platform ARG.
+    pub fn global(&self, name: &str) -> Option<&'a Variable> {
+        self.globals.get(name)
+    }
+
+    /// All variables in force, one for each name, in no particular order.
+    pub fn variables(&self) -> Vec<&'a Variable> {
+        let mut found: HashMap<&str, &'a Variable> = HashMap::new();
+        let mut collect = |scope: &'a Scope, at: usize| {
+            for variable in scope.variables.iter().rev().filter(|v| v.from <= at) {
+                found.entry(&variable.name).or_insert(variable);
+            }
+        };
+        let Some(id) = self.stage else {
+            collect(self.globals, self.at);
+            return found.into_values().collect();
+        };
+        let mut next = Some(id);
+        let mut at = self.at;
+        while let Some(scope) = next.and_then(|id| self.stages.get(id.0)).map(|s| &s.scope) {
+            collect(scope, at);
+            next = scope.parent;
+            at = usize::MAX;
+        }
+        found.entry("PATH").or_insert(&DEFAULT_PATH);
+        found.into_values().collect()
+    }
+}
+
+impl Env for View<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        View::get(self, name).and_then(|v| v.value.as_deref()).map(Cow::Borrowed)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> =
+            self.variables().into_iter().filter(|v| v.value.is_some()).map(|v| v.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
 }

@@ -1,0 +1,141 @@
+//! Manifest and lock files of a context: which there are, and what the ones that rules ask about
+//! say. Each file is read at most once, and only when asked for.
+
+mod cargo;
+mod go_mod;
+mod package_json;
+mod present;
+mod pyproject;
+mod toml;
+
+pub use cargo::CargoToml;
+pub use go_mod::{GoMod, GoReplace};
+pub use package_json::PackageJson;
+pub use present::{Ecosystem, FileRole, ManifestFile};
+pub use pyproject::PyProject;
+
+use super::{Context, sources};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What was read so far, by folder.
+#[derive(Default)]
+pub struct Manifests {
+    present: Cache<Vec<ManifestFile>>,
+    package_json: Cache<PackageJson>,
+    go_mod: Cache<GoMod>,
+    cargo_toml: Cache<CargoToml>,
+    pyproject: Cache<PyProject>,
+}
+
+/// Values by folder; none is remembered too.
+struct Cache<T>(Mutex<HashMap<String, Option<Arc<T>>>>);
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Cache(Mutex::default())
+    }
+}
+
+impl<T> Cache<T> {
+    fn get(&self, folder: &str, make: impl FnOnce(&str) -> Option<T>) -> Option<Arc<T>> {
+        let folder = sources::rooted(folder);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = known.get(&folder) {
+            return value.clone();
+        }
+        let value = make(&folder).map(Arc::new);
+        known.insert(folder, value.clone());
+        value
+    }
+}
+
+/// `folder` is relative to the context's root, `""` the root itself. A file that is missing, too
+/// large or broken gives none; whether it is ignored is not asked.
+impl Context {
+    /// The manifest, lock and tool files in a folder, sorted by name.
+    pub fn manifest_files(&self, folder: &str) -> Arc<Vec<ManifestFile>> {
+        let found = self
+            .manifests
+            .present
+            .get(folder, |folder| Some(present::list(self.tree(), folder)));
+        found.unwrap_or_default()
+    }
+
+    /// `package.json` in a folder.
+    pub fn package_json(&self, folder: &str) -> Option<Arc<PackageJson>> {
+        self.manifests.package_json.get(folder, |folder| {
+            PackageJson::parse(&self.text_in(folder, "package.json")?)
+        })
+    }
+
+    /// `go.mod` in a folder.
+    pub fn go_mod(&self, folder: &str) -> Option<Arc<GoMod>> {
+        self.manifests.go_mod.get(folder, |folder| {
+            Some(GoMod::parse(&self.text_in(folder, "go.mod")?))
+        })
+    }
+
+    /// `Cargo.toml` in a folder.
+    pub fn cargo_toml(&self, folder: &str) -> Option<Arc<CargoToml>> {
+        self.manifests.cargo_toml.get(folder, |folder| {
+            Some(CargoToml::parse(&self.text_in(folder, "Cargo.toml")?))
+        })
+    }
+
+    /// `pyproject.toml` in a folder.
+    pub fn pyproject(&self, folder: &str) -> Option<Arc<PyProject>> {
+        self.manifests.pyproject.get(folder, |folder| {
+            Some(PyProject::parse(&self.text_in(folder, "pyproject.toml")?))
+        })
+    }
+
+    fn text_in(&self, folder: &str, name: &str) -> Option<String> {
+        self.read_text(&sources::join(folder, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{EntryKind, Memory, Tree};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Counting(Memory, AtomicUsize);
+
+    impl Tree for Counting {
+        fn kind(&self, path: &str) -> Option<EntryKind> {
+            self.0.kind(path)
+        }
+        fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.read(path, limit)
+        }
+        fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
+            self.0.list(path)
+        }
+    }
+
+    #[test]
+    fn each_file_is_read_once() {
+        let tree = Arc::new(Counting(
+            Memory::new([
+                ("web/package.json", r#"{"name": "web"}"#),
+                ("go.mod", "module m\n"),
+            ]),
+            AtomicUsize::new(0),
+        ));
+        let context = Context::new("app", tree.clone(), None);
+        let before = tree.1.load(Ordering::Relaxed);
+        for folder in ["web", "./web/", "/web"] {
+            let package = context.package_json(folder).expect("a package");
+            assert_eq!(package.name.as_deref(), Some("web"));
+        }
+        assert!(context.package_json("").is_none() && context.package_json("").is_none());
+        assert_eq!(
+            context.go_mod("").map(|m| m.module.clone()),
+            Some(Some("m".to_owned()))
+        );
+        assert_eq!(tree.1.load(Ordering::Relaxed) - before, 3);
+    }
+}

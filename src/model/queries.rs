@@ -1,0 +1,120 @@
+//! What rules ask a [`Dockerfile`].
+
+use super::convert::{Budget, Expanded, expand};
+use super::instruction::Instruction;
+use super::refusal::{Phase, Refusal};
+use super::scope::View;
+use super::settings::Settings;
+use super::stage::{Stage, StageId, Use};
+use super::{Dockerfile, Keyword};
+use crate::syntax::Word;
+use crate::syntax::expand::{self, ExpandError, Expansion, Options};
+
+impl Dockerfile {
+    /// A stage.
+    pub fn stage(&self, id: StageId) -> Option<&Stage> {
+        self.stages.get(id.0)
+    }
+
+    /// The stage with that name, in any case; of several the last.
+    pub fn stage_by_name(&self, name: &str) -> Option<&Stage> {
+        self.names.get(&name.to_lowercase()).and_then(|id| self.stage(*id))
+    }
+
+    /// A stage's instructions, FROM excluded.
+    pub fn instructions_of(&self, stage: &Stage) -> &[Instruction] {
+        self.instructions.get(stage.instructions.clone()).unwrap_or_default()
+    }
+
+    /// A stage's FROM.
+    pub fn from_of(&self, stage: &Stage) -> Option<&Instruction> {
+        self.instructions.get(stage.from)
+    }
+
+    /// Instructions above the first FROM.
+    pub fn preamble(&self) -> &[Instruction] {
+        let end = self.stages.first().map_or(self.instructions.len(), |s| s.from);
+        self.instructions.get(..end).unwrap_or_default()
+    }
+
+    /// Whether it is the last stage, the one that is built unless `--target` says otherwise.
+    pub fn is_last(&self, stage: &Stage) -> bool {
+        self.default_target == Some(stage.id)
+    }
+
+    /// The last stage.
+    pub fn target(&self) -> Option<&Stage> {
+        self.default_target.and_then(|id| self.stage(id))
+    }
+
+    /// The stage itself, the one it is built on, and so on down to the one built on an image.
+    pub fn chain<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
+        std::iter::successors(Some(stage), |s| s.parent().and_then(|id| self.stage(id)))
+    }
+
+    /// Stages that are built on this one directly.
+    pub fn children<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
+        self.stages.iter().skip(stage.id.0 + 1).filter(move |s| s.parent() == Some(stage.id))
+    }
+
+    /// All places that refer to a stage.
+    pub fn uses_of<'a>(&self, stage: &'a Stage) -> &'a [Use] {
+        &stage.uses
+    }
+
+    /// The variables that an instruction sees: in a FROM and above the first one the global ARGs,
+    /// in a stage what stands above the instruction. Costs nothing.
+    pub fn view_at(&self, index: usize) -> View<'_> {
+        let instruction = self.instructions.get(index);
+        let is_from = instruction.is_some_and(|i| i.keyword == Keyword::From);
+        let stage = instruction.and_then(|i| i.stage).filter(|_| !is_from);
+        View { globals: &self.globals, stages: &self.stages, stage, at: if is_from { usize::MAX } else { index } }
+    }
+
+    /// The variables in force at a stage's end.
+    pub fn view_of(&self, stage: &Stage) -> View<'_> {
+        View { globals: &self.globals, stages: &self.stages, stage: Some(stage.id), at: usize::MAX }
+    }
+
+    /// Expands a word as BuildKit would in the instruction `at`, with ARGs' defaults and
+    /// linux/amd64; quotes and escapes are taken off.
+    ///
+    /// # Errors
+    /// Where BuildKit fails too.
+    pub fn expand(&self, word: &Word, at: usize) -> Result<Expansion, ExpandError> {
+        expand::word(&word.value, &self.view_at(at), self.lines.escape, Options::default())
+    }
+
+    /// The value of a word in the instruction `at`, where the file alone decides it: no build
+    /// argument, platform or base image can change it.
+    pub fn fixed_value(&self, word: &Word, at: usize) -> Option<String> {
+        match expand(&word.value, self.view_at(at), self.lines.escape, &Budget::default()) {
+            Ok(Expanded { value, open: false, lost: false }) => Some(value.into_owned()),
+            _ => None,
+        }
+    }
+
+    /// USER, WORKDIR and SHELL as the instruction sees them.
+    pub fn settings_at(&self, index: usize) -> Settings {
+        let stage = self.instructions.get(index).and_then(|i| i.stage).and_then(|id| self.stage(id));
+        Settings {
+            user: stage.and_then(|s| s.users.at(index)).cloned(),
+            workdir: stage.and_then(|s| s.workdirs.at(index)).cloned(),
+            shell: stage.and_then(|s| s.shells.at(index)).cloned(),
+        }
+    }
+
+    /// USER, WORKDIR and SHELL at a stage's end.
+    pub fn settings_of(&self, stage: &Stage) -> Settings {
+        Settings {
+            user: stage.users.at(usize::MAX).cloned(),
+            workdir: stage.workdirs.at(usize::MAX).cloned(),
+            shell: stage.shells.at(usize::MAX).cloned(),
+        }
+    }
+
+    /// The reasons for which BuildKit refuses the file whatever the context and the arguments.
+    pub fn hard_refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.refusals.iter().filter(|r| r.phase != Phase::Context)
+    }
+}
