@@ -21,7 +21,10 @@ fn every_case_does_what_it_says() {
     for entry in fs::read_dir(root).expect("the fixtures") {
         let folder = entry.expect("a case").path();
         let read = |name: &str| fs::read_to_string(folder.join(name)).expect(name);
-        let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = folder
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let ignore = Ignore::parse(&read("dockerignore"));
         let mut refused: Vec<usize> = ignore.problems().iter().map(|p| p.line).collect();
         let mut lines = 0;
@@ -45,7 +48,11 @@ fn every_case_does_what_it_says() {
                 wrong.push(format!("{name}: {line}"));
             }
         }
-        wrong.extend(refused.iter().map(|line| format!("{name}: line {line} was refused")));
+        wrong.extend(
+            refused
+                .iter()
+                .map(|line| format!("{name}: line {line} was refused")),
+        );
         assert!(lines > 0, "{name} expects nothing");
         cases += 1;
     }

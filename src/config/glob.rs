@@ -242,6 +242,10 @@ fn class_char(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<cha
     }
 }
 
+fn within(ranges: &[(char, char)], c: char) -> bool {
+    ranges.iter().any(|(low, high)| (*low..=*high).contains(&c))
+}
+
 /// The set of steps at which a match may stand, without doubles.
 struct Run {
     places: Vec<usize>,
@@ -279,11 +283,7 @@ impl Run {
         match step {
             Step::Literal(l) if *l == c => self.add(steps, place + 1),
             Step::Any if c != '/' => self.add(steps, place + 1),
-            Step::Class { negated, ranges } => {
-                if ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated {
-                    self.add(steps, place + 1);
-                }
-            }
+            Step::Class { negated, ranges } if within(ranges, c) != *negated => self.add(steps, place + 1),
             Step::Star if c != '/' => self.add(steps, place),
             Step::Everything => self.add(steps, place),
             Step::Folders => {

@@ -1,3 +1,114 @@
-//! Settings.
+//! Settings: `mbopt.yaml`, and `.hadolint.yaml` where there is none.
+//!
+//! Reading goes in two steps, since settings name rules, and rules may come from files that the
+//! settings name: [`Document::read`] checks everything but rule names, [`Document::check`] turns the
+//! result into [`Settings`], given the [`Names`] that exist. Nothing here touches a file.
 
+mod check;
+pub mod discovery;
+mod document;
+mod error;
 pub mod glob;
+pub mod hadolint;
+mod nearest;
+mod schema;
+mod settings;
+mod yaml;
+
+pub use check::{Names, OptionName, UnknownName};
+pub use document::{Document, Loader, Scoped};
+pub use error::{ConfigError, ConfigErrors};
+pub use nearest::nearest;
+pub use schema::{RuleEntry, schema};
+pub use settings::{Candidate, FileSettings, Settings};
+
+use std::collections::BTreeMap;
+
+/// A severity as settings name it, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// `style`
+    Style,
+    /// `info`
+    Info,
+    /// `warning`
+    Warning,
+    /// `error`
+    Error,
+}
+
+/// Which findings make the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// Those of this level and above.
+    At(Level),
+    /// None.
+    Never,
+}
+
+/// Whether ShellCheck looks at RUN scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShellCheck {
+    /// Never.
+    Off,
+    /// Where it is installed.
+    #[default]
+    Auto,
+    /// Its absence is an error.
+    Require,
+}
+
+/// Whether a rewrite makes a stage for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tester {
+    /// A stage that nothing depends on: tests run with `--target`.
+    #[default]
+    Leaf,
+    /// The runtime stage depends on it: a build fails with its tests.
+    Gate,
+    /// No such stage.
+    Off,
+}
+
+/// Which base a rewrite gives the runtime stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuntimeBase {
+    /// The smallest for which there is evidence that it does.
+    Smallest,
+    /// The slim variant of the same image.
+    #[default]
+    Slim,
+    /// The image itself.
+    Same,
+}
+
+/// How multi-stage rewrites are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stages {
+    /// Whether any are made.
+    pub rewrite: bool,
+    /// Names of new stages by role (`builder`, `deps`, `tester`, `runtime`), where not the role's own.
+    pub names: BTreeMap<String, String>,
+    /// The stage for tests.
+    pub tester: Tester,
+    /// The runtime's base.
+    pub runtime: RuntimeBase,
+}
+
+impl Stages {
+    /// The name of the stage for a role.
+    pub fn name<'a>(&'a self, role: &'a str) -> &'a str {
+        self.names.get(role).map_or(role, String::as_str)
+    }
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Stages {
+            rewrite: true,
+            names: BTreeMap::new(),
+            tester: Tester::default(),
+            runtime: RuntimeBase::default(),
+        }
+    }
+}

@@ -169,7 +169,7 @@ impl Ignore {
         }
         let path = path.as_str();
         let on_walk = self.decided_on_walk(path);
-        if self.negations && !on_walk.is_some_and(|p| !p.negated) {
+        if self.negations && on_walk.is_none_or(|p| p.negated) {
             // A file that the walk let pass is opened by a check that asks every pattern about every
             // folder above it.
             let on_open = self.decided_on_open(path);
