@@ -8,16 +8,13 @@ use std::path::PathBuf;
 
 /// Finds what makes an image fat, slow to rebuild, unsafe or wrong, and mends it.
 #[derive(Debug, Parser)]
-#[command(
-    name = "mbopt",
-    version,
-    disable_help_subcommand = true,
-    propagate_version = true
-)]
+#[command(name = "mbopt", version, disable_help_subcommand = true, propagate_version = true)]
 #[command(after_help = "Example: mbopt lint --fix Dockerfile")]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// What every command takes.
     #[command(flatten)]
     pub global: Global,
 }
@@ -26,15 +23,9 @@ pub struct Cli {
 #[derive(Debug, Args, Clone, Copy)]
 pub struct Global {
     /// Say only what is wrong
-    #[arg(
-        short,
-        long,
-        global = true,
-        help_heading = "Global",
-        conflicts_with = "verbose"
-    )]
+    #[arg(short, long, global = true, help_heading = "Global", conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more: which config and build context a file has, what was skipped
+    /// Say more: which config and build context a file has
     #[arg(short, long, global = true, help_heading = "Global")]
     pub verbose: bool,
     /// When to use colours
@@ -67,7 +58,7 @@ pub enum Command {
 /// `mbopt lint`.
 #[derive(Debug, Args, Default)]
 #[command(
-    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something), 2 usage, config or I/O,\n3 no Dockerfile found, 4 a file that BuildKit would refuse.\nExample: mbopt lint --fix --fail-on warning ."
+    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something),\n2 usage, config or I/O, 3 no Dockerfile found, 4 a file that BuildKit would refuse.\n\nExample: mbopt lint --fix --fail-on warning ."
 )]
 pub struct Lint {
     /// Files, folders to search, or - for standard input [default: the current folder]
@@ -90,28 +81,13 @@ pub struct Lint {
     pub context: Option<PathBuf>,
 
     /// Run only these rules or groups
-    #[arg(
-        long,
-        value_name = "RULE,..",
-        value_delimiter = ',',
-        help_heading = "Rules"
-    )]
+    #[arg(long, value_name = "RULE,..", value_delimiter = ',', help_heading = "Rules")]
     pub select: Vec<String>,
     /// Leave out these rules or groups
-    #[arg(
-        long,
-        value_name = "RULE,..",
-        value_delimiter = ',',
-        help_heading = "Rules"
-    )]
+    #[arg(long, value_name = "RULE,..", value_delimiter = ',', help_heading = "Rules")]
     pub ignore: Vec<String>,
     /// Use this config instead of the nearest mbopt.yaml
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Rules",
-        conflicts_with = "no_config"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Rules", conflicts_with = "no_config")]
     pub config: Option<PathBuf>,
     /// Use no config
     #[arg(long, help_heading = "Rules")]
@@ -195,11 +171,16 @@ pub struct Schema {
 /// `--format` of `lint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum FormatName {
+    /// For people, with source lines.
     #[default]
     Text,
+    /// One line a finding.
     Concise,
+    /// mbopt's own, versioned.
     Json,
+    /// SARIF 2.1.0.
     Sarif,
+    /// GitHub workflow commands.
     Github,
 }
 
@@ -218,11 +199,16 @@ impl From<FormatName> for Format {
 /// `--fail-on`. Style is a matter of taste, so it does not fail a build unless asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum FailOn {
+    /// Errors only.
     Error,
+    /// Warnings and errors.
     Warning,
+    /// All but matters of style.
     #[default]
     Info,
+    /// Everything.
     Style,
+    /// Nothing; a file that BuildKit would refuse still ends with 4.
     Never,
 }
 
@@ -242,21 +228,26 @@ impl FailOn {
 /// `--format` of `rules`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ListFormat {
+    /// A table.
     #[default]
     Text,
+    /// With all that a rule says of itself.
     Json,
 }
 
 /// `--map` of `rules`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Peer {
+    /// Codes such as DL3008.
     Hadolint,
+    /// Names such as JSONArgsRecommended.
     Buildkit,
 }
 
 /// What `schema` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SchemaName {
+    /// Of mbopt.yaml.
     Config,
 }
 
@@ -286,11 +277,7 @@ mod tests {
                 help.lines().count()
             );
             assert!(
-                help.trim_end()
-                    .lines()
-                    .last()
-                    .unwrap()
-                    .starts_with("Example: mbopt"),
+                help.trim_end().lines().last().unwrap().starts_with("Example: mbopt"),
                 "{name}"
             );
         }

@@ -24,9 +24,7 @@ pub fn wanted(when: When, env: impl Fn(&str) -> Option<OsString>, terminal: bool
         When::Always => true,
         When::Never => false,
         When::Auto if set("NO_COLOR") => false,
-        When::Auto if set("CLICOLOR_FORCE") => {
-            env("CLICOLOR_FORCE").is_some_and(|v| v != "0") || terminal
-        }
+        When::Auto if set("CLICOLOR_FORCE") => env("CLICOLOR_FORCE").is_some_and(|v| v != "0") || terminal,
         When::Auto => terminal && env("TERM").is_none_or(|term| term != "dumb"),
     }
 }
@@ -43,11 +41,7 @@ mod tests {
     fn with(when: When, vars: &[(&str, &str)], terminal: bool) -> bool {
         wanted(
             when,
-            |name| {
-                vars.iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, v)| OsString::from(v))
-            },
+            |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v)),
             terminal,
         )
     }
@@ -62,11 +56,7 @@ mod tests {
     fn an_empty_no_color_is_unset() {
         assert!(with(When::Auto, &[("NO_COLOR", "")], true));
         assert!(!with(When::Auto, &[("NO_COLOR", "0")], true));
-        assert!(!with(
-            When::Auto,
-            &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")],
-            true
-        ));
+        assert!(!with(When::Auto, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true));
     }
 
     #[test]

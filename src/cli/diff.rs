@@ -70,11 +70,10 @@ mod tests {
 
     #[test]
     fn line_endings_and_a_missing_last_one_are_shown_as_they_are() {
+        assert!(diff("FROM a\r\nRUN b\r\n", "FROM a\r\nRUN c\r\n").contains("-RUN b\r\n+RUN c\r\n"));
         assert!(
-            diff("FROM a\r\nRUN b\r\n", "FROM a\r\nRUN c\r\n").contains("-RUN b\r\n+RUN c\r\n")
+            diff("FROM a", "FROM b")
+                .ends_with("-FROM a\n\\ No newline at end of file\n+FROM b\n\\ No newline at end of file\n")
         );
-        assert!(diff("FROM a", "FROM b").ends_with(
-            "-FROM a\n\\ No newline at end of file\n+FROM b\n\\ No newline at end of file\n"
-        ));
     }
 }

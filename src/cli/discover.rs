@@ -48,14 +48,13 @@ impl Excludes {
     /// The pattern that is none, and why.
     pub fn new(globs: &[String], here: &Path) -> Result<Excludes, String> {
         let mut builder = GitignoreBuilder::new(here);
+        builder.allow_unclosed_class(false);
         for glob in globs {
             builder
                 .add_line(None, glob)
                 .map_err(|error| format!("--exclude {glob}: {error}"))?;
         }
-        let patterns = builder
-            .build()
-            .map_err(|error| format!("--exclude: {error}"))?;
+        let patterns = builder.build().map_err(|error| format!("--exclude: {error}"))?;
         Ok(Excludes {
             patterns,
             here: here.to_owned(),
@@ -75,9 +74,7 @@ impl Excludes {
                 .filter(|c| matches!(c, Component::Normal(_)))
                 .collect(),
         };
-        self.patterns
-            .matched_path_or_any_parents(inside, folder)
-            .is_ignore()
+        self.patterns.matched_path_or_any_parents(inside, folder).is_ignore()
     }
 }
 
@@ -87,10 +84,7 @@ pub fn is_dockerfile(name: &str) -> bool {
     ["dockerfile", "containerfile"]
         .iter()
         .any(|base| match lower.strip_prefix(base) {
-            Some(rest) => {
-                rest.is_empty()
-                    || (rest.starts_with('.') && rest.len() > 1 && !NOT_SUFFIXES.contains(&rest))
-            }
+            Some(rest) => rest.is_empty() || (rest.starts_with('.') && rest.len() > 1 && !NOT_SUFFIXES.contains(&rest)),
             None => false,
         })
         || lower
@@ -116,34 +110,36 @@ const NOT_SUFFIXES: [&str; 9] = [
 /// that are named, too.
 pub fn find(paths: &[PathBuf], excludes: &Excludes, force: bool) -> Found {
     let mut found = Found::default();
+    // By what a path leads to, so that a file named twice, or by a link too, is linted and mended once.
     let mut seen = HashSet::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            if seen.insert(PathBuf::from("-")) {
+            if seen.insert(path.clone()) {
                 found.targets.push(Target {
                     input: Input::Stdin,
                     tree: PathBuf::from("."),
                 });
             }
-            continue;
-        }
-        if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
-            let before = found.targets.len();
-            let searched = search(path, excludes, &mut found.errors);
-            let any = !searched.is_empty();
-            found.targets.extend(
-                searched
-                    .into_iter()
-                    .filter(|file| seen.insert(file.clone()))
-                    .map(|file| Target {
-                        input: Input::File(file),
-                        tree: path.clone(),
-                    }),
-            );
-            if !any && before == found.targets.len() {
+        } else if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
+            let root = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            let files = search(path, excludes, &mut found.errors);
+            if files.is_empty() {
                 found.barren.push(path.clone());
             }
-        } else if !(force && excludes.excludes(path, false)) && seen.insert(tidy(path)) {
+            for file in files {
+                let identity = match (file.link, file.path.strip_prefix(tidy(path))) {
+                    // No link is followed on the way to a plain file.
+                    (false, Ok(inside)) => root.join(inside),
+                    _ => identity(&file.path),
+                };
+                if seen.insert(identity) {
+                    found.targets.push(Target {
+                        input: Input::File(file.path),
+                        tree: path.clone(),
+                    });
+                }
+            }
+        } else if !(force && excludes.excludes(path, false)) && seen.insert(identity(path)) {
             found.targets.push(Target {
                 tree: tree_of(path, &excludes.here),
                 input: Input::File(tidy(path)),
@@ -151,6 +147,11 @@ pub fn find(paths: &[PathBuf], excludes: &Excludes, force: bool) -> Found {
         }
     }
     found
+}
+
+/// What a path leads to; the path itself where that cannot be known.
+fn identity(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| tidy(path))
 }
 
 /// The tree that a named file belongs to: the current folder where it lies below, else its folder.
@@ -169,8 +170,15 @@ fn tidy(path: &Path) -> PathBuf {
     path.strip_prefix(".").unwrap_or(path).to_owned()
 }
 
+/// A Dockerfile found in a folder.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Hit {
+    path: PathBuf,
+    link: bool,
+}
+
 /// The Dockerfiles in a folder and below, by path.
-fn search(root: &Path, excludes: &Excludes, errors: &mut Vec<(PathBuf, String)>) -> Vec<PathBuf> {
+fn search(root: &Path, excludes: &Excludes, errors: &mut Vec<(PathBuf, String)>) -> Vec<Hit> {
     let mut files = Vec::new();
     // Hidden folders hold Dockerfiles (.devcontainer, .github); git's own data do not.
     let pruner = excludes.clone();
@@ -179,8 +187,7 @@ fn search(root: &Path, excludes: &Excludes, errors: &mut Vec<(PathBuf, String)>)
         .filter_entry(move |entry| {
             let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             entry.depth() == 0
-                || (entry.file_name() != ".git"
-                    && !(folder && pruner.excludes(&tidy(entry.path()), true)))
+                || (entry.file_name() != ".git" && !(folder && pruner.excludes(&tidy(entry.path()), true)))
         })
         .build();
     for entry in walk {
@@ -194,13 +201,16 @@ fn search(root: &Path, excludes: &Excludes, errors: &mut Vec<(PathBuf, String)>)
 }
 
 /// The path of a thing found on the walk, if it is to be linted.
-fn dockerfile(entry: &ignore::DirEntry, excludes: &Excludes) -> Option<PathBuf> {
+fn dockerfile(entry: &ignore::DirEntry, excludes: &Excludes) -> Option<Hit> {
     let kind = entry.file_type()?;
     let path = tidy(entry.path());
     let wanted = is_dockerfile(entry.file_name().to_str()?)
         && (kind.is_file() || (kind.is_symlink() && stands_alone(entry.path())))
         && !excludes.excludes(&path, false);
-    wanted.then_some(path)
+    wanted.then(|| Hit {
+        path,
+        link: kind.is_symlink(),
+    })
 }
 
 /// Whether a link leads to a regular file that is not found by its own name.
@@ -208,10 +218,7 @@ fn stands_alone(link: &Path) -> bool {
     let Ok(target) = fs::canonicalize(link) else {
         return false;
     };
-    let named = target
-        .file_name()
-        .and_then(|n| n.to_str())
-        .is_some_and(is_dockerfile);
+    let named = target.file_name().and_then(|n| n.to_str()).is_some_and(is_dockerfile);
     !named && fs::metadata(&target).is_ok_and(|m| m.is_file())
 }
 
@@ -220,13 +227,10 @@ fn split(error: ignore::Error, root: &Path) -> (PathBuf, String) {
     match error {
         ignore::Error::WithDepth { err, .. } => split(*err, root),
         ignore::Error::WithPath { path, err } => (path, split(*err, root).1),
-        ignore::Error::WithLineNumber { line, err } => (
-            root.to_owned(),
-            format!("line {line}: {}", split(*err, root).1),
-        ),
-        ignore::Error::Loop { child, .. } => {
-            (child, "a symbolic link that leads in a circle".to_owned())
+        ignore::Error::WithLineNumber { line, err } => {
+            (root.to_owned(), format!("line {line}: {}", split(*err, root).1))
         }
+        ignore::Error::Loop { child, .. } => (child, "a symbolic link that leads in a circle".to_owned()),
         ignore::Error::Io(error) => (root.to_owned(), format!("cannot be searched: {error}")),
         other => (root.to_owned(), other.to_string()),
     }
@@ -317,12 +321,7 @@ mod tests {
             .targets
             .iter()
             .map(|t| match &t.input {
-                Input::File(path) => path
-                    .strip_prefix(folder)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned(),
+                Input::File(path) => path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned(),
                 Input::Stdin => "-".to_owned(),
             })
             .collect();
@@ -365,10 +364,7 @@ mod tests {
     #[test]
     fn excludes_spare_named_files_unless_forced() {
         let folder = layout(&["test/Dockerfile", "test/deep/Dockerfile", "Dockerfile"]);
-        assert_eq!(
-            found(folder.path(), &[""], &["test/"], false).0,
-            ["Dockerfile"]
-        );
+        assert_eq!(found(folder.path(), &[""], &["test/"], false).0, ["Dockerfile"]);
         assert_eq!(
             found(folder.path(), &["test/deep/Dockerfile"], &["test"], false).0,
             ["test/deep/Dockerfile"]

@@ -56,6 +56,8 @@ pub struct Linted {
     pub refusals: Vec<Refusal>,
     /// What could not be looked at, and the like.
     pub notes: Vec<String>,
+    /// What is said with `--verbose` only: which build context was taken, and why.
+    pub details: Vec<String>,
 }
 
 /// What fixing gave.
@@ -75,6 +77,8 @@ pub struct Fixed {
     pub refusals: Vec<Refusal>,
     /// As for linting.
     pub notes: Vec<String>,
+    /// As for linting.
+    pub details: Vec<String>,
 }
 
 /// What the command line needs to be told.
@@ -103,12 +107,7 @@ pub trait Engine: Sync {
     fn lint(&self, source: SourceFile, request: &Request<'_, Self::Config>) -> Linted;
 
     /// Lints one file and applies the fixes that can be trusted at least as far as `level`.
-    fn fix(
-        &self,
-        source: SourceFile,
-        request: &Request<'_, Self::Config>,
-        level: Applicability,
-    ) -> Fixed;
+    fn fix(&self, source: SourceFile, request: &Request<'_, Self::Config>, level: Applicability) -> Fixed;
 }
 
 /// The engine of this crate.
@@ -136,6 +135,7 @@ impl Engine for Builtin {
             diagnostics: Vec::new(),
             refusals: Vec::new(),
             notes: Vec::new(),
+            details: Vec::new(),
         }
     }
 
@@ -148,6 +148,7 @@ impl Engine for Builtin {
             remaining: Vec::new(),
             refusals: Vec::new(),
             notes: Vec::new(),
+            details: Vec::new(),
         }
     }
 }

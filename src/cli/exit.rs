@@ -20,11 +20,7 @@ pub enum Outcome {
 impl Outcome {
     /// The one to end with: a failure before a refusal before findings before nothing found.
     pub fn worst(self, other: Outcome) -> Outcome {
-        if self.rank() >= other.rank() {
-            self
-        } else {
-            other
-        }
+        if self.rank() >= other.rank() { self } else { other }
     }
 
     fn rank(self) -> u8 {
@@ -47,7 +43,6 @@ impl From<Outcome> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::Outcome::*;
-    use super::*;
 
     #[test]
     fn two_before_four_before_one_before_three() {

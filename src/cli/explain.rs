@@ -14,13 +14,7 @@ pub fn find(rules: &[&'static RuleMeta], name: &str) -> Result<&'static RuleMeta
     let all = || rules.iter().copied().chain([&INVALID]);
     let known = all()
         .find(|rule| rule.id.eq_ignore_ascii_case(name))
-        .or_else(|| {
-            all().find(|rule| {
-                rule.aliases
-                    .iter()
-                    .any(|alias| alias.eq_ignore_ascii_case(name))
-            })
-        });
+        .or_else(|| all().find(|rule| rule.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))));
     known.ok_or_else(|| {
         let names = all().flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]));
         match suggest::nearest(name, names) {
@@ -43,17 +37,8 @@ pub fn explain(rule: &RuleMeta, colour: bool) -> String {
     // Writing to a string cannot fail, here and below.
     let mut out = String::new();
     let _ = writeln!(out, "{}: {}", bold(rule.id), rule.summary);
-    let off = if rule.enabled {
-        ""
-    } else {
-        ", off unless selected"
-    };
-    let _ = writeln!(
-        out,
-        "{}, {}{off}",
-        rule.category,
-        severity_word(rule.severity)
-    );
+    let off = if rule.enabled { "" } else { ", off unless selected" };
+    let _ = writeln!(out, "{}, {}{off}", rule.category, severity_word(rule.severity));
     if !rule.aliases.is_empty() {
         let _ = writeln!(out, "also known as {}", rule.aliases.join(", "));
     }
@@ -85,11 +70,7 @@ pub fn explain(rule: &RuleMeta, colour: bool) -> String {
         };
         if !example.bad.is_empty() {
             section(&format!("Finds{title}"), example.bad);
-            let after = if rule.fixable.is_some() {
-                "Becomes"
-            } else {
-                "Better"
-            };
+            let after = if rule.fixable.is_some() { "Becomes" } else { "Better" };
             section(after, example.good);
         } else {
             section(&format!("Leaves alone{title}"), example.good);
@@ -119,10 +100,7 @@ mod tests {
     fn ids_and_codes_are_found_and_slips_understood() {
         assert_eq!(find(&[&RULE], "sample-rule").unwrap().id, "sample-rule");
         assert_eq!(find(&[&RULE], "dl9999").unwrap().id, "sample-rule");
-        assert_eq!(
-            find(&[&RULE], "invalid-dockerfile").unwrap().id,
-            "invalid-dockerfile"
-        );
+        assert_eq!(find(&[&RULE], "invalid-dockerfile").unwrap().id, "invalid-dockerfile");
         assert_eq!(
             find(&[&RULE], "sampel-rule").unwrap_err(),
             "no rule is called `sampel-rule`; did you mean `sample-rule`?"

@@ -53,6 +53,8 @@ pub struct Done {
     pub text: Option<Vec<u8>>,
     /// What fixes would change.
     pub diff: String,
+    /// What is said with `--verbose`.
+    pub details: Vec<String>,
     /// The error in the report was said elsewhere (a broken config, once for all its files).
     pub said: bool,
 }
@@ -63,6 +65,7 @@ impl Done {
             report,
             text: None,
             diff: String::new(),
+            details: Vec::new(),
             said: false,
         }
     }
@@ -74,10 +77,7 @@ impl<E: Engine> Run<'_, E> {
         let shown = self.shown(&target.input);
         let (bytes, path) = match &target.input {
             Input::File(path) => (read::file(path), path.as_path()),
-            Input::Stdin => (
-                read::stdin(),
-                self.stdin_name.as_deref().unwrap_or(Path::new("-")),
-            ),
+            Input::Stdin => (read::stdin(), self.stdin_name.as_deref().unwrap_or(Path::new("-"))),
         };
         let bytes = match bytes {
             Ok(bytes) => bytes,
@@ -88,10 +88,7 @@ impl<E: Engine> Run<'_, E> {
             Err(_) => {
                 return Done {
                     said: true,
-                    ..Done::new(FileReport::failed(
-                        shown,
-                        "not linted: its config is broken",
-                    ))
+                    ..Done::new(FileReport::failed(shown, "not linted: its config is broken"))
                 };
             }
         };
@@ -110,7 +107,13 @@ impl<E: Engine> Run<'_, E> {
         };
         let source = SourceFile::new(shown.clone(), bytes);
         match panics::contain(|| self.done(source, &request, target, &shown)) {
-            Ok(done) => done,
+            Ok(mut done) => {
+                if let Some((config, _)) = self.around.config_path(path) {
+                    done.details
+                        .push(format!("config {}", self.around.shown(&config).display()));
+                }
+                done
+            }
             Err(message) => Done::new(FileReport::failed(shown, message)),
         }
     }
@@ -121,20 +124,11 @@ impl<E: Engine> Run<'_, E> {
             Input::File(path) => path.as_path(),
             Input::Stdin => self.stdin_name.as_deref().unwrap_or(Path::new("-")),
         };
-        let short = self
-            .relative
-            .as_ref()
-            .and_then(|here| path.strip_prefix(here).ok());
+        let short = self.relative.as_ref().and_then(|here| path.strip_prefix(here).ok());
         short.unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    fn done(
-        &self,
-        source: SourceFile,
-        request: &Request<'_, E::Config>,
-        target: &Target,
-        shown: &str,
-    ) -> Done {
+    fn done(&self, source: SourceFile, request: &Request<'_, E::Config>, target: &Target, shown: &str) -> Done {
         match self.mode {
             Mode::Report => self.lint(source, request, shown),
             Mode::Fix(level) => self.fix(source, request, target, shown, level),
@@ -143,7 +137,7 @@ impl<E: Engine> Run<'_, E> {
                 let diff = diff::unified(shown, &fixed.original, &fixed.source, self.colour);
                 Done {
                     diff,
-                    ..Done::new(report_of(fixed, shown))
+                    ..fixed_done(fixed, shown)
                 }
             }
         }
@@ -153,7 +147,10 @@ impl<E: Engine> Run<'_, E> {
         let linted = self.engine.lint(source, request);
         let mut report = FileReport::new(shown, linted.source, linted.diagnostics, linted.refusals);
         report.notes = linted.notes;
-        Done::new(report)
+        Done {
+            details: linted.details,
+            ..Done::new(report)
+        }
     }
 
     fn fix(
@@ -170,17 +167,12 @@ impl<E: Engine> Run<'_, E> {
                 let text = fixed.source.bytes().to_vec();
                 Done {
                     text: Some(text),
-                    ..Done::new(report_of(fixed, shown))
+                    ..fixed_done(fixed, shown)
                 }
             }
             Input::File(path) if fixed.source.bytes() != fixed.original.bytes() => {
-                match write::replace(
-                    path,
-                    &target.tree,
-                    fixed.original.bytes(),
-                    fixed.source.bytes(),
-                ) {
-                    Ok(()) => Done::new(report_of(fixed, shown)),
+                match write::replace(path, &target.tree, fixed.original.bytes(), fixed.source.bytes()) {
+                    Ok(()) => fixed_done(fixed, shown),
                     Err(error) => {
                         // The file is as it was, and so are its findings.
                         let mut done = self.lint(fixed.original, request, shown);
@@ -189,16 +181,19 @@ impl<E: Engine> Run<'_, E> {
                     }
                 }
             }
-            Input::File(_) => Done::new(report_of(fixed, shown)),
+            Input::File(_) => fixed_done(fixed, shown),
         }
     }
 }
 
-/// The report on a fixed file.
-fn report_of(fixed: Fixed, shown: &str) -> FileReport {
+/// What became of a fixed file.
+fn fixed_done(fixed: Fixed, shown: &str) -> Done {
     let mut report = FileReport::new(shown, fixed.source, fixed.remaining, fixed.refusals);
     report.fixed = fixed.applied;
     report.skipped = fixed.skipped;
     report.notes = fixed.notes;
-    report
+    Done {
+        details: fixed.details,
+        ..Done::new(report)
+    }
 }

@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 /// Files done before what they gave is written out and forgotten.
 const BATCH: usize = 512;
+/// What is gathered, in bytes, before it is written.
+const CHUNK: usize = 64 * 1024;
 /// Stack of a worker thread in bytes: that of the main thread, so that many files are linted as
 /// deeply as one.
 const STACK: usize = 8 * 1024 * 1024;
@@ -37,11 +39,7 @@ pub fn run<E: Engine>(engine: &E, args: &Lint, global: Global) -> Outcome {
 }
 
 /// Everything that can be wrong before the first file is read.
-fn prepare<'e, E: Engine>(
-    engine: &'e E,
-    args: &Lint,
-    global: Global,
-) -> Result<(Run<'e, E>, Found), String> {
+fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<(Run<'e, E>, Found), String> {
     if args.unsafe_fixes && !(args.fix || args.diff) {
         return Err("--unsafe-fixes needs --fix or --diff".to_owned());
     }
@@ -58,8 +56,7 @@ fn prepare<'e, E: Engine>(
     let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
     let context = match &args.context {
         Some(path) => {
-            let tree = FolderTree::open(path)
-                .ok_or_else(|| format!("--context {}: no such folder", path.display()))?;
+            let tree = FolderTree::open(path).ok_or_else(|| format!("--context {}: no such folder", path.display()))?;
             Some(Arc::from([Arc::new(tree)]))
         }
         None => None,
@@ -73,22 +70,21 @@ fn prepare<'e, E: Engine>(
     let mut paths = args.paths.clone();
     if let Some(list) = &args.file_list {
         if list.as_os_str() == "-" && paths.iter().any(|p| p.as_os_str() == "-") {
-            return Err(
-                "standard input can be the list of files or a Dockerfile, not both".to_owned(),
-            );
+            return Err("standard input can be the list of files or a Dockerfile, not both".to_owned());
         }
         paths.extend(discover::listed(list)?);
     } else if paths.is_empty() {
-        paths.push(PathBuf::from(if args.stdin_filename.is_some() {
-            "-"
-        } else {
-            "."
-        }));
+        paths.push(PathBuf::from(if args.stdin_filename.is_some() { "-" } else { "." }));
     }
     let found = discover::find(&paths, &excludes, args.force_exclude);
     let run = Run {
         engine,
-        around: Surroundings::new(engine, source, here.clone()),
+        around: Surroundings::new(
+            engine,
+            source,
+            here.clone(),
+            colour::wanted_here(global.color, std::io::stderr().is_terminal()),
+        ),
         selection: Selection {
             select: args.select.clone(),
             ignore: args.ignore.clone(),
@@ -97,8 +93,7 @@ fn prepare<'e, E: Engine>(
         stdin_name: args.stdin_filename.clone(),
         mode,
         relative: matches!(args.format, FormatName::Sarif | FormatName::Github).then_some(here),
-        colour: args.output.is_none()
-            && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
+        colour: args.output.is_none() && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
     };
     check_names(&run, &found)?;
     Ok((run, found))
@@ -117,10 +112,7 @@ const GROUPS: [&str; 7] = [
 
 /// A mistyped rule must not silently select nothing.
 fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String> {
-    let flagged = [
-        ("--select", &run.selection.select),
-        ("--ignore", &run.selection.ignore),
-    ];
+    let flagged = [("--select", &run.selection.select), ("--ignore", &run.selection.ignore)];
     if flagged.iter().all(|(_, names)| names.is_empty()) {
         return Ok(());
     }
@@ -131,10 +123,7 @@ fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String>
         Input::File(path) => Some(path.clone()),
         Input::Stdin => None,
     });
-    if let Ok(Some(config)) = run
-        .around
-        .config(first.as_deref().unwrap_or(Path::new("-")))
-    {
+    if let Ok(Some(config)) = run.around.config(first.as_deref().unwrap_or(Path::new("-"))) {
         rules.extend(run.engine.config_rules(&config));
     }
     let names = || {
@@ -150,9 +139,7 @@ fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String>
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`mbopt rules` lists them".to_owned(),
                 };
-                return Err(format!(
-                    "{flag}: no rule or group is called `{name}`; {hint}"
-                ));
+                return Err(format!("{flag}: no rule or group is called `{name}`; {hint}"));
             }
         }
     }
@@ -165,7 +152,11 @@ struct Report<'a> {
     global: Global,
     reporter: Box<dyn Reporter>,
     sink: Sink,
+    /// What is not written yet.
+    pending: Vec<u8>,
     summary: Summary,
+    /// Whether findings are drawn; else it is the diff that is written.
+    drawn: bool,
     /// Whether something was written, so that the next part needs a separator.
     begun: bool,
     /// Notes, with the first file that has it and how many others have it.
@@ -196,7 +187,9 @@ impl<'a> Report<'a> {
             global,
             reporter: reporter(args.format.into(), colour, global.quiet, &rules),
             sink,
+            pending: Vec::new(),
             summary: Summary::default(),
+            drawn: !matches!(run.mode, Mode::Diff(_)),
             begun: false,
             notes: BTreeMap::new(),
             outcome: Outcome::Clean,
@@ -209,10 +202,7 @@ impl<'a> Report<'a> {
             self.failure(&path.to_string_lossy(), error);
         }
         for folder in &found.barren {
-            say(&format!(
-                "error: no Dockerfile found in {}",
-                folder.display()
-            ));
+            say(&format!("error: no Dockerfile found in {}", folder.display()));
             self.ended(Outcome::NothingFound);
         }
         if found.targets.is_empty()
@@ -223,37 +213,35 @@ impl<'a> Report<'a> {
             say("error: no Dockerfile found: the list of files is empty");
             self.ended(Outcome::NothingFound);
         }
-        let drawn = !matches!(run.mode, Mode::Diff(_));
         let mut start = Vec::new();
-        if drawn {
+        if self.drawn {
             self.reporter.start(&mut start);
         }
         self.write(&start);
         match found.targets.as_slice() {
             [one] => {
-                let done = self.draw(run.job(one), drawn);
+                let done = self.draw(run.job(one));
                 self.take(done);
             }
-            many => self.many(run, many, drawn),
+            many => self.many(run, many),
         }
         for error in run.around.config_errors() {
+            self.flush();
             say(&error);
             self.ended(Outcome::Failure);
         }
-        self.close(drawn)
+        self.close()
     }
 
-    fn many<E: Engine>(&mut self, run: &Run<'_, E>, targets: &[Target], drawn: bool) {
+    fn many<E: Engine>(&mut self, run: &Run<'_, E>, targets: &[Target]) {
         // A pool that is there already does as well.
-        let _ = rayon::ThreadPoolBuilder::new()
-            .stack_size(STACK)
-            .build_global();
+        let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
         for batch in targets.chunks(BATCH) {
             let this = &*self;
             let done: Vec<(Done, Vec<u8>)> = batch
                 .par_iter()
                 .with_max_len(8)
-                .map(|target| this.draw(run.job(target), drawn))
+                .map(|target| this.draw(run.job(target)))
                 .collect();
             for one in done {
                 self.take(one);
@@ -262,9 +250,9 @@ impl<'a> Report<'a> {
     }
 
     /// Draws a file's part; on the thread that did the file.
-    fn draw(&self, done: Done, drawn: bool) -> (Done, Vec<u8>) {
+    fn draw(&self, done: Done) -> (Done, Vec<u8>) {
         let mut out = Vec::new();
-        if drawn {
+        if self.drawn {
             self.reporter.file(&done.report, &mut out);
         } else {
             out.extend_from_slice(done.diff.as_bytes());
@@ -278,43 +266,54 @@ impl<'a> Report<'a> {
             report,
             text,
             diff,
+            details,
             said,
         } = done;
-        if let Some(text) = text {
-            if let Err(error) = Sink::Stdout.write(&text) {
-                self.failure("standard output", &error.to_string());
-            }
+        if text.is_some() {
+            self.flush();
+        }
+        if let Some(text) = text
+            && let Err(error) = Sink::Stdout.write(&text)
+        {
+            self.failure("standard output", &error.to_string());
         }
         self.summary.add(&report);
         self.would_change += usize::from(!diff.is_empty());
-        match &report.error {
-            Some(error) if !said => self.failure(&report.path, error),
-            _ => {}
+        if let Some(error) = report.error.as_ref().filter(|_| !said) {
+            self.failure(&report.path, error);
         }
         if report.refused() {
             self.ended(Outcome::Refused);
         }
+        if self.global.verbose && !details.is_empty() {
+            self.flush();
+            for detail in details {
+                say(&format!("{}: {}", visible(&report.path), visible(&detail)));
+            }
+        }
         for note in report.notes {
             self.notes.entry(note).or_insert((report.path.clone(), 0)).1 += 1;
         }
-        if !part.is_empty() {
-            if self.begun {
-                let separator = self.reporter.separator();
-                self.write(separator.as_bytes());
-            }
-            self.begun = true;
-            self.write(&part);
+        if part.is_empty() {
+            return;
         }
+        if self.begun {
+            let separator = if self.drawn { self.reporter.separator() } else { "" };
+            self.write(separator.as_bytes());
+        }
+        self.begun = true;
+        self.write(&part);
     }
 
     /// The end of the report, the notes, the outcome.
-    fn close(mut self, drawn: bool) -> Outcome {
+    fn close(mut self) -> Outcome {
         let mut end = Vec::new();
-        if drawn {
+        if self.drawn {
             self.reporter.finish(&self.summary, &mut end);
         }
         self.write(&end);
-        if !drawn && !self.global.quiet {
+        self.flush();
+        if !self.drawn && !self.global.quiet {
             say(&match self.would_change {
                 0 => "nothing would change".to_owned(),
                 1 => "1 file would change".to_owned(),
@@ -331,13 +330,12 @@ impl<'a> Report<'a> {
                 say(&format!("note: {}: {}{more}", visible(path), visible(note)));
             }
         }
-        if let (Sink::Memory(bytes), Some(path)) = (&self.sink, &self.args.output) {
-            if let Err(error) = write::report(path, bytes) {
-                let path = path.to_string_lossy().into_owned();
-                self.failure(&path, &error.to_string());
-            }
+        if let (Sink::Memory(bytes), Some(path)) = (&self.sink, &self.args.output)
+            && let Err(error) = write::report(path, bytes)
+        {
+            self.failure(&path.to_string_lossy(), &error.to_string());
         }
-        let failing = match drawn {
+        let failing = match self.drawn {
             true => self
                 .args
                 .fail_on
@@ -352,20 +350,29 @@ impl<'a> Report<'a> {
     }
 
     fn failure(&mut self, path: &str, error: &str) {
+        // In a terminal the two streams are read as one, so their order is kept.
+        self.flush();
         say(&format!("error: {}: {}", visible(path), visible(error)));
         self.ended(Outcome::Failure);
     }
 
     fn ended(&mut self, outcome: Outcome) {
-        let forgiven =
-            self.args.exit_zero && matches!(outcome, Outcome::Findings | Outcome::Refused);
+        let forgiven = self.args.exit_zero && matches!(outcome, Outcome::Findings | Outcome::Refused);
         if !forgiven {
             self.outcome = self.outcome.worst(outcome);
         }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.sink.write(bytes) {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        if let Err(error) = self.sink.write(&pending) {
             // Said once; nothing more is tried.
             self.sink = Sink::Closed;
             self.failure("the report", &error.to_string());

@@ -11,6 +11,8 @@ pub mod exit;
 mod explain;
 mod job;
 mod lint;
+#[cfg(test)]
+mod lint_tests;
 mod panics;
 mod read;
 mod rules;

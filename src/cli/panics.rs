@@ -12,9 +12,7 @@ thread_local! {
 /// Lets panics pass without a word; [`contain`] has the words.
 pub fn keep_quiet() {
     set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map(|l| format!("{}:{}", l.file(), l.line()));
+        let place = info.location().map(|l| format!("{}:{}", l.file(), l.line()));
         PLACE.with(|p| p.replace(place));
     }));
 }
@@ -25,9 +23,7 @@ pub fn keep_quiet() {
 /// What to say where it panicked.
 pub fn contain<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let place = PLACE
-            .with(RefCell::take)
-            .map_or(String::new(), |p| format!(" at {p}"));
+        let place = PLACE.with(RefCell::take).map_or(String::new(), |p| format!(" at {p}"));
         format!(
             "internal error{place}: {}; this is a fault of mbopt, please report it with the file",
             words(&*payload)

@@ -50,8 +50,7 @@ pub fn file(path: &Path) -> Result<Vec<u8>, ReadError> {
         check(&before)?;
         let bytes = read_to_limit(&mut file, before.len())?;
         let after = file.metadata().map_err(ReadError::Io)?;
-        changed =
-            bytes.len() as u64 != after.len() || before.modified().ok() != after.modified().ok();
+        changed = bytes.len() as u64 != after.len() || before.modified().ok() != after.modified().ok();
         if !changed {
             return text(bytes);
         }
@@ -69,11 +68,8 @@ pub fn stdin() -> Result<Vec<u8>, ReadError> {
 }
 
 fn read_to_limit(from: &mut impl Read, expected: u64) -> Result<Vec<u8>, ReadError> {
-    let mut bytes =
-        Vec::with_capacity(usize::try_from(expected.min(LIMIT)).unwrap_or_default() + 1);
-    from.take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(ReadError::Io)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(LIMIT)).unwrap_or_default() + 1);
+    from.take(LIMIT + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
     if bytes.len() as u64 > LIMIT {
         Err(ReadError::TooLarge)
     } else {
@@ -158,14 +154,8 @@ mod tests {
     #[test]
     fn what_is_no_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            file(folder.path()),
-            Err(ReadError::Irregular("a folder"))
-        ));
-        assert!(matches!(
-            file(&folder.path().join("gone")),
-            Err(ReadError::Missing)
-        ));
+        assert!(matches!(file(folder.path()), Err(ReadError::Irregular("a folder"))));
+        assert!(matches!(file(&folder.path().join("gone")), Err(ReadError::Missing)));
         #[cfg(unix)]
         {
             let link = folder.path().join("link");
@@ -173,10 +163,7 @@ mod tests {
             assert!(matches!(file(&link), Err(ReadError::Dangling)));
             let socket = folder.path().join("socket");
             let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-            assert!(matches!(
-                file(&socket),
-                Err(ReadError::Irregular("a socket"))
-            ));
+            assert!(matches!(file(&socket), Err(ReadError::Irregular("a socket"))));
             assert!(matches!(
                 file(Path::new("/dev/zero")),
                 Err(ReadError::Irregular("a device"))

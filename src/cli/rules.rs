@@ -21,9 +21,9 @@ pub fn list(rules: &[&'static RuleMeta], args: &Rules) -> String {
             pretty(&Value::Object(map))
         }
         (None, ListFormat::Text) => text(&rules),
-        (None, ListFormat::Json) => pretty(
-            &json!({ "version": 1, "rules": rules.iter().map(|r| describe(r)).collect::<Vec<_>>() }),
-        ),
+        (None, ListFormat::Json) => {
+            pretty(&json!({ "version": 1, "rules": rules.iter().map(|r| describe(r)).collect::<Vec<_>>() }))
+        }
     }
 }
 
@@ -43,9 +43,7 @@ fn fix_word(rule: &RuleMeta) -> &'static str {
 }
 
 fn text(rules: &[&'static RuleMeta]) -> String {
-    let width = |of: fn(&RuleMeta) -> usize, least: usize| {
-        rules.iter().map(|r| of(r)).max().unwrap_or(0).max(least)
-    };
+    let width = |of: fn(&RuleMeta) -> usize, least: usize| rules.iter().map(|r| of(r)).max().unwrap_or(0).max(least);
     let id = width(|r| r.id.len(), 4);
     let category = width(|r| r.category.len(), 8);
     // Writing to a string cannot fail, here and below.
@@ -70,11 +68,7 @@ fn text(rules: &[&'static RuleMeta]) -> String {
             rule.summary
         );
     }
-    let _ = writeln!(
-        out,
-        "\n{} rules; `mbopt explain RULE` says more",
-        rules.len()
-    );
+    let _ = writeln!(out, "\n{} rules; `mbopt explain RULE` says more", rules.len());
     out
 }
 
@@ -158,8 +152,7 @@ mod tests {
             list(&[&RULE], &args(ListFormat::Text, Some(Peer::Buildkit))),
             "SampleRule  sample-rule\n"
         );
-        let json: Value =
-            serde_json::from_str(&list(&[&RULE], &args(ListFormat::Json, None))).unwrap();
+        let json: Value = serde_json::from_str(&list(&[&RULE], &args(ListFormat::Json, None))).unwrap();
         assert_eq!(json["rules"][0]["id"], "sample-rule");
         assert_eq!(json["rules"][0]["fix"], "safe");
     }

@@ -26,9 +26,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
         let mut row = Vec::with_capacity(last.len());
         row.push(i + 1);
         for (j, y) in b.iter().enumerate() {
-            let mut least = (last[j + 1] + 1)
-                .min(row[j] + 1)
-                .min(last[j] + usize::from(x != y));
+            let mut least = (last[j + 1] + 1).min(row[j] + 1).min(last[j] + usize::from(x != y));
             if i > 0 && j > 0 && a[i - 1] == *y && b[j - 1] == *x {
                 least = least.min(before[j - 1] + 1);
             }
@@ -46,10 +44,7 @@ mod tests {
     #[test]
     fn slips_are_understood_and_strangers_are_not() {
         let names = ["single-stage-bloat", "DL3008", "stage-by-number"];
-        assert_eq!(
-            nearest("singel-stage-bloat", names),
-            Some("single-stage-bloat")
-        );
+        assert_eq!(nearest("singel-stage-bloat", names), Some("single-stage-bloat"));
         assert_eq!(nearest("dl3080", names), Some("DL3008"));
         assert_eq!(nearest("stage-by-numer", names), Some("stage-by-number"));
         assert_eq!(nearest("unrelated", names), None);
@@ -58,12 +53,7 @@ mod tests {
 
     #[test]
     fn distances() {
-        let far = |a: &str, b: &str| {
-            distance(
-                &a.chars().collect::<Vec<_>>(),
-                &b.chars().collect::<Vec<_>>(),
-            )
-        };
+        let far = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
         assert_eq!(
             (
                 far("", "abc"),

@@ -3,6 +3,7 @@
 
 use super::engine::{ConfigText, Engine};
 use super::tree::FolderTree;
+use miette::{GraphicalReportHandler, GraphicalTheme};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,8 @@ pub struct Surroundings<'e, E: Engine> {
     engine: &'e E,
     source: ConfigSource,
     here: PathBuf,
+    /// Whether errors are drawn in colour.
+    colour: bool,
     /// The config that holds in a folder.
     found: Mutex<HashMap<PathBuf, Option<(PathBuf, bool)>>>,
     loaded: Mutex<HashMap<PathBuf, Loaded<E::Config>>>,
@@ -46,12 +49,13 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl<'e, E: Engine> Surroundings<'e, E> {
-    /// `here` is the current folder.
-    pub fn new(engine: &'e E, source: ConfigSource, here: PathBuf) -> Self {
+    /// `here` is the current folder; `colour` is for what is said on standard error.
+    pub fn new(engine: &'e E, source: ConfigSource, here: PathBuf, colour: bool) -> Self {
         Surroundings {
             engine,
             source,
             here,
+            colour,
             found: Mutex::default(),
             loaded: Mutex::default(),
             contexts: Mutex::default(),
@@ -78,27 +82,27 @@ impl<'e, E: Engine> Surroundings<'e, E> {
         all.into_iter().take(end + 1).map(Path::to_owned).collect()
     }
 
-    /// The config in force for a file.
-    pub fn config(&self, file: &Path) -> Loaded<E::Config> {
-        let (path, hadolint) = match &self.source {
-            ConfigSource::None => return Ok(None),
-            ConfigSource::File(path) => (path.clone(), is_hadolint(path)),
+    /// Where the config for a file lies, and whether it is hadolint's.
+    pub fn config_path(&self, file: &Path) -> Option<(PathBuf, bool)> {
+        match &self.source {
+            ConfigSource::None => None,
+            ConfigSource::File(path) => Some((path.clone(), is_hadolint(path))),
             ConfigSource::Nearest => {
                 let folder = self.folder_of(file);
-                let known = locked(&self.found).get(&folder).cloned();
-                let found = match known {
-                    Some(found) => found,
-                    None => {
-                        let found = self.search(&folder);
-                        locked(&self.found).insert(folder, found.clone());
-                        found
-                    }
-                };
-                match found {
-                    Some(found) => found,
-                    None => return Ok(None),
+                if let Some(found) = locked(&self.found).get(&folder) {
+                    return found.clone();
                 }
+                let found = self.search(&folder);
+                locked(&self.found).insert(folder, found.clone());
+                found
             }
+        }
+    }
+
+    /// The config in force for a file.
+    pub fn config(&self, file: &Path) -> Loaded<E::Config> {
+        let Some((path, hadolint)) = self.config_path(file) else {
+            return Ok(None);
         };
         // Held while reading, so that a config is read once and its errors are drawn once.
         let mut loaded = locked(&self.loaded);
@@ -132,17 +136,38 @@ impl<'e, E: Engine> Surroundings<'e, E> {
     }
 
     fn load(&self, path: PathBuf, hadolint: bool) -> Loaded<E::Config> {
-        let shown = path.strip_prefix(&self.here).unwrap_or(&path).to_owned();
-        let text = config_text(&path)
-            .map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
+        let shown = self.shown(&path);
+        let text = config_text(&path).map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
         match self.engine.config(ConfigText {
             path: shown,
             text,
             hadolint,
         }) {
             Ok(config) => Ok(Some(Arc::new(config))),
-            Err(report) => Err(Arc::from(format!("{report:?}").trim_end())),
+            Err(report) => Err(Arc::from(self.draw(&report).trim_end())),
         }
+    }
+
+    /// An error with its place, as miette draws it.
+    fn draw(&self, report: &miette::Report) -> String {
+        let theme = if self.colour {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
+        let mut out = String::new();
+        match GraphicalReportHandler::new_themed(theme)
+            .with_width(100)
+            .render_report(&mut out, report.as_ref())
+        {
+            Ok(()) => out,
+            Err(_) => format!("error: {report}"),
+        }
+    }
+
+    /// A path as the user would write it.
+    pub fn shown(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.here).unwrap_or(path).to_owned()
     }
 
     /// The folders that may be the build context of a file, the nearest first.
@@ -156,13 +181,10 @@ impl<'e, E: Engine> Surroundings<'e, E> {
             .iter()
             .filter_map(|f| {
                 // Shown as the user would name it.
-                let shown = f.strip_prefix(&self.here).ok().map(|p| {
-                    if p.as_os_str().is_empty() {
-                        Path::new(".")
-                    } else {
-                        p
-                    }
-                });
+                let shown = f
+                    .strip_prefix(&self.here)
+                    .ok()
+                    .map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
                 FolderTree::open_as(f, shown.unwrap_or(f)).map(Arc::new)
             })
             .collect();
@@ -183,21 +205,14 @@ fn config_text(path: &Path) -> Result<String, String> {
         _ => format!("the config cannot be read: {error}"),
     })?;
     if let Some(kind) = super::read::irregular(&metadata) {
-        return Err(format!(
-            "a config must be a regular file, and this is {kind}"
-        ));
+        return Err(format!("a config must be a regular file, and this is {kind}"));
     }
     if metadata.len() > CONFIG_LIMIT {
         return Err("the config is larger than 1 MiB".to_owned());
     }
-    let bytes =
-        std::fs::read(path).map_err(|error| format!("the config cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "the config is not UTF-8 (byte {})",
-            error.utf8_error().valid_up_to()
-        )
-    })
+    let bytes = std::fs::read(path).map_err(|error| format!("the config cannot be read: {error}"))?;
+    String::from_utf8(bytes)
+        .map_err(|error| format!("the config is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
 }
 
 /// The path without `.` and `..`, by its names alone.
@@ -235,8 +250,7 @@ mod tests {
     fn the_nearest_config_up_to_the_repository_holds() {
         let (_folder, here) = layout();
         let search = |here: &Path| {
-            Surroundings::new(&Builtin, ConfigSource::Nearest, here.to_owned())
-                .search(&here.join("a/b/c"))
+            Surroundings::new(&Builtin, ConfigSource::Nearest, here.to_owned(), false).search(&here.join("a/b/c"))
         };
         fs::write(here.join("mbopt.yaml"), "").unwrap();
         assert_eq!(search(&here), None, "above the repository");
@@ -255,7 +269,7 @@ mod tests {
     #[test]
     fn contexts_go_upward_to_the_repository() {
         let (_folder, here) = layout();
-        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone());
+        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone(), false);
         let shown: Vec<_> = around
             .contexts(Path::new("./a/b/x/../Dockerfile"))
             .iter()
@@ -263,24 +277,20 @@ mod tests {
             .collect();
         assert_eq!(shown, [PathBuf::from("a/b"), PathBuf::from("a")]);
         fs::remove_dir(here.join("a/.git")).unwrap();
-        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone());
+        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone(), false);
         assert_eq!(
             around.contexts(Path::new("a/Dockerfile")).len(),
             2,
             "to the current folder"
         );
-        assert_eq!(
-            around.contexts(&here.join("../Dockerfile")).len(),
-            1,
-            "not above it"
-        );
+        assert_eq!(around.contexts(&here.join("../Dockerfile")).len(), 1, "not above it");
     }
 
     #[test]
     fn a_config_that_cannot_be_read_is_an_error_said_once() {
         let (_folder, here) = layout();
         fs::create_dir(here.join("a/mbopt.yaml")).unwrap();
-        let around = Surroundings::new(&Builtin, ConfigSource::Nearest, here);
+        let around = Surroundings::new(&Builtin, ConfigSource::Nearest, here, false);
         assert!(around.config(Path::new("a/Dockerfile")).is_err());
         assert!(around.config(Path::new("a/b/Dockerfile")).is_err());
         let errors = around.config_errors();

@@ -114,9 +114,7 @@ impl Tree for FolderTree {
         let mut names: Vec<(String, EntryKind)> = entries
             .flatten()
             .filter_map(|entry| {
-                let kind = kind_of(entry.file_type().ok()?, || {
-                    entry.metadata().map_or(0, |m| m.len())
-                });
+                let kind = kind_of(entry.file_type().ok()?, || entry.metadata().map_or(0, |m| m.len()));
                 Some((entry.file_name().into_string().ok()?, kind))
             })
             .collect();
@@ -146,15 +144,9 @@ mod tests {
         assert_eq!(tree.kind("gone"), None);
         assert_eq!(
             tree.list(""),
-            [
-                ("a".into(), EntryKind::File(0)),
-                ("sub".into(), EntryKind::Dir)
-            ]
+            [("a".into(), EntryKind::File(0)), ("sub".into(), EntryKind::Dir)]
         );
-        assert_eq!(
-            tree.read("sub/b", 7).as_deref(),
-            Some(b"content".as_slice())
-        );
+        assert_eq!(tree.read("sub/b", 7).as_deref(), Some(b"content".as_slice()));
         assert_eq!(tree.read("sub/b", 6), None);
         assert_eq!(tree.list("gone"), []);
     }
@@ -165,11 +157,7 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("secret"), "s").unwrap();
         for path in ["../a", "/etc/passwd", "sub/../../a"] {
-            assert_eq!(
-                (tree.kind(path), tree.read(path, 99)),
-                (None, None),
-                "{path}"
-            );
+            assert_eq!((tree.kind(path), tree.read(path, 99)), (None, None), "{path}");
         }
         #[cfg(unix)]
         {

@@ -46,9 +46,7 @@ pub fn replace(path: &Path, tree: &Path, old: &[u8], new: &[u8]) -> Result<(), W
         return Err(WriteError::Protected);
     }
     let folder = target.parent().unwrap_or(&root);
-    let mut file = tempfile::Builder::new()
-        .prefix(".mbopt-")
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".mbopt-").tempfile_in(folder)?;
     file.write_all(new)?;
     keep_owner(file.as_file(), &before);
     file.as_file().set_permissions(before.permissions())?;
@@ -57,8 +55,7 @@ pub fn replace(path: &Path, tree: &Path, old: &[u8], new: &[u8]) -> Result<(), W
     if fs::read(&target)? != old {
         return Err(WriteError::Changed);
     }
-    file.persist(&target)
-        .map_err(|error| WriteError::Io(error.error))?;
+    file.persist(&target).map_err(|error| WriteError::Io(error.error))?;
     sync_folder(folder);
     Ok(())
 }
@@ -71,10 +68,7 @@ pub fn replace(path: &Path, tree: &Path, old: &[u8], new: &[u8]) -> Result<(), W
 pub fn report(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     match fs::metadata(path) {
         Ok(there) if irregular(&there).is_some() => {
-            fs::OpenOptions::new()
-                .write(true)
-                .open(path)?
-                .write_all(bytes)?;
+            fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)?;
             Ok(())
         }
         Ok(_) => Ok(fs::write(path, bytes)?),
@@ -94,9 +88,7 @@ pub fn report(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 fn keep_owner(file: &fs::File, before: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt, fchown};
     let ours = file.metadata().map(|m| (m.uid(), m.gid())).ok();
-    if ours != Some((before.uid(), before.gid()))
-        && fchown(file, Some(before.uid()), Some(before.gid())).is_err()
-    {
+    if ours != Some((before.uid(), before.gid())) && fchown(file, Some(before.uid()), Some(before.gid())).is_err() {
         // The group alone may be allowed.
         let _ = fchown(file, None, Some(before.gid()));
     }
@@ -165,10 +157,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let old = fs::read(&path).unwrap();
             replace(&path, folder.path(), &old, format!("{mode}").as_bytes()).unwrap();
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-                mode
-            );
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
         let old = fs::read(&path).unwrap();
@@ -192,12 +181,7 @@ mod tests {
         ));
         symlink(outside.path(), tree.path().join("sub")).unwrap();
         assert!(matches!(
-            replace(
-                &tree.path().join("sub/Dockerfile"),
-                tree.path(),
-                b"old",
-                b"new"
-            ),
+            replace(&tree.path().join("sub/Dockerfile"), tree.path(), b"old", b"new"),
             Err(WriteError::Outside(_))
         ));
         assert_eq!(fs::read(&victim).unwrap(), b"old");
@@ -209,5 +193,35 @@ mod tests {
         replace(&inner, tree.path(), b"old", b"new").unwrap();
         assert!(fs::symlink_metadata(&inner).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn whoever_reads_meanwhile_sees_the_old_text_or_the_new() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (folder, path) = sample();
+        let texts = ["a".repeat(200_000), "b".repeat(300_000)];
+        fs::write(&path, &texts[0]).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut looks = 0;
+                while !done.load(Ordering::Relaxed) || looks == 0 {
+                    let seen = fs::read_to_string(&path).unwrap();
+                    assert!(texts.contains(&seen), "{} bytes", seen.len());
+                    looks += 1;
+                }
+            });
+            for i in 0..60 {
+                replace(
+                    &path,
+                    folder.path(),
+                    texts[i % 2].as_bytes(),
+                    texts[(i + 1) % 2].as_bytes(),
+                )
+                .unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap();
+        });
     }
 }

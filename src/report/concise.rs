@@ -38,7 +38,7 @@ impl Reporter for Concise {
     }
 
     fn finish(&self, summary: &Summary, out: &mut Vec<u8>) {
-        if !self.quiet {
+        if !self.quiet && summary.files > 0 {
             // Writing to a vector cannot fail, here and below.
             let _ = writeln!(out, "{summary}");
         }
@@ -71,22 +71,11 @@ pub(super) fn line(
 /// Appends a line for each fix applied or left out.
 pub(super) fn changes(path: &str, report: &FileReport, out: &mut Vec<u8>) {
     for fix in &report.fixed {
-        let _ = writeln!(
-            out,
-            "{path}:{}: fixed[{}] {}",
-            fix.line,
-            fix.rule,
-            visible(&fix.title)
-        );
-    }
-    if report.skipped.is_empty() {
-        return;
+        let _ = writeln!(out, "{path}:{}: fixed[{}] {}", fix.line, fix.rule, visible(&fix.title));
     }
     let locator = report.source.as_ref().map(Locator::new);
-    for fix in &report.skipped {
-        let line = locator
-            .as_ref()
-            .map_or(1, |l| l.line_column(fix.span.start).0);
+    for fix in report.skipped.iter().filter(|fix| !fix.unasked) {
+        let line = locator.as_ref().map_or(1, |l| l.line_column(fix.span.start).0);
         let _ = writeln!(
             out,
             "{path}:{line}: not fixed[{}] {}: {}",
@@ -123,6 +112,7 @@ mod tests {
             title: "merge".into(),
             reason: "overlaps".into(),
             span: at(text, "RUN"),
+            unasked: false,
         });
         let mut out = Vec::new();
         Concise::new(false, true).file(&report, &mut out);

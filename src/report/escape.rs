@@ -47,19 +47,13 @@ mod tests {
 
     #[test]
     fn plain_text_is_not_copied() {
-        assert!(matches!(
-            visible("apt-get install –y 漢字"),
-            Cow::Borrowed(_)
-        ));
+        assert!(matches!(visible("apt-get install –y 漢字"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn escape_sequences_are_disarmed() {
         assert_eq!(visible("a\u{1b}[2Jb"), "a␛[2Jb");
         assert_eq!(visible("a\r\nb\tc\n"), "a b c");
-        assert_eq!(
-            visible("x\u{202e}y\u{1a}\u{7f}\u{9b}"),
-            "x\u{fffd}y\u{fffd}␡\u{fffd}"
-        );
+        assert_eq!(visible("x\u{202e}y\u{1a}\u{7f}\u{9b}"), "x\u{fffd}y\u{fffd}␡\u{fffd}");
     }
 }

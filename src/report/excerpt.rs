@@ -43,12 +43,7 @@ pub(super) struct Excerpt<'a> {
 impl<'a> Excerpt<'a> {
     /// The lines under `spans` (the primary label's first); `location` is the line and column of
     /// the primary one.
-    pub(super) fn new(
-        name: &'a str,
-        source: &'a SourceFile,
-        spans: &[Span],
-        location: (usize, usize),
-    ) -> Self {
+    pub(super) fn new(name: &'a str, source: &'a SourceFile, spans: &[Span], location: (usize, usize)) -> Self {
         let mut wanted = BTreeSet::new();
         for span in spans {
             let (first, last) = lines_of(source, trim(source, *span));
@@ -97,25 +92,15 @@ impl<'a> Excerpt<'a> {
         let Some(row) = self.rows.get(at).or(self.rows.last()) else {
             return 0;
         };
-        let upto = floor_boundary(
-            self.source.text(),
-            offset.clamp(row.shown.start, row.shown.end),
-        );
+        let upto = floor_boundary(self.source.text(), offset.clamp(row.shown.start, row.shown.end));
         let before = self.source.slice(Span::new(row.shown.start, upto));
-        row.begin
-            + before
-                .chars()
-                .map(|c| shown_as(c).len_utf8())
-                .sum::<usize>()
+        row.begin + before.chars().map(|c| shown_as(c).len_utf8()).sum::<usize>()
     }
 
     fn push(&mut self, number: usize, spans: &[Span]) {
         let whole = self.source.lines().span(number);
         let text = self.source.slice(whole);
-        let whole = Span::new(
-            whole.start,
-            whole.start + text.trim_end_matches(['\n', '\r']).len(),
-        );
+        let whole = Span::new(whole.start, whole.start + text.trim_end_matches(['\n', '\r']).len());
         let shown = if whole.len() <= WHOLE_LINE {
             whole
         } else {
@@ -126,8 +111,7 @@ impl<'a> Excerpt<'a> {
             self.text.push('…');
         }
         let begin = self.text.len();
-        self.text
-            .extend(self.source.slice(shown).chars().map(shown_as));
+        self.text.extend(self.source.slice(shown).chars().map(shown_as));
         if shown.end < whole.end {
             self.text.push('…');
         }
@@ -173,11 +157,7 @@ impl<'a> Excerpt<'a> {
 
 /// What a character of the file is shown as; a tab stays, codespan expands it.
 fn shown_as(c: char) -> char {
-    if c != '\t' && is_hostile(c) {
-        stand_in(c)
-    } else {
-        c
-    }
+    if c != '\t' && is_hostile(c) { stand_in(c) } else { c }
 }
 
 /// The span without line breaks and blanks at its end, so that words on one line are not drawn as
@@ -192,10 +172,7 @@ fn trim(source: &SourceFile, span: Span) -> Span {
 
 /// First and last line of a span, from 1.
 fn lines_of(source: &SourceFile, span: Span) -> (usize, usize) {
-    (
-        source.lines().line(span.start),
-        source.lines().line(span.end),
-    )
+    (source.lines().line(span.start), source.lines().line(span.end))
 }
 
 impl<'f> Files<'f> for Excerpt<'_> {
@@ -219,13 +196,10 @@ impl<'f> Files<'f> for Excerpt<'_> {
     }
 
     fn line_number(&'f self, _: (), index: usize) -> Result<usize, Error> {
-        self.rows
-            .get(index)
-            .map(|row| row.number)
-            .ok_or(Error::LineTooLarge {
-                given: index,
-                max: self.rows.len(),
-            })
+        self.rows.get(index).map(|row| row.number).ok_or(Error::LineTooLarge {
+            given: index,
+            max: self.rows.len(),
+        })
     }
 
     fn line_range(&'f self, _: (), index: usize) -> Result<Range<usize>, Error> {

@@ -52,11 +52,7 @@ impl Reporter for Github {
             }
         }
         if let Some(error) = &report.error {
-            let _ = writeln!(
-                text,
-                "::error file={path},title=mbopt::{}",
-                escape(error, false)
-            );
+            let _ = writeln!(text, "::error file={path},title=mbopt::{}", escape(error, false));
         }
         out.extend_from_slice(text.as_bytes());
     }

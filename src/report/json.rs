@@ -85,6 +85,7 @@ struct Skipped<'a> {
     rule: &'a str,
     title: &'a str,
     reason: &'a str,
+    unasked: bool,
     #[serde(flatten)]
     place: Place,
 }
@@ -140,11 +141,7 @@ impl Reporter for Json {
             path: slashes(&report.path),
             refused: report.refused(),
             error: report.error.as_deref(),
-            findings: report
-                .diagnostics
-                .iter()
-                .map(|d| finding(d, &locator))
-                .collect(),
+            findings: report.diagnostics.iter().map(|d| finding(d, &locator)).collect(),
             refusals: report
                 .refusals
                 .iter()
@@ -174,6 +171,7 @@ impl Reporter for Json {
                     rule: s.rule,
                     title: &s.title,
                     reason: &s.reason,
+                    unasked: s.unasked,
                     place: locator.place(s.span),
                 })
                 .collect(),
@@ -221,16 +219,8 @@ mod tests {
     fn places_count_from_one_and_bytes_from_zero() {
         let text = "FROM a\nRUN größe needle\n";
         let mut finding = sample::warning(at(text, "needle"), "say \"it\"");
-        finding.fix = Some(
-            Fix::safe("drop it", vec![Edit::delete(at(text, "needle"))])
-                .with_effects([Effect::Cmd]),
-        );
-        let report = FileReport::new(
-            "d/Dockerfile",
-            SourceFile::new("x", text),
-            vec![finding],
-            Vec::new(),
-        );
+        finding.fix = Some(Fix::safe("drop it", vec![Edit::delete(at(text, "needle"))]).with_effects([Effect::Cmd]));
+        let report = FileReport::new("d/Dockerfile", SourceFile::new("x", text), vec![finding], Vec::new());
         let document = document(&[report, FileReport::failed("gone", "no such file")]);
         assert_eq!(document["version"], 1);
         let found = &document["files"][0]["findings"][0];

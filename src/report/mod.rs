@@ -64,6 +64,8 @@ pub struct SkippedFix {
     pub reason: String,
     /// The words it would have changed.
     pub span: Span,
+    /// Left because fixes of its kind were not asked for; the finding says so itself.
+    pub unasked: bool,
 }
 
 /// What is known of one file after it was linted, and perhaps mended.
@@ -97,9 +99,8 @@ impl FileReport {
         refusals: Vec<Refusal>,
     ) -> Self {
         diagnostics.extend(refusals.iter().map(|r| refused::finding(r, &source)));
-        diagnostics.sort_by(|a, b| {
-            (a.primary.span, b.severity, a.rule.id).cmp(&(b.primary.span, a.severity, b.rule.id))
-        });
+        diagnostics
+            .sort_by(|a, b| (a.primary.span, b.severity, a.rule.id).cmp(&(b.primary.span, a.severity, b.rule.id)));
         FileReport {
             path: path.into(),
             source: Some(source),
@@ -151,12 +152,7 @@ pub trait Reporter: Sync {
 /// The reporter for a format. `colour` matters to [`Format::Text`] and [`Format::Concise`] only;
 /// `rules` are all rules that can fire, for the formats that list them; `quiet` leaves out the
 /// closing line for people.
-pub fn reporter(
-    format: Format,
-    colour: bool,
-    quiet: bool,
-    rules: &[&'static RuleMeta],
-) -> Box<dyn Reporter> {
+pub fn reporter(format: Format, colour: bool, quiet: bool, rules: &[&'static RuleMeta]) -> Box<dyn Reporter> {
     match format {
         Format::Text => Box::new(text::Text::new(colour, quiet)),
         Format::Concise => Box::new(concise::Concise::new(colour, quiet)),

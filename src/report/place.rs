@@ -83,9 +83,7 @@ mod tests {
     fn agrees_with_counting_from_the_line_start_in_any_order() {
         let source = SourceFile::new("Dockerfile", "FROM a\r\n# größe 漢字 x\n\nRUN b");
         let text = source.text();
-        let offsets: Vec<usize> = (0..=text.len())
-            .filter(|&o| text.is_char_boundary(o))
-            .collect();
+        let offsets: Vec<usize> = (0..=text.len()).filter(|&o| text.is_char_boundary(o)).collect();
         for step in 1..7 {
             let locator = Locator::new(&source);
             for i in 0..offsets.len() {

@@ -31,10 +31,7 @@ pub fn finding(refusal: &Refusal, source: &SourceFile) -> Diagnostic {
             let whole = source.lines().span(line);
             let text = source.slice(whole);
             let lead = text.len() - text.trim_start().len();
-            Span::new(
-                whole.start + lead,
-                whole.start + text.trim_end().len().max(lead),
-            )
+            Span::new(whole.start + lead, whole.start + text.trim_end().len().max(lead))
         }
         _ => refusal.span,
     };

@@ -19,11 +19,7 @@ impl Sarif {
     pub(super) fn new(rules: &[&'static RuleMeta]) -> Self {
         let mut rules: Vec<&'static RuleMeta> = rules.to_vec();
         rules.push(&INVALID);
-        let index = rules
-            .iter()
-            .enumerate()
-            .map(|(i, rule)| (rule.id, i))
-            .collect();
+        let index = rules.iter().enumerate().map(|(i, rule)| (rule.id, i)).collect();
         Sarif { rules, index }
     }
 
@@ -43,8 +39,7 @@ impl Sarif {
                 .iter()
                 .enumerate()
                 .map(|(i, label)| {
-                    let mut related =
-                        location(uri, locator.place(label.span), Some(&label.message));
+                    let mut related = location(uri, locator.place(label.span), Some(&label.message));
                     related["id"] = json!(i + 1);
                     related
                 })
@@ -181,18 +176,9 @@ fn uri(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z'
-            | b'A'..=b'Z'
-            | b'0'..=b'9'
-            | b'-'
-            | b'.'
-            | b'_'
-            | b'~'
-            | b'/'
-            | b'@'
-            | b'+'
-            | b'='
-            | b',' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'@' | b'+' | b'=' | b',' => {
+                out.push(char::from(byte))
+            }
             byte => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -237,24 +223,14 @@ mod tests {
             message: "base".into(),
         }];
         finding.fix = Some(Fix::safe("swap", vec![Edit::replace(at(text, "x"), "y")]));
-        let clean = FileReport::new(
-            "clean",
-            SourceFile::new("clean", "FROM a\n"),
-            Vec::new(),
-            Vec::new(),
-        );
+        let clean = FileReport::new("clean", SourceFile::new("clean", "FROM a\n"), Vec::new(), Vec::new());
         let report = FileReport::new(
             "./sub dir/Dockerfile",
             SourceFile::new("x", text),
             vec![finding.clone(), finding],
             Vec::new(),
         );
-        let document = document(&[
-            clean,
-            report.clone(),
-            FileReport::failed("pipe", "is a pipe"),
-            report,
-        ]);
+        let document = document(&[clean, report.clone(), FileReport::failed("pipe", "is a pipe"), report]);
         assert_eq!(document["version"], "2.1.0");
         let run = &document["runs"][0];
         assert_eq!(run["results"].as_array().unwrap().len(), 4);
@@ -286,10 +262,7 @@ mod tests {
 
     #[test]
     fn uris_escape_what_a_path_may_hold() {
-        assert_eq!(
-            uri("a b/ä%#?.Dockerfile"),
-            "a%20b/%C3%A4%25%23%3F.Dockerfile"
-        );
+        assert_eq!(uri("a b/ä%#?.Dockerfile"), "a%20b/%C3%A4%25%23%3F.Dockerfile");
         assert_eq!(uri("dir:x"), "dir%3Ax");
     }
 }

@@ -44,7 +44,7 @@ impl Summary {
         self.files += 1;
         self.files_with_findings += usize::from(!report.diagnostics.is_empty());
         self.fixed += report.fixed.len();
-        self.skipped += report.skipped.len();
+        self.skipped += report.skipped.iter().filter(|fix| !fix.unasked).count();
         self.refused += usize::from(report.refused());
         if let Some(error) = &report.error {
             self.failed += 1;
@@ -96,23 +96,21 @@ fn fixes(count: usize) -> String {
 }
 
 impl fmt::Display for Summary {
-    /// One line for people, without a final full stop.
+    /// One line for people, without a final full stop; empty where there was nothing to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
         if self.fixed > 0 {
-            write!(f, "{} applied; ", fixes(self.fixed))?;
+            parts.push(format!("{} applied", fixes(self.fixed)));
         }
         if self.skipped > 0 {
-            write!(f, "{} left out; ", fixes(self.skipped))?;
+            parts.push(format!("{} left out", fixes(self.skipped)));
         }
-        match self.findings() {
-            0 => write!(
-                f,
-                "no findings in {}",
-                counted(self.files - self.failed, "file")
-            )?,
-            findings => {
+        match (self.findings(), self.files - self.failed) {
+            (0, 0) => {}
+            (0, done) => parts.push(format!("no findings in {}", counted(done, "file"))),
+            (findings, _) => {
                 // "info" and "style" are mass nouns here.
-                let parts: Vec<String> = [
+                let by_severity: Vec<String> = [
                     (self.errors > 0).then(|| counted(self.errors, "error")),
                     (self.warnings > 0).then(|| counted(self.warnings, "warning")),
                     (self.infos > 0).then(|| format!("{} info", self.infos)),
@@ -121,31 +119,27 @@ impl fmt::Display for Summary {
                 .into_iter()
                 .flatten()
                 .collect();
-                let of = match self.files_with_findings {
+                let files = match self.files_with_findings {
                     n if n == self.files => counted(n, "file"),
                     n => format!("{n} of {}", counted(self.files, "file")),
                 };
-                write!(
-                    f,
-                    "{} ({}) in {of}",
+                parts.push(format!(
+                    "{} ({}) in {files}",
                     counted(findings, "finding"),
-                    parts.join(", ")
-                )?;
+                    by_severity.join(", ")
+                ));
             }
         }
         match (self.fixable, self.fixable_unsafe) {
             (0, 0) => {}
-            (safe, 0) => write!(f, "; {safe} fixable with --fix")?,
-            (0, more) => write!(f, "; {more} fixable with --fix --unsafe-fixes")?,
-            (safe, more) => write!(
-                f,
-                "; {safe} fixable with --fix, {more} more with --unsafe-fixes"
-            )?,
+            (safe, 0) => parts.push(format!("{safe} fixable with --fix")),
+            (0, more) => parts.push(format!("{more} fixable with --fix --unsafe-fixes")),
+            (safe, more) => parts.push(format!("{safe} fixable with --fix, {more} more with --unsafe-fixes")),
         }
         if self.failed > 0 {
-            write!(f, "; {} could not be done", counted(self.failed, "file"))?;
+            parts.push(format!("{} could not be done", counted(self.failed, "file")));
         }
-        Ok(())
+        f.write_str(&parts.join("; "))
     }
 }
 
@@ -178,6 +172,13 @@ mod tests {
             summary.to_string(),
             "2 fixes applied; no findings in 1 file; 1 file could not be done"
         );
+        let summary = Summary {
+            files: 1,
+            failed: 1,
+            ..Summary::default()
+        };
+        assert_eq!(summary.to_string(), "1 file could not be done");
+        assert_eq!(Summary::default().to_string(), "");
     }
 
     #[test]

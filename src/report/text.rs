@@ -25,21 +25,10 @@ impl Text {
             start_context_lines: 2,
             ..term::Config::default()
         };
-        Text {
-            colour,
-            quiet,
-            config,
-        }
+        Text { colour, quiet, config }
     }
 
-    fn draw(
-        &self,
-        path: &str,
-        source: &SourceFile,
-        locator: &Locator,
-        diagnostic: &Diagnostic,
-        out: &mut Vec<u8>,
-    ) {
+    fn draw(&self, path: &str, source: &SourceFile, locator: &Locator, diagnostic: &Diagnostic, out: &mut Vec<u8>) {
         let mut spans: Vec<Span> = Vec::with_capacity(1 + diagnostic.related.len());
         spans.push(diagnostic.primary.span);
         spans.extend(diagnostic.related.iter().map(|label| label.span));
@@ -49,17 +38,13 @@ impl Text {
             drawn::Label::primary((), excerpt.range(diagnostic.primary.span))
                 .with_message(visible(&diagnostic.primary.message)),
         ];
-        labels.extend(diagnostic.related.iter().map(|label| {
-            drawn::Label::secondary((), excerpt.range(label.span))
-                .with_message(visible(&label.message))
-        }));
-        let mut notes = Vec::new();
-        notes.extend(
-            diagnostic
-                .help
-                .iter()
-                .map(|help| format!("help: {}", visible(help))),
+        labels.extend(
+            diagnostic.related.iter().map(|label| {
+                drawn::Label::secondary((), excerpt.range(label.span)).with_message(visible(&label.message))
+            }),
         );
+        let mut notes = Vec::new();
+        notes.extend(diagnostic.help.iter().map(|help| format!("help: {}", visible(help))));
         notes.extend(diagnostic.fix.iter().map(describe_fix));
         let drawing = drawn::Diagnostic::new(to_codespan(diagnostic.severity))
             .with_code(diagnostic.rule.id)
@@ -67,14 +52,7 @@ impl Text {
             .with_labels(labels)
             .with_notes(notes);
         let from = out.len();
-        if term::emit_to_write_style(
-            &mut Painter::new(out, self.colour),
-            &self.config,
-            &excerpt,
-            &drawing,
-        )
-        .is_err()
-        {
+        if term::emit_to_write_style(&mut Painter::new(out, self.colour), &self.config, &excerpt, &drawing).is_err() {
             // No drawing is no reason to lose the finding.
             out.truncate(from);
             super::concise::line(path, location, diagnostic, self.colour, out);
@@ -95,7 +73,7 @@ impl Reporter for Text {
     }
 
     fn finish(&self, summary: &Summary, out: &mut Vec<u8>) {
-        if !self.quiet {
+        if !self.quiet && summary.files > 0 {
             // Writing to a vector cannot fail.
             let _ = writeln!(out, "{summary}");
         }
@@ -132,8 +110,7 @@ mod tests {
     #[test]
     fn underlines_the_words_and_names_the_fix() {
         let text = "FROM debian:12\nRUN apt-get install curl\n";
-        let mut finding =
-            sample::warning(at(text, "install"), "`apt-get install` waits for an answer");
+        let mut finding = sample::warning(at(text, "install"), "`apt-get install` waits for an answer");
         finding.primary.message = "no `-y`".into();
         finding.related = vec![crate::rule::Label {
             span: at(text, "debian:12"),
@@ -174,58 +151,36 @@ warning[sample-rule]: `apt-get install` waits for an answer
 
     #[test]
     fn a_very_long_line_is_shown_through_a_window() {
-        let text = format!(
-            "FROM a\nRUN {} needle {}\n",
-            "x".repeat(30_000),
-            "y".repeat(30_000)
-        );
+        let text = format!("FROM a\nRUN {} needle {}\n", "x".repeat(30_000), "y".repeat(30_000));
         let shown = draw(&text, vec![sample::warning(at(&text, "needle"), "found")]);
         assert!(shown.len() < 1_000, "{}", shown.len());
         assert!(shown.contains("Dockerfile:2:30006"), "{shown}");
         let lines: Vec<&str> = shown.lines().collect();
         let column = |line: &str, c: char| line.chars().position(|x| x == c);
         assert_eq!(column(lines[3], 'n'), column(lines[4], '^'), "{shown}");
-        assert!(
-            lines[3].contains("… needle") || lines[3].contains("…xxx"),
-            "{shown}"
-        );
+        assert!(lines[3].contains("… needle") || lines[3].contains("…xxx"), "{shown}");
     }
 
     #[test]
     fn tabs_wide_characters_and_crlf_keep_the_underline_in_place() {
         let text = "FROM a\r\nRUN\t漢字 needle\r\n";
         let shown = draw(text, vec![sample::warning(at(text, "needle"), "found")]);
-        assert!(
-            shown.contains("2 │ RUN 漢字 needle\n  │          ^^^^^^\n"),
-            "{shown}"
-        );
+        assert!(shown.contains("2 │ RUN 漢字 needle\n  │          ^^^^^^\n"), "{shown}");
         assert!(!shown.contains('\r'));
     }
 
     #[test]
     fn control_characters_in_the_file_do_not_reach_the_terminal() {
         let text = "FROM a\u{1b}[2J needle\n";
-        let shown = draw(
-            text,
-            vec![sample::warning(at(text, "needle"), "bad \u{1b}]0;x\u{7}")],
-        );
-        assert!(
-            !shown.contains('\u{1b}') && !shown.contains('\u{7}'),
-            "{shown}"
-        );
-        assert!(
-            shown.contains("FROM a␛[2J needle\n  │            ^^^^^^"),
-            "{shown}"
-        );
+        let shown = draw(text, vec![sample::warning(at(text, "needle"), "bad \u{1b}]0;x\u{7}")]);
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
+        assert!(shown.contains("FROM a␛[2J needle\n  │            ^^^^^^"), "{shown}");
     }
 
     #[test]
     fn a_label_over_many_lines_shows_its_ends() {
         let text = format!("RUN a \\\n{}  last\n", " b \\\n".repeat(1_000));
-        let shown = draw(
-            &text,
-            vec![sample::warning(Span::new(0, text.len()), "long")],
-        );
+        let shown = draw(&text, vec![sample::warning(Span::new(0, text.len()), "long")]);
         assert!(shown.lines().count() < 14, "{shown}");
         assert!(shown.contains("1002 │ │   last"), "{shown}");
     }

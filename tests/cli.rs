@@ -1,0 +1,142 @@
+//! The program as a process: the cases in `fixtures/cli`, and what cannot be kept as files there.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program, with nothing of our own environment that could change what it prints.
+fn mbopt(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mbopt"));
+    command.current_dir(folder);
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Runs to the end, or fails when that takes too long.
+fn within(seconds: u64, mut command: Command) -> Output {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while child.try_wait().expect("a child").is_none() {
+        if Instant::now() > end {
+            child.kill().expect("a child");
+            panic!("still running after {seconds} s");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().expect("a child")
+}
+
+#[test]
+fn cases() {
+    trycmd::TestCases::new()
+        .env("COLUMNS", "100")
+        .case("fixtures/cli/*.trycmd")
+        .case("fixtures/cli/*.toml");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_and_does_not_block() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("Dockerfile"))
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    let mut named = mbopt(folder.path());
+    named.args(["lint", "Dockerfile"]);
+    let output = within(20, named);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        words(&output.stderr).contains("Dockerfile: is a pipe"),
+        "{}",
+        words(&output.stderr)
+    );
+    let mut searched = mbopt(folder.path());
+    searched.arg("lint");
+    assert_eq!(
+        within(20, searched).status.code(),
+        Some(3),
+        "a search takes regular files only"
+    );
+}
+
+#[test]
+fn a_closed_output_ends_quietly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..2_000 {
+        std::fs::write(folder.path().join(format!("{i}.dockerfile")), "FROM scratch\n").expect("written");
+    }
+    let mut child = mbopt(folder.path())
+        .args(["lint", "--format", "json", "--fail-on", "never"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("a child");
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    assert!(!words(&output.stderr).contains("panic") && !words(&output.stderr).contains("rror"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").expect("written");
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let output = mbopt(folder.path())
+        .args(["lint", "--format", "json"])
+        .stdout(full)
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        words(&output.stderr).starts_with("error: the report: "),
+        "{}",
+        words(&output.stderr)
+    );
+}
+
+#[test]
+fn standard_input_is_mended_to_standard_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = mbopt(folder.path())
+        .args([
+            "lint",
+            "--fix",
+            "--fail-on",
+            "never",
+            "--stdin-filename",
+            "sub/Dockerfile",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    // Only a label, so that there is hardly anything to find, and no final newline.
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"FROM scratch\r\nLABEL a=b")
+        .expect("written");
+    let output = child.wait_with_output().expect("a child");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(words(&output.stdout), "FROM scratch\r\nLABEL a=b");
+}
