@@ -24,10 +24,7 @@ fn context_of(example: &Example) -> Option<Context> {
     if example.context.is_empty() {
         return None;
     }
-    let mut tree = Memory::new();
-    for (path, content) in example.context {
-        tree.insert(path, content.as_bytes());
-    }
+    let tree = Memory::new(example.context.iter().copied());
     Some(Context::new("example", Arc::new(tree), None))
 }
 
