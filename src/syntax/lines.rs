@@ -97,6 +97,7 @@ pub fn scan(source: &SourceFile) -> Lines {
     let text = source.text();
     let mut scanner = Scanner {
         source,
+        text,
         read: 0,
         count: if text.is_empty() { 0 } else { source.lines().count() },
         above: Vec::new(),
@@ -136,6 +137,8 @@ struct Physical<'a> {
 
 struct Scanner<'a> {
     source: &'a SourceFile,
+    /// The source's text, asked for once.
+    text: &'a str,
     /// How many physical lines were read.
     read: usize,
     count: usize,
@@ -157,7 +160,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let span = self.source.lines().span(self.read + 1);
-        let raw = self.source.slice(span);
+        let raw = self.text.get(span.range()).unwrap_or_default();
         let start = if self.read == 0 && self.lines.bom {
             span.start + 3
         } else {
@@ -361,7 +364,7 @@ impl<'a> Scanner<'a> {
             terminator: last,
         });
         // Without a terminator the last line ending still is none of the instruction.
-        let body_text = self.source.slice(body);
+        let body_text = self.text.get(body.range()).unwrap_or_default();
         let body_end = body.start + body_text.trim_end_matches(['\r', '\n']).len();
         line.span.end = line
             .span

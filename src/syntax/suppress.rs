@@ -87,11 +87,12 @@ pub struct Suppressions {
 /// Reads the comments of a file.
 pub fn suppressions(source: &SourceFile, lines: &Lines) -> Suppressions {
     let mut found = Suppressions::default();
+    let content = source.text();
     if let Some(directive) = lines.detected.iter().find(|d| d.name == "check") {
         read_check(source, directive, &mut found);
     }
     for comment in &lines.comments {
-        let text = source.slice(comment.span);
+        let text = content.get(comment.span.range()).unwrap_or_default();
         let mut cursor = Cursor {
             text,
             at: 1,
@@ -273,7 +274,7 @@ fn read_hadolint(source: &SourceFile, lines: &Lines, comment: &Comment, mut curs
         Scope::Stage(below.unwrap_or(lines.instructions.len().saturating_sub(1)))
     } else {
         match below {
-            Some(below) if is_directly_above(source, lines, comment, below) => {}
+            Some(below) if is_directly_above(lines, comment, below) => {}
             Some(_) => {
                 malformed = Some("it silences the instruction directly below, and a blank line follows".to_owned())
             }
@@ -308,11 +309,14 @@ fn read_hadolint(source: &SourceFile, lines: &Lines, comment: &Comment, mut curs
 }
 
 /// Whether only comment lines stand between a comment and an instruction.
-fn is_directly_above(source: &SourceFile, lines: &Lines, comment: &Comment, below: usize) -> bool {
+fn is_directly_above(lines: &Lines, comment: &Comment, below: usize) -> bool {
     let Some(first) = lines.instructions.get(below).map(|l| l.start_line) else {
         return false;
     };
-    (comment.line + 1..first).all(|line| source.slice(source.lines().span(line)).trim_start().starts_with('#'))
+    // Counted, not read: a file of nothing but such comments must not cost the square of its length.
+    let before = |line: usize| lines.comments.partition_point(|c| c.line < line);
+    let between = before(first) - before(comment.line + 1);
+    between == first - comment.line - 1
 }
 
 /// BuildKit takes the value up to the first space, and at most three options.
