@@ -538,7 +538,7 @@ pub static IMAGES: &[Image] = &[
     },
 ];
 
-pub static IMAGES_BY_NAME: &[(&str, usize)] = &[
+pub static IMAGES_BY_NAME: ByName<usize> = &[
     ("almalinux", 36),
     ("alpine", 31),
     ("amazoncorretto", 18),
@@ -634,8 +634,9 @@ pub static CODENAMES: &[Codename] = &[
     Codename { codename: "xenial", product: "ubuntu", version: "16.04" },
 ];
 
-pub static RELEASES: &[(&str, &[Release])] = &[
+pub static RELEASES: ByName<&[Release]> = &[
     ("alma", &[
+        Release { version: "10", end: Month { year: 2035, month: 5 } },
         Release { version: "8", end: Month { year: 2029, month: 5 } },
         Release { version: "9", end: Month { year: 2032, month: 5 } },
     ]),
@@ -653,9 +654,12 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "3.20", end: Month { year: 2026, month: 4 } },
         Release { version: "3.21", end: Month { year: 2026, month: 11 } },
         Release { version: "3.22", end: Month { year: 2027, month: 5 } },
+        Release { version: "3.23", end: Month { year: 2027, month: 11 } },
+        Release { version: "3.24", end: Month { year: 2028, month: 6 } },
     ]),
     ("amazon-linux", &[
         Release { version: "2", end: Month { year: 2026, month: 6 } },
+        Release { version: "2023", end: Month { year: 2029, month: 6 } },
     ]),
     ("centos", &[
         Release { version: "6", end: Month { year: 2020, month: 11 } },
@@ -707,6 +711,7 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "22", end: Month { year: 2024, month: 9 } },
         Release { version: "23", end: Month { year: 2025, month: 3 } },
         Release { version: "24", end: Month { year: 2025, month: 9 } },
+        Release { version: "25", end: Month { year: 2031, month: 9 } },
         Release { version: "8", end: Month { year: 2030, month: 12 } },
         Release { version: "9", end: Month { year: 2018, month: 3 } },
     ]),
@@ -726,6 +731,8 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "22", end: Month { year: 2027, month: 4 } },
         Release { version: "23", end: Month { year: 2025, month: 6 } },
         Release { version: "24", end: Month { year: 2028, month: 4 } },
+        Release { version: "25", end: Month { year: 2026, month: 6 } },
+        Release { version: "26", end: Month { year: 2029, month: 4 } },
         Release { version: "8", end: Month { year: 2019, month: 12 } },
         Release { version: "9", end: Month { year: 2018, month: 6 } },
     ]),
@@ -741,6 +748,7 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "8.2", end: Month { year: 2026, month: 12 } },
         Release { version: "8.3", end: Month { year: 2027, month: 12 } },
         Release { version: "8.4", end: Month { year: 2028, month: 12 } },
+        Release { version: "8.5", end: Month { year: 2029, month: 12 } },
     ]),
     ("postgres", &[
         Release { version: "10", end: Month { year: 2022, month: 11 } },
@@ -769,18 +777,20 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "3.9", end: Month { year: 2025, month: 10 } },
     ]),
     ("rocky", &[
+        Release { version: "10", end: Month { year: 2035, month: 5 } },
         Release { version: "8", end: Month { year: 2029, month: 5 } },
         Release { version: "9", end: Month { year: 2032, month: 5 } },
     ]),
     ("ruby", &[
-        Release { version: "2.5", end: Month { year: 2021, month: 4 } },
-        Release { version: "2.6", end: Month { year: 2022, month: 4 } },
+        Release { version: "2.5", end: Month { year: 2021, month: 3 } },
+        Release { version: "2.6", end: Month { year: 2022, month: 3 } },
         Release { version: "2.7", end: Month { year: 2023, month: 3 } },
         Release { version: "3.0", end: Month { year: 2024, month: 4 } },
         Release { version: "3.1", end: Month { year: 2025, month: 3 } },
         Release { version: "3.2", end: Month { year: 2026, month: 3 } },
         Release { version: "3.3", end: Month { year: 2027, month: 3 } },
         Release { version: "3.4", end: Month { year: 2028, month: 3 } },
+        Release { version: "4.0", end: Month { year: 2029, month: 3 } },
     ]),
     ("ubuntu", &[
         Release { version: "14.04", end: Month { year: 2019, month: 4 } },
@@ -788,14 +798,18 @@ pub static RELEASES: &[(&str, &[Release])] = &[
         Release { version: "18.04", end: Month { year: 2023, month: 5 } },
         Release { version: "20.04", end: Month { year: 2025, month: 5 } },
         Release { version: "22.04", end: Month { year: 2027, month: 4 } },
+        Release { version: "22.10", end: Month { year: 2023, month: 7 } },
+        Release { version: "23.04", end: Month { year: 2024, month: 1 } },
         Release { version: "23.10", end: Month { year: 2024, month: 7 } },
-        Release { version: "24.04", end: Month { year: 2029, month: 4 } },
+        Release { version: "24.04", end: Month { year: 2029, month: 5 } },
         Release { version: "24.10", end: Month { year: 2025, month: 7 } },
         Release { version: "25.04", end: Month { year: 2026, month: 1 } },
+        Release { version: "25.10", end: Month { year: 2026, month: 7 } },
+        Release { version: "26.04", end: Month { year: 2031, month: 4 } },
     ]),
 ];
 
-pub static PACKAGES: &[(&str, &[(&str, PackageKind)])] = &[
+pub static PACKAGES: ByName<ByName<PackageKind>> = &[
     ("apk", &[
         ("abuild", PackageKind::BuildTool),
         ("alpine-sdk", PackageKind::BuildTool),
@@ -1161,7 +1175,7 @@ pub static PACKAGES: &[(&str, &[(&str, PackageKind)])] = &[
     ]),
 ];
 
-pub static ENDINGS: &[(&str, &[(&str, PackageKind)])] = &[
+pub static ENDINGS: ByName<ByName<PackageKind>> = &[
     ("apk", &[
         ("-dbg", PackageKind::Debug),
         ("-dev", PackageKind::Headers),
@@ -1183,7 +1197,7 @@ pub static ENDINGS: &[(&str, &[(&str, PackageKind)])] = &[
     ]),
 ];
 
-pub static RUNTIME_LIBRARIES: &[(&str, &[(&str, &[&str])])] = &[
+pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[
     ("bookworm", &[
         ("default-libmysqlclient-dev", &["libmariadb3"]),
         ("freetds-dev", &["libct4", "libsybdb5"]),

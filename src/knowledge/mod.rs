@@ -153,7 +153,7 @@ pub fn package(manager: &str, name: &str) -> Option<PackageKind> {
         "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => "rpm",
         _ => return None,
     };
-    let list = |tables: &'static [(&str, &'static [(&'static str, PackageKind)])]| {
+    let list = |tables: table::ByName<table::ByName<PackageKind>>| {
         tables
             .iter()
             .find(|(known, _)| *known == manager)

@@ -387,7 +387,7 @@ pub fn emit(images: &Images, packages: &Packages) -> String {
         );
     }
     line(&mut out, "];\n");
-    line(&mut out, "pub static RELEASES: &[(&str, &[Release])] = &[");
+    line(&mut out, "pub static RELEASES: ByName<&[Release]> = &[");
     for (product, releases) in &images.releases {
         line(&mut out, &format!("    ({product:?}, &["));
         for (version, month) in releases {
@@ -467,7 +467,7 @@ fn emit_images(out: &mut String, images: &[Image]) {
     }
     line(out, "];\n");
     by_name.sort_unstable();
-    line(out, "pub static IMAGES_BY_NAME: &[(&str, usize)] = &[");
+    line(out, "pub static IMAGES_BY_NAME: ByName<usize> = &[");
     for entry in by_name {
         line(out, &format!("    {entry:?},"));
     }
@@ -490,7 +490,7 @@ fn emit_packages(out: &mut String, packages: &Packages) {
         }
         line(
             out,
-            &format!("pub static {table}: &[(&str, &[(&str, PackageKind)])] = &["),
+            &format!("pub static {table}: ByName<ByName<PackageKind>> = &["),
         );
         for (manager, mut list) in entries {
             list.sort_unstable();
@@ -504,7 +504,7 @@ fn emit_packages(out: &mut String, packages: &Packages) {
     }
     line(
         out,
-        "pub static RUNTIME_LIBRARIES: &[(&str, &[(&str, &[&str])])] = &[",
+        "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[",
     );
     for (codename, libraries) in &packages.runtime_libraries {
         line(out, &format!("    ({codename:?}, &["));

@@ -2,6 +2,9 @@
 
 pub use super::schema::{Brings, Kind, Libc, Need, PackageKind, PackageManager, Role};
 
+/// Values by name, sorted by it.
+pub type ByName<T> = &'static [(&'static str, T)];
+
 /// An image, whatever its tag.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Image {

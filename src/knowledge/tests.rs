@@ -189,7 +189,7 @@ fn releases_end() {
         ("python", "3.1", Some(true)),
         ("node", "0.12", Some(true)),
         ("ubuntu", "12.04", Some(true)),
-        ("ubuntu", "22.10", None),
+        ("ubuntu", "22.10", Some(true)),
         ("centos", "7.9.2009", Some(true)),
         ("python", "2.7.18", Some(true)),
         ("debian", "11", Some(true)),
