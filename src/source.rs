@@ -55,22 +55,24 @@ impl Span {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     name: String,
-    bytes: Vec<u8>,
-    /// Present only where the bytes are not UTF-8.
-    masked: Option<String>,
+    text: String,
+    /// Present only where the bytes are not UTF-8; otherwise they are the text's.
+    raw: Option<Vec<u8>>,
     lines: LineIndex,
 }
 
 impl SourceFile {
     /// A file called `name` (the path as the user wrote it) with the given content.
     pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        let bytes = bytes.into();
-        let masked = match std::str::from_utf8(&bytes) {
-            Ok(_) => None,
-            Err(_) => Some(mask_invalid(&bytes)),
+        let (text, raw) = match String::from_utf8(bytes.into()) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let bytes = error.into_bytes();
+                (mask_invalid(&bytes), Some(bytes))
+            }
         };
-        let lines = LineIndex::new(&bytes);
-        SourceFile { name: name.into(), bytes, masked, lines }
+        let lines = LineIndex::new(text.as_bytes());
+        SourceFile { name: name.into(), text, raw, lines }
     }
 
     /// The path as the user wrote it, or what stands for it (`-`).
@@ -80,21 +82,17 @@ impl SourceFile {
 
     /// The bytes as read.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.raw.as_deref().unwrap_or(self.text.as_bytes())
     }
 
     /// The text, offset for offset the same as the bytes.
     pub fn text(&self) -> &str {
-        match &self.masked {
-            Some(text) => text,
-            // SAFETY-free: `new` kept `masked` empty only for valid UTF-8.
-            None => std::str::from_utf8(&self.bytes).unwrap_or_default(),
-        }
+        &self.text
     }
 
     /// Whether the bytes are valid UTF-8.
     pub fn is_utf8(&self) -> bool {
-        self.masked.is_none()
+        self.raw.is_none()
     }
 
     /// The text under `span`; empty where the span does not lie on character boundaries.

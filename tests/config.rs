@@ -259,3 +259,26 @@ fn errors_are_drawn_with_their_place() {
         assert!(drawn.contains(part), "{part:?} is not in\n{drawn}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_settings_are_taken(
+        lines in proptest::collection::vec(
+            "( {0,2}(extends|select|ignore|severity|fail-on|exclude|overrides|rules|stages|files|names|x)| {0,2}-):? ?[a-z*\\[\\]{}&!'\"|,é-]{0,6}",
+            0..8,
+        ),
+    ) {
+        let text = lines.join("\n");
+        for read in [
+            Document::read("a/mbopt.yaml", &text, &|_| Ok(text.clone())),
+            hadolint::read(".hadolint.yaml", &text),
+        ] {
+            if let Err(errors) = read {
+                proptest::prop_assert!(!errors.errors().is_empty());
+                for error in errors.errors() {
+                    proptest::prop_assert!(error.line() >= 1 && error.line() <= text.lines().count().max(1) + 1);
+                }
+            }
+        }
+    }
+}

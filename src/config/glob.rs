@@ -283,7 +283,9 @@ impl Run {
         match step {
             Step::Literal(l) if *l == c => self.add(steps, place + 1),
             Step::Any if c != '/' => self.add(steps, place + 1),
-            Step::Class { negated, ranges } if within(ranges, c) != *negated => self.add(steps, place + 1),
+            Step::Class { negated, ranges } if within(ranges, c) != *negated => {
+                self.add(steps, place + 1)
+            }
             Step::Star if c != '/' => self.add(steps, place),
             Step::Everything => self.add(steps, place),
             Step::Folders => {

@@ -118,7 +118,10 @@ pub fn parse(text: &str) -> Result<Node, SyntaxError> {
 pub fn locate(text: &str, id: usize) -> Option<usize> {
     let (bom, text) = split_bom(text);
     let counter = Cell::new(0);
-    let seed = Seed { counter: &counter, target: Some(id) };
+    let seed = Seed {
+        counter: &counter,
+        target: Some(id),
+    };
     let error = seed
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .err()?;
@@ -128,7 +131,8 @@ pub fn locate(text: &str, id: usize) -> Option<usize> {
 
 /// The length of a byte order mark, which the parser takes for content, and the text behind it.
 fn split_bom(text: &str) -> (usize, &str) {
-    text.strip_prefix('\u{feff}').map_or((0, text), |rest| ('\u{feff}'.len_utf8(), rest))
+    text.strip_prefix('\u{feff}')
+        .map_or((0, text), |rest| ('\u{feff}'.len_utf8(), rest))
 }
 
 /// The parser ends its messages with the place, which is shown otherwise here.
@@ -308,10 +312,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_taken(text in "[a-c:\\[\\]{}\\-&*!|>\"'#, \\r\\né~]{0,40}") {
-            if let Ok(node) = parse(&text) {
-                if let Some(at) = locate(&text, node.id) {
-                    prop_assert!(text.is_char_boundary(at));
-                }
+            if let Ok(node) = parse(&text)
+                && let Some(at) = locate(&text, node.id)
+            {
+                prop_assert!(text.is_char_boundary(at));
             }
         }
     }

@@ -1,16 +1,198 @@
-//! knowledge
-#[allow(missing_docs)]
-pub mod images {
-    use crate::model::ImageRef;
-    pub struct Family;
-    impl Family { pub fn is_sdk(&self) -> bool { true } }
-    pub fn family(image: &ImageRef) -> Option<Family> {
-        matches!(image.familiar_name().as_str(), "golang" | "rust" | "maven" | "gradle" | "gcc").then_some(Family)
+//! What is known of base images, releases and system packages, from `rules/knowledge/*.yaml`.
+//!
+//! The tables are Rust statics made from the YAML, so that nothing is parsed at start-up.
+
+#[rustfmt::skip]
+mod generated;
+mod offer;
+pub mod schema;
+pub mod table;
+pub mod tag;
+
+pub use offer::{Offer, offers};
+pub use table::{
+    Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role,
+    Runtime, Variant,
+};
+pub use tag::Tag;
+
+/// The image of a reference split into registry (where one is written) and repository.
+///
+/// Docker Hub's names and its well-known mirrors of official images count as one.
+pub fn image(registry: Option<&str>, repository: &str) -> Option<&'static Image> {
+    let name = match registry {
+        None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io") => {
+            official(repository, "library/")
+        }
+        Some("mirror.gcr.io") => official(repository, "library/"),
+        Some("public.ecr.aws") => repository.strip_prefix("docker/library/")?,
+        Some(registry) => return by_name(&format!("{registry}/{repository}")),
+    };
+    by_name(name)
+}
+
+fn official<'a>(repository: &'a str, prefix: &str) -> &'a str {
+    repository.strip_prefix(prefix).unwrap_or(repository)
+}
+
+/// The image with this repository, written as in the table (`node`, `gcr.io/distroless/static`).
+pub fn by_name(name: &str) -> Option<&'static Image> {
+    let at = generated::IMAGES_BY_NAME
+        .binary_search_by(|(known, _)| (*known).cmp(name))
+        .ok()?;
+    let (_, index) = generated::IMAGES_BY_NAME.get(at)?;
+    generated::IMAGES.get(*index)
+}
+
+/// All images.
+pub fn images() -> &'static [Image] {
+    generated::IMAGES
+}
+
+impl Image {
+    /// The variant that a tag (`""` for none) stands for.
+    pub fn variant(&self, tag: &str) -> Option<&'static Variant> {
+        let tag = Tag::parse(tag);
+        self.variants
+            .iter()
+            .find(|variant| tag.has_all(variant.words))
+    }
+
+    /// The release of its language or product that a tag names.
+    pub fn release(&self, tag: &str) -> Option<Support> {
+        let tag = Tag::parse(tag);
+        match tag.codename() {
+            Some(named) if tag.version().is_none() && named.product == self.family => {
+                support(named.product, named.version)
+            }
+            _ => support(self.family, tag.version()?),
+        }
     }
 }
-#[allow(missing_docs)]
-pub mod packages {
-    pub fn is_build_only(name: &str) -> bool {
-        name.ends_with("-dev") || matches!(name, "gcc" | "g++" | "make" | "build-essential" | "cmake" | "build-base")
+
+/// The release that a codename in a tag stands for.
+pub fn codename(word: &str) -> Option<&'static Codename> {
+    let at = generated::CODENAMES
+        .binary_search_by(|known| known.codename.cmp(word))
+        .ok()?;
+    generated::CODENAMES.get(at)
+}
+
+/// How long a release gets fixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// This release, until the end of its month.
+    Until(&'static Release),
+    /// Older than all releases that are listed: ended.
+    Ancient,
+}
+
+impl Support {
+    /// Whether it is over in the given month.
+    pub fn is_over(self, now: Month) -> bool {
+        match self {
+            Support::Until(release) => release.end < now,
+            Support::Ancient => true,
+        }
     }
 }
+
+/// The support of a product's release by a version as tags write it (`3.12.1`, `8u392`): the longest
+/// listed number that the version begins with. None for what is unknown or newer.
+pub fn support(product: &str, version: &str) -> Option<Support> {
+    let at = generated::RELEASES
+        .binary_search_by(|(known, _)| (*known).cmp(product))
+        .ok()?;
+    let (_, releases) = generated::RELEASES.get(at)?;
+    let numbers = numbers(version)?;
+    let known = |release: &Release| self::numbers(release.version).unwrap_or_default();
+    let found = releases
+        .iter()
+        .filter(|release| numbers.starts_with(&known(release)));
+    if let Some(release) = found.max_by_key(|release| known(release).len()) {
+        return Some(Support::Until(release));
+    }
+    // Compared with the releases of the same first number, where there are any (Python 3.1 is older
+    // than all of 3, though not than 2.7). One with fewer numbers (`3`) names the newest of them.
+    let same = |release: &&Release| known(release).first() == numbers.first();
+    let kin = releases.iter().any(|release| same(&release));
+    let ancient = releases
+        .iter()
+        .filter(|release| !kin || same(release))
+        .all(|release| {
+            let known = known(release);
+            numbers.len() >= known.len() && numbers < known
+        });
+    ancient.then_some(Support::Ancient)
+}
+
+/// The numbers that a version begins with; none where it begins otherwise.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    let mut out = Vec::new();
+    for part in version.split('.') {
+        let end = part
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(part.len());
+        let Some(number) = part.get(..end).and_then(|digits| digits.parse().ok()) else {
+            break;
+        };
+        out.push(number);
+        if end < part.len() {
+            break;
+        }
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// What a system package is for, by the package manager's command (`apt-get`, `apk`, `dnf`, ...) and
+/// the package's name without version.
+pub fn package(manager: &str, name: &str) -> Option<PackageKind> {
+    let manager = match manager {
+        "apt" | "apt-get" | "aptitude" => "apt",
+        "apk" => "apk",
+        "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => "rpm",
+        _ => return None,
+    };
+    let list = |tables: table::ByName<table::ByName<PackageKind>>| {
+        tables
+            .iter()
+            .find(|(known, _)| *known == manager)
+            .map(|(_, list)| *list)
+            .unwrap_or_default()
+    };
+    let packages = list(generated::PACKAGES);
+    if let Ok(at) = packages.binary_search_by(|(known, _)| (*known).cmp(name)) {
+        return packages.get(at).map(|(_, kind)| *kind);
+    }
+    if manager == "apt" && is_versioned_compiler(name) {
+        return Some(PackageKind::Compiler);
+    }
+    list(generated::ENDINGS)
+        .iter()
+        .find(|(ending, _)| name.ends_with(ending))
+        .map(|(_, kind)| *kind)
+}
+
+/// Debian's `gcc-12`, `g++-12`, `clang-16`, `llvm-16`.
+fn is_versioned_compiler(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(stem, version)| {
+        matches!(stem, "gcc" | "g++" | "cpp" | "gfortran" | "clang" | "llvm")
+            && !version.is_empty()
+            && version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    })
+}
+
+/// The packages that hold the libraries of a Debian package with headers, in a release; where that
+/// release is not listed, none.
+pub fn runtime_libraries(headers: &str, codename: &str) -> Option<&'static [&'static str]> {
+    let (_, libraries) = generated::RUNTIME_LIBRARIES
+        .iter()
+        .find(|(known, _)| *known == codename)?;
+    let at = libraries
+        .binary_search_by(|(known, _)| (*known).cmp(headers))
+        .ok()?;
+    libraries.get(at).map(|(_, names)| *names)
+}
+
+#[cfg(test)]
+mod tests;

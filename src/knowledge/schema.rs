@@ -1,0 +1,517 @@
+//! The shape of `rules/knowledge/*.yaml`, its checks, and the Rust tables made of it.
+//!
+//! This file stands alone (no `crate::`), so that a build script can include it with `#[path]`:
+//! read both files with serde, [`check`] them, and write what [`emit`] gives.
+
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Has compilers, or a package manager that builds.
+    Sdk,
+    /// Made to run things in.
+    Runtime,
+    /// An operating system's files.
+    Os,
+    /// A server that is configured, not built upon.
+    Server,
+    /// A command line tool.
+    Tool,
+}
+
+/// The C library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Libc {
+    /// GNU.
+    Glibc,
+    /// musl.
+    Musl,
+    /// There is none.
+    None,
+    /// Not known, or not the same in all tags.
+    Unknown,
+}
+
+/// The system's package manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageManager {
+    /// Debian, Ubuntu.
+    Apt,
+    /// Alpine.
+    Apk,
+    /// Fedora and its kin.
+    Dnf,
+    /// Older kin, Amazon Linux 2.
+    Yum,
+    /// The small one of minimal images.
+    Microdnf,
+    /// There is none.
+    None,
+    /// Not known, or not the same in all tags.
+    Unknown,
+}
+
+/// How a variant differs from its siblings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The ordinary one.
+    Full,
+    /// For building, where the ordinary one is not.
+    Sdk,
+    /// The same system with less.
+    Slim,
+    /// Without what only builds need (a JRE, ASP.NET's runtime).
+    Runtime,
+    /// On Alpine.
+    Alpine,
+    /// No shell and no package manager: distroless, chiseled, scratch.
+    Minimal,
+}
+
+/// What a variant has that an application may not need, or may miss elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Brings {
+    /// The compilers, tools and some forty header packages of buildpack-deps.
+    Buildpack,
+    /// A compiler.
+    Compilers,
+    /// make or its like.
+    BuildTools,
+    /// git or its like.
+    Vcs,
+    /// curl or wget.
+    Fetch,
+    /// A shell.
+    Shell,
+    /// CA certificates.
+    Certificates,
+}
+
+/// What must hold for an offer to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// The artifact needs no loader.
+    StaticBinary,
+    /// The artifact was linked against the same or an older glibc.
+    GlibcBinary,
+    /// Whatever is native was built for musl.
+    MuslBinary,
+    /// Nothing needs a shell.
+    ExecForm,
+    /// Nothing native, or bundled with its libraries.
+    PureOrBundled,
+    /// No compiler or other JDK tool at run time.
+    JreEnough,
+    /// An ASP.NET Core project.
+    WebSdk,
+    /// A release that includes the language's runtime.
+    ReleaseWithRuntime,
+    /// libstdc++ comes along with the artifact.
+    BundledLibstdcxx,
+    /// No certificates, time zones or user names are looked up.
+    NoTlsOrZones,
+}
+
+/// What a system package is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageKind {
+    /// Compiles or assembles.
+    Compiler,
+    /// Headers and link names of a library.
+    Headers,
+    /// Drives a build.
+    BuildTool,
+    /// Fetches sources.
+    Vcs,
+    /// Downloads or unpacks.
+    Fetch,
+    /// Edits text.
+    Editor,
+    /// Finds faults.
+    Debug,
+    /// Documentation.
+    Doc,
+    /// Installs a language's packages.
+    PackageManager,
+}
+
+/// `images.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Images {
+    /// The images.
+    pub images: Vec<Image>,
+    /// Codenames of releases.
+    pub codenames: Vec<Codename>,
+    /// By product: release and the last month (`YYYY-MM`) with fixes.
+    pub releases: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// An image.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Image {
+    /// Its repositories.
+    pub names: Vec<String>,
+    /// Language or product.
+    pub family: String,
+    /// What it is for.
+    pub role: Role,
+    /// The user that it runs as.
+    pub user: String,
+    /// Why it should not be used any more.
+    pub deprecated: Option<String>,
+    /// Its variants; the last is the default.
+    pub variants: Vec<Variant>,
+    /// What could run things in its stead.
+    #[serde(default)]
+    pub runtimes: Vec<Runtime>,
+}
+
+/// A variant of an image.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Variant {
+    /// How it differs.
+    pub kind: Kind,
+    /// Words that its tags have.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Where it differs from the image's.
+    pub role: Option<Role>,
+    /// The C library.
+    pub libc: Libc,
+    /// The package manager.
+    pub packages: PackageManager,
+    /// Unpacked, MB.
+    pub size: Option<u32>,
+    /// Where it differs from the image's.
+    pub user: Option<String>,
+    /// What it has.
+    pub brings: Vec<Brings>,
+}
+
+/// An offer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Runtime {
+    /// The kind of what is offered.
+    pub kind: Kind,
+    /// A repository, with placeholders.
+    pub image: String,
+    /// A tag, with placeholders.
+    pub tag: Option<String>,
+    /// For which kinds it is offered.
+    #[serde(rename = "for")]
+    pub of: Vec<Kind>,
+    /// What must hold.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+}
+
+/// A release's codename.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Codename {
+    /// The name in tags.
+    pub codename: String,
+    /// The product.
+    pub product: String,
+    /// The release.
+    pub version: String,
+}
+
+/// `packages.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Packages {
+    /// What endings of names say.
+    pub endings: BTreeMap<PackageKind, ByManager>,
+    /// Names by kind.
+    pub kinds: BTreeMap<PackageKind, ByManager>,
+    /// By Debian codename: packages with headers, and what they are replaced by.
+    pub runtime_libraries: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+/// Names, or endings of names, by package manager.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ByManager {
+    /// apt's.
+    #[serde(default)]
+    pub apt: Vec<String>,
+    /// apk's.
+    #[serde(default)]
+    pub apk: Vec<String>,
+    /// Those of yum, dnf, microdnf, zypper.
+    #[serde(default)]
+    pub rpm: Vec<String>,
+}
+
+impl ByManager {
+    fn lists(&self) -> [(&'static str, &Vec<String>); 3] {
+        [("apt", &self.apt), ("apk", &self.apk), ("rpm", &self.rpm)]
+    }
+}
+
+/// The placeholders of [`Runtime`]'s templates.
+pub const PLACEHOLDERS: [&str; 11] = [
+    "version",
+    "major",
+    "minor",
+    "codename",
+    "debian-codename",
+    "debian",
+    "alpine",
+    "alpine-word",
+    "jdk",
+    "tag",
+    "rest",
+];
+
+/// What contradicts itself, a sentence each; empty where all is well.
+pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut names = BTreeSet::new();
+    for image in &images.images {
+        let first = image
+            .names
+            .first()
+            .map(String::as_str)
+            .unwrap_or("an image");
+        for name in &image.names {
+            if !names.insert(name.as_str()) {
+                wrong.push(format!("{name} is listed twice"));
+            }
+        }
+        match image.variants.last() {
+            Some(last) if last.words.is_empty() => {}
+            _ => wrong.push(format!("{first} has no default variant at the end")),
+        }
+        let defaults = image
+            .variants
+            .iter()
+            .filter(|variant| variant.words.is_empty())
+            .count();
+        if defaults > 1 {
+            wrong.push(format!("{first} has {defaults} variants without words"));
+        }
+        for runtime in &image.runtimes {
+            let template = format!(
+                "{}:{}",
+                runtime.image,
+                runtime.tag.as_deref().unwrap_or_default()
+            );
+            for part in template.split('{').skip(1) {
+                let name = part
+                    .split('}')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches('!');
+                if !PLACEHOLDERS.contains(&name) {
+                    wrong.push(format!("{first}: no placeholder {{{name}}}"));
+                }
+            }
+        }
+    }
+    for image in &images.images {
+        for runtime in image
+            .runtimes
+            .iter()
+            .filter(|runtime| !runtime.image.contains('{'))
+        {
+            if !names.contains(runtime.image.as_str()) {
+                wrong.push(format!("{} is offered, but not listed", runtime.image));
+            }
+        }
+    }
+    for (product, releases) in &images.releases {
+        for (release, month) in releases {
+            if parse_month(month).is_none() {
+                wrong.push(format!("{product} {release}: {month} is no month"));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for by_manager in packages.kinds.values() {
+        for (manager, list) in by_manager.lists() {
+            for name in list {
+                if !seen.insert((manager, name)) {
+                    wrong.push(format!("{manager} package {name} is listed twice"));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+/// Year and month of `YYYY-MM`.
+fn parse_month(text: &str) -> Option<(u16, u8)> {
+    let (year, month) = text.split_once('-')?;
+    let (year, month): (u16, u8) = (year.parse().ok()?, month.parse().ok()?);
+    (1990..2100).contains(&year).then_some(())?;
+    (1..=12).contains(&month).then_some((year, month))
+}
+
+/// Rust source with the tables `IMAGES`, `CODENAMES`, `RELEASES`, `PACKAGES`, `ENDINGS` and
+/// `RUNTIME_LIBRARIES`, of the types in `knowledge::table`. Tables that are searched by name are
+/// sorted by it.
+pub fn emit(images: &Images, packages: &Packages) -> String {
+    let mut out =
+        String::from("// Made from rules/knowledge/*.yaml; edit those.\nuse super::table::*;\n\n");
+    emit_images(&mut out, &images.images);
+    let mut codenames: Vec<_> = images.codenames.iter().collect();
+    codenames.sort_by(|a, b| a.codename.cmp(&b.codename));
+    line(&mut out, "pub static CODENAMES: &[Codename] = &[");
+    for Codename {
+        codename,
+        product,
+        version,
+    } in codenames
+    {
+        line(
+            &mut out,
+            &format!(
+                "    Codename {{ codename: {codename:?}, product: {product:?}, version: {version:?} }},"
+            ),
+        );
+    }
+    line(&mut out, "];\n");
+    line(&mut out, "pub static RELEASES: ByName<&[Release]> = &[");
+    for (product, releases) in &images.releases {
+        line(&mut out, &format!("    ({product:?}, &["));
+        for (version, month) in releases {
+            let (year, month) = parse_month(month).unwrap_or_default();
+            line(
+                &mut out,
+                &format!(
+                    "        Release {{ version: {version:?}, end: Month {{ year: {year}, month: {month} }} }},"
+                ),
+            );
+        }
+        line(&mut out, "    ]),");
+    }
+    line(&mut out, "];\n");
+    emit_packages(&mut out, packages);
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn enums<T: std::fmt::Debug>(name: &str, values: &[T]) -> String {
+    let values: Vec<String> = values
+        .iter()
+        .map(|value| format!("{name}::{value:?}"))
+        .collect();
+    format!("&[{}]", values.join(", "))
+}
+
+fn option<T: std::fmt::Debug>(value: &Option<T>) -> String {
+    format!("{value:?}")
+}
+
+fn emit_images(out: &mut String, images: &[Image]) {
+    let mut by_name: Vec<(&str, usize)> = Vec::new();
+    line(out, "pub static IMAGES: &[Image] = &[");
+    for (index, image) in images.iter().enumerate() {
+        by_name.extend(image.names.iter().map(|name| (name.as_str(), index)));
+        let _ = writeln!(
+            out,
+            "    Image {{\n        names: &{:?}, family: {:?}, role: Role::{:?}, deprecated: {},",
+            image.names,
+            image.family,
+            image.role,
+            option(&image.deprecated)
+        );
+        line(out, "        variants: &[");
+        for v in &image.variants {
+            let role = v.role.unwrap_or(image.role);
+            let user = v.user.as_ref().unwrap_or(&image.user);
+            let _ = writeln!(
+                out,
+                "            Variant {{ kind: Kind::{:?}, words: &{:?}, role: Role::{role:?}, libc: Libc::{:?}, packages: PackageManager::{:?}, size: {}, user: {user:?}, brings: {} }},",
+                v.kind,
+                v.words,
+                v.libc,
+                v.packages,
+                option(&v.size),
+                enums("Brings", &v.brings)
+            );
+        }
+        line(out, "        ],\n        runtimes: &[");
+        for r in &image.runtimes {
+            let tag = r.tag.as_deref().unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, of: {}, needs: {} }},",
+                r.kind,
+                r.image,
+                enums("Kind", &r.of),
+                enums("Need", &r.needs)
+            );
+        }
+        line(out, "        ],\n    },");
+    }
+    line(out, "];\n");
+    by_name.sort_unstable();
+    line(out, "pub static IMAGES_BY_NAME: ByName<usize> = &[");
+    for entry in by_name {
+        line(out, &format!("    {entry:?},"));
+    }
+    line(out, "];\n");
+}
+
+fn emit_packages(out: &mut String, packages: &Packages) {
+    for (table, kinds) in [
+        ("PACKAGES", &packages.kinds),
+        ("ENDINGS", &packages.endings),
+    ] {
+        let mut entries: BTreeMap<&str, Vec<(&str, PackageKind)>> = BTreeMap::new();
+        for (kind, by_manager) in kinds {
+            for (manager, list) in by_manager.lists() {
+                entries
+                    .entry(manager)
+                    .or_default()
+                    .extend(list.iter().map(|name| (name.as_str(), *kind)));
+            }
+        }
+        line(
+            out,
+            &format!("pub static {table}: ByName<ByName<PackageKind>> = &["),
+        );
+        for (manager, mut list) in entries {
+            list.sort_unstable();
+            line(out, &format!("    ({manager:?}, &["));
+            for (name, kind) in list {
+                line(out, &format!("        ({name:?}, PackageKind::{kind:?}),"));
+            }
+            line(out, "    ]),");
+        }
+        line(out, "];\n");
+    }
+    line(
+        out,
+        "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[",
+    );
+    for (codename, libraries) in &packages.runtime_libraries {
+        line(out, &format!("    ({codename:?}, &["));
+        for (headers, names) in libraries {
+            line(out, &format!("        ({headers:?}, &{names:?}),"));
+        }
+        line(out, "    ]),");
+    }
+    line(out, "];");
+}
