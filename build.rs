@@ -11,11 +11,19 @@ use std::{env, fs};
 #[path = "src/rule/schema.rs"]
 mod schema;
 
+#[allow(dead_code)]
+#[path = "src/knowledge/schema.rs"]
+mod knowledge;
+
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    for watched in ["rules", "src/rule/checks", "src/rule/schema.rs"] {
+    for watched in ["rules", "src/rule/checks", "src/rule/schema.rs", "src/knowledge/schema.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    match tables(&root) {
+        Ok(text) => write(&out.join("knowledge.rs"), &text),
+        Err(problem) => println!("cargo::error={problem}"),
     }
     match generate(&root) {
         Ok((registry, modules)) => {
@@ -28,6 +36,19 @@ fn main() {
             }
         }
     }
+}
+
+/// The tables of `rules/knowledge/*.yaml`.
+fn tables(root: &Path) -> Result<String, String> {
+    let read = |name: &str| {
+        let path = root.join("rules/knowledge").join(name);
+        fs::read_to_string(path).map_err(|e| format!("rules/knowledge/{name}: {e}"))
+    };
+    let images = serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
+    let packages =
+        serde_yaml::from_str(&read("packages.yaml")?).map_err(|e| format!("rules/knowledge/packages.yaml: {e}"))?;
+    let problems = knowledge::check(&images, &packages);
+    if problems.is_empty() { Ok(knowledge::emit(&images, &packages)) } else { Err(problems.join("; ")) }
 }
 
 fn write(path: &Path, text: &str) {

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::stage::command_text;
-use crate::knowledge;
+use crate::knowledge::{self, Brings, PackageKind};
 use crate::model::{Dockerfile, Instruction, Kind, Stage};
 use crate::shell::Operation;
 use crate::shell::operations::{Action, BuildTool, Packages, Selection};
@@ -74,14 +74,14 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
     let file = facts.file();
     let mut found = Vec::new();
     if let Some(image) = &stage.root_image
-        && let Some(family) = knowledge::images::family(image)
-        && family.is_sdk()
+        && let Some(known) = knowledge::image(image.registry.as_deref(), &image.repository)
+        && known.variant(image.tag.as_deref().unwrap_or_default()).is_some_and(|v| v.brings(Brings::Compilers))
         && let Some(root) = file.chain(stage).last().and_then(|s| file.from_of(s))
         && let Kind::From { image: written, .. } = &root.kind
     {
         found.push(Evidence {
             span: written.span,
-            message: "a development kit as base image".into(),
+            message: "the base image carries compilers".into(),
             kind: EvidenceKind::Sdk,
         });
     }
@@ -126,10 +126,16 @@ fn compiles(tool: BuildTool) -> bool {
     !matches!(tool, BuildTool::PhpExtension | BuildTool::Python)
 }
 
+/// Whether a system package serves to compile, and nothing that runs needs it.
+pub fn is_build_only(manager: &str, package: &str) -> bool {
+    use PackageKind::{BuildTool, Compiler, Headers};
+    matches!(knowledge::package(manager, package), Some(Compiler | Headers | BuildTool))
+}
+
 fn packages_evidence(facts: &Facts<'_>, packages: &Packages) -> Option<Evidence> {
     if packages.manager.is_system() {
         let build_only: Vec<_> =
-            packages.packages.iter().filter(|p| knowledge::packages::is_build_only(&p.name)).collect();
+            packages.packages.iter().filter(|p| is_build_only(packages.manager.name(), &p.name)).collect();
         let first = build_only.first()?;
         let names: Vec<&str> = build_only.iter().take(4).map(|p| p.name.as_str()).collect();
         let more = if build_only.len() > 4 { format!(" and {} more", build_only.len() - 4) } else { String::new() };
