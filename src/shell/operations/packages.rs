@@ -274,7 +274,7 @@ impl Reader {
         }
         let exact = self.meaning(text);
         if exact.is_some() || text.starts_with("--") || !self.spec.clusters {
-            let takes = exact.is_some_and(takes_value) && next.is_some();
+            let takes = exact.is_some_and(|flag| self.takes_value(flag)) && next.is_some();
             let value = next.filter(|_| takes);
             self.note(text, value.map(|v| v.text.as_str()), word, value.unwrap_or(word));
             return takes;
@@ -283,7 +283,7 @@ impl Reader {
             let mut buffer = [b'-', 0, 0, 0, 0];
             let length = letter.encode_utf8(&mut buffer[1..]).len();
             let Ok(name) = std::str::from_utf8(&buffer[..=length]) else { continue };
-            if self.meaning(name).is_some_and(takes_value) {
+            if self.meaning(name).is_some_and(|flag| self.takes_value(flag)) {
                 let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
                 if rest.is_empty() {
                     self.note(name, next.map(|n| n.text.as_str()), word, next.unwrap_or(word));
@@ -299,6 +299,11 @@ impl Reader {
 
     fn meaning(&self, name: &str) -> Option<Flag> {
         self.spec.flags.iter().find(|(flag, _)| *flag == name).map(|&(_, meaning)| meaning)
+    }
+
+    /// Whether a flag has a value. `conda clean -afy` forces and takes no file.
+    fn takes_value(&self, flag: Flag) -> bool {
+        takes_value(flag) && !(flag == Flag::Requirements && self.action == Some(Action::Clean))
     }
 
     /// Notes a flag and what it says; `holder` is the word that holds the value.
@@ -374,6 +379,10 @@ impl Reader {
             && package.version.is_none()
         {
             package.version = Some(version);
+        }
+        // Words behind these are settings and groups (`bundle install --without a b`), no packages.
+        if matches!(action, Action::Configure | Action::Clean) || self.out.manager == Bundle {
+            self.out.packages.clear();
         }
         self.out.action = action;
         Some(self.out)
@@ -464,7 +473,9 @@ fn package(spec: &Spec, text: &str, word: &ShellWord) -> Package {
 }
 
 fn is_file(spec: &Spec, text: &str) -> bool {
-    text.starts_with(['.', '/', '~'])
+    text.starts_with(['/', '~'])
+        // `.`, `./x`, `../x`, pip's `.[extra]`; but apk's `.build-deps` is a name.
+        || text.strip_prefix('.').is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.', '[']))
         || text.starts_with("file:")
         || text.starts_with("git+")
         || text.contains("://") && !text.contains(" @ ")

@@ -236,18 +236,25 @@ fn python(program: &str, words: &[ShellWord]) -> Option<Operation> {
 const VALUE_FLAGS: &[&str] = &[
     "-C", "-f", "-o", "-p", "-pl", "-s", "-P", "-l", "-t", "--prefix", "--cwd", "--filter", "--workspace", "-w",
     "--target", "--target-dir", "--manifest-path", "--output", "-c", "--configuration", "--file", "--directory",
-    "-b", "-B", "-S", "-G", "--dir", "--features", "--bin", "-ldflags", "-tags", "-mod", "--profile", "-x", "-r",
-    "--runtime", "-settings", "--settings", "-D", "-F", "--package", "-gcflags", "-installsuffix",
+    "-b", "-B", "-S", "-G", "--dir", "--features", "--bin", "-ldflags", "-tags", "-mod", "--profile", "-x", "-d",
+    "--destination", "--runtime", "-settings", "--settings", "-D", "-F", "--package", "-gcflags", "-installsuffix",
 ];
+
+/// The same for npm, yarn, pnpm and bun, whose short flags are mostly switches.
+const NODE_VALUE_FLAGS: &[&str] = &["--prefix", "-C", "--cwd", "--filter", "-F", "--workspace", "-w", "--dir"];
 
 /// The operands of a build tool.
 fn operands(words: &[ShellWord]) -> impl Iterator<Item = &ShellWord> {
+    operands_behind(words, VALUE_FLAGS)
+}
+
+fn operands_behind<'a>(words: &'a [ShellWord], value_flags: &'static [&'static str]) -> impl Iterator<Item = &'a ShellWord> {
     let mut words = words.iter();
     std::iter::from_fn(move || {
         loop {
             let word = words.next()?;
             if word.is_flag() {
-                if VALUE_FLAGS.contains(&word.text.as_str()) {
+                if value_flags.contains(&word.text.as_str()) {
                     words.next();
                 }
             } else if !word.text.contains('=') {
@@ -280,7 +287,7 @@ fn holds(when: When, words: &[ShellWord]) -> bool {
 
 /// The script that `npm run build`, `yarn build` or `yarn workspace x build` runs.
 fn script(words: &[ShellWord]) -> Option<&ShellWord> {
-    let mut operands = operands(words);
+    let mut operands = operands_behind(words, NODE_VALUE_FLAGS);
     let first = operands.next()?;
     match first.text.as_str() {
         "run" | "run-script" | "rum" => operands.next(),
@@ -298,6 +305,9 @@ fn read_build(tool: BuildTool, program: &str, words: &[ShellWord]) -> Build {
     let goal = match tool {
         BuildTool::NodeScript => script(words).cloned(),
         BuildTool::Compiler | BuildTool::Autotools | BuildTool::Java => None,
+        BuildTool::Maven | BuildTool::Gradle => {
+            goals.iter().find(|g| !g.text.starts_with("clean")).or(goals.first()).cloned()
+        }
         _ => goals.first().cloned(),
     };
     let output_flags: &[&str] = match tool {
