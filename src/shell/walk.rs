@@ -44,7 +44,14 @@ pub(super) fn inner(bytes: &[u8], base: usize, glued: bool, outer: Place, nestin
     if nesting >= MAX_NESTING {
         return None;
     }
-    let place = Place { nested: true, depth: outer.depth + 1, pipeline: None, operator: None, negated: false, ..outer };
+    let place = Place {
+        nested: true,
+        depth: outer.depth + 1,
+        pipeline: None,
+        operator: None,
+        negated: false,
+        ..outer
+    };
     let walk = run(bytes, base, glued, place, nesting + 1, false);
     (!walk.has_error).then_some(walk.commands)
 }
@@ -90,10 +97,21 @@ enum Role {
     Statements,
     /// A group, compound or substitution: like statements, but one thing to what is around it.
     Group,
-    Command { index: usize, named: bool, test: bool },
+    Command {
+        index: usize,
+        named: bool,
+        test: bool,
+    },
     Assignment(Assignment),
-    Redirect { redirect: Redirect, extra: Vec<ShellWord>, owner: Last },
-    Word { range: Range<usize>, variables: Vec<Variable> },
+    Redirect {
+        redirect: Redirect,
+        extra: Vec<ShellWord>,
+        owner: Last,
+    },
+    Word {
+        range: Range<usize>,
+        variables: Vec<Variable>,
+    },
     /// Double quotes in a word.
     Text,
     /// `$X`, `${X}`, `$((X))` in a word.
@@ -267,7 +285,11 @@ impl Walk<'_> {
             quoted: top.quoted,
         };
         let Some(owner) = top.word else { return };
-        if let Some(Frame { role: Role::Word { variables, .. }, .. }) = self.frames.get_mut(owner) {
+        if let Some(Frame {
+            role: Role::Word { variables, .. },
+            ..
+        }) = self.frames.get_mut(owner)
+        {
             variables.push(variable);
         }
     }
@@ -335,7 +357,11 @@ impl Walk<'_> {
     }
 
     fn with_redirect(&mut self, change: impl FnOnce(&mut Redirect)) {
-        if let Some(Frame { role: Role::Redirect { redirect, .. }, .. }) = self.frames.last_mut() {
+        if let Some(Frame {
+            role: Role::Redirect { redirect, .. },
+            ..
+        }) = self.frames.last_mut()
+        {
             change(redirect);
         }
     }
@@ -364,7 +390,13 @@ impl Walk<'_> {
                 true
             }
             Kind::FileRedirect | Kind::HereString | Kind::HeredocRedirect => self.open_redirect(node, depth),
-            Kind::AndIf | Kind::OrIf | Kind::Semicolon | Kind::Newline | Kind::Ampersand | Kind::Pipe | Kind::PipeAll => {
+            Kind::AndIf
+            | Kind::OrIf
+            | Kind::Semicolon
+            | Kind::Newline
+            | Kind::Ampersand
+            | Kind::Pipe
+            | Kind::PipeAll => {
                 self.operator(node, kind);
                 false
             }
@@ -387,7 +419,10 @@ impl Walk<'_> {
         if let [.., below, top] = self.frames.as_slice()
             && top.stage.is_none()
             && matches!(operator, Operator::Pipe | Operator::PipeAll)
-            && let Role::Redirect { owner: Last::Command(index), .. } = below.role
+            && let Role::Redirect {
+                owner: Last::Command(index),
+                ..
+            } = below.role
         {
             self.piped = Some(index);
         }
@@ -443,8 +478,14 @@ impl Walk<'_> {
         if pending.is_none() && top.last != Last::Nothing {
             // The grammar has no token for a line end that separates.
             let before = self.bytes.get(..node.start_byte()).unwrap_or_default();
-            let blanks = before.iter().rev().take_while(|b| b.is_ascii_whitespace() || **b == mask::FILLER);
-            let at = blanks.into_iter().position(|&b| b == b'\n').map(|back| self.base + before.len() - back - 1);
+            let blanks = before
+                .iter()
+                .rev()
+                .take_while(|b| b.is_ascii_whitespace() || **b == mask::FILLER);
+            let at = blanks
+                .into_iter()
+                .position(|&b| b == b'\n')
+                .map(|back| self.base + before.len() - back - 1);
             pending = at.map(|at| (Operator::Newline, Span::new(at, at + 1)));
         }
         let chain = top.chain;
@@ -542,7 +583,16 @@ impl Walk<'_> {
     fn open_command(&mut self, node: Node, kind: Kind, depth: u32) {
         let test = kind == Kind::Test;
         let index = self.commands.len();
-        self.push_statement(Role::Command { index, named: false, test }, node, kind, depth);
+        self.push_statement(
+            Role::Command {
+                index,
+                named: false,
+                test,
+            },
+            node,
+            kind,
+            depth,
+        );
         let Some(frame) = self.frames.last() else { return };
         let mut place = frame.place;
         place.operator = frame.pending.map(|(operator, _)| operator);
@@ -559,15 +609,29 @@ impl Walk<'_> {
     fn open_assignment(&mut self, node: Node, depth: u32) -> bool {
         let raw = self.bytes.get(node.byte_range()).unwrap_or_default();
         let end = raw.iter().position(|&b| b == b'=').unwrap_or(raw.len());
-        let end = if end > 0 && raw.get(end - 1) == Some(&b'+') { end - 1 } else { end };
+        let end = if end > 0 && raw.get(end - 1) == Some(&b'+') {
+            end - 1
+        } else {
+            end
+        };
         let name = self.text(node.start_byte()..node.start_byte() + end);
-        let assignment = Assignment { name, value: None, span: self.span(node) };
+        let assignment = Assignment {
+            name,
+            value: None,
+            span: self.span(node),
+        };
         self.push(Role::Assignment(assignment), depth);
         true
     }
 
     fn open_redirect(&mut self, node: Node, depth: u32) -> bool {
-        let redirect = Redirect { fd: None, operator: String::new(), target: None, heredoc: None, span: self.span(node) };
+        let redirect = Redirect {
+            fd: None,
+            operator: String::new(),
+            target: None,
+            heredoc: None,
+            span: self.span(node),
+        };
         let top_is_bare = self
             .frames
             .last()
@@ -581,7 +645,14 @@ impl Walk<'_> {
             Role::Command { index, .. } => (Last::Command(index), false),
             _ => (top.last.clone(), top.chain),
         });
-        self.push(Role::Redirect { redirect, extra: Vec::new(), owner: last }, depth);
+        self.push(
+            Role::Redirect {
+                redirect,
+                extra: Vec::new(),
+                owner: last,
+            },
+            depth,
+        );
         if let Some(frame) = self.frames.last_mut() {
             frame.chain = chain;
         }
@@ -594,7 +665,13 @@ impl Walk<'_> {
             self.deliver(word);
             return false;
         }
-        self.push(Role::Word { range: node.byte_range(), variables: Vec::new() }, depth);
+        self.push(
+            Role::Word {
+                range: node.byte_range(),
+                variables: Vec::new(),
+            },
+            depth,
+        );
         let at = self.frames.len() - 1;
         if let Some(frame) = self.frames.last_mut() {
             frame.word = Some(at);
@@ -642,7 +719,9 @@ impl Walk<'_> {
 
     fn add_word(&mut self, index: usize, word: ShellWord) {
         let Some(top) = self.frames.last_mut() else { return };
-        let Some(command) = self.commands.get_mut(index) else { return };
+        let Some(command) = self.commands.get_mut(index) else {
+            return;
+        };
         if let Role::Command { named, index: own, .. } = &mut top.role
             && *own == index
             && !*named
@@ -678,7 +757,10 @@ impl Walk<'_> {
                 self.deliver(word);
             }
             Role::Assignment(assignment) => {
-                if let Some(Frame { role: Role::Command { index, .. }, .. }) = self.frames.last()
+                if let Some(Frame {
+                    role: Role::Command { index, .. },
+                    ..
+                }) = self.frames.last()
                     && let Some(command) = self.commands.get_mut(*index)
                 {
                     command.assignments.push(assignment);
@@ -711,7 +793,9 @@ impl Walk<'_> {
     }
 
     fn end_redirect(&mut self, redirect: Redirect, extra: Vec<ShellWord>, last: Last) {
-        let end = extra.last().map_or(redirect.span.end, |word| word.span.end.max(redirect.span.end));
+        let end = extra
+            .last()
+            .map_or(redirect.span.end, |word| word.span.end.max(redirect.span.end));
         let mut link = None;
         match last {
             Last::Nothing => {}
@@ -736,7 +820,10 @@ impl Walk<'_> {
         }
         let count = self.commands.len();
         let last_link = self.chain.len().checked_sub(1);
-        if let Some(link) = link.filter(|l| Some(*l) == last_link).and_then(|l| self.chain.get_mut(l)) {
+        if let Some(link) = link
+            .filter(|l| Some(*l) == last_link)
+            .and_then(|l| self.chain.get_mut(l))
+        {
             link.span = Span::new(link.span.start, link.span.end.max(end));
             link.commands.end = count;
         }
@@ -744,9 +831,15 @@ impl Walk<'_> {
 
     /// Reads the script that a command hands to another shell.
     fn read_nested(&mut self, index: usize) {
-        let Some(command) = self.commands.get(index) else { return };
-        let Some(span) = nested::script_argument(command, self.bytes, self.base) else { return };
-        let Some(bytes) = self.bytes.get(span.start - self.base..span.end - self.base) else { return };
+        let Some(command) = self.commands.get(index) else {
+            return;
+        };
+        let Some(span) = nested::script_argument(command, self.bytes, self.base) else {
+            return;
+        };
+        let Some(bytes) = self.bytes.get(span.start - self.base..span.end - self.base) else {
+            return;
+        };
         if let Some(commands) = inner(bytes, span.start, self.glued, command.place, self.nesting) {
             self.commands.extend(commands);
         }
@@ -785,5 +878,8 @@ fn starts_with_pipe(node: Node) -> bool {
 
 /// Nodes that make a word of their own.
 fn is_literal(kind: Kind) -> bool {
-    matches!(kind, Kind::Literal | Kind::Text | Kind::Expansion | Kind::Substitution | Kind::VariableName)
+    matches!(
+        kind,
+        Kind::Literal | Kind::Text | Kind::Expansion | Kind::Substitution | Kind::VariableName
+    )
 }

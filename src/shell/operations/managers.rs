@@ -6,23 +6,70 @@ use super::packages::Action;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Manager {
-    AptGet, Apt, Aptitude, Dpkg, Apk, Yum, Dnf, Microdnf, Zypper, Rpm, Pacman,
-    Pip, Pipx, Uv, Poetry, Pipenv, Pdm, Conda, EasyInstall,
-    Npm, Yarn, Pnpm, Bun, Corepack, Bower,
-    Gem, Bundle, Composer, Pecl, DockerPhpExt, Go, Cargo, Rustup, Maven, Gradle, Sbt, Dotnet, NuGet,
-    Cpan, Luarocks, R, Opam, Mix, Stack, Cabal, Brew,
+    AptGet,
+    Apt,
+    Aptitude,
+    Dpkg,
+    Apk,
+    Yum,
+    Dnf,
+    Microdnf,
+    Zypper,
+    Rpm,
+    Pacman,
+    Pip,
+    Pipx,
+    Uv,
+    Poetry,
+    Pipenv,
+    Pdm,
+    Conda,
+    EasyInstall,
+    Npm,
+    Yarn,
+    Pnpm,
+    Bun,
+    Corepack,
+    Bower,
+    Gem,
+    Bundle,
+    Composer,
+    Pecl,
+    DockerPhpExt,
+    Go,
+    Cargo,
+    Rustup,
+    Maven,
+    Gradle,
+    Sbt,
+    Dotnet,
+    NuGet,
+    Cpan,
+    Luarocks,
+    R,
+    Opam,
+    Mix,
+    Stack,
+    Cabal,
+    Brew,
 }
 
 impl Manager {
     /// The name of the program, without a version: `pip` for `pip3`.
     pub fn name(self) -> &'static str {
-        table().iter().find(|spec| spec.manager == self).map_or("", |spec| spec.names[0])
+        table()
+            .iter()
+            .find(|spec| spec.manager == self)
+            .map_or("", |spec| spec.names[0])
     }
 
     /// Whether it installs packages of the distribution.
     pub fn is_system(self) -> bool {
         use Manager::*;
-        matches!(self, AptGet | Apt | Aptitude | Dpkg | Apk | Yum | Dnf | Microdnf | Zypper | Rpm | Pacman)
+        matches!(
+            self,
+            AptGet | Apt | Aptitude | Dpkg | Apk | Yum | Dnf | Microdnf | Zypper | Rpm | Pacman
+        )
     }
 
     /// Whether it works on Debian's package lists and cache.
@@ -565,7 +612,12 @@ static SPECS: &[Spec] = &[
         ..spec(
             Pipx,
             &["pipx"],
-            &[("install", Install), ("inject", Install), ("uninstall", Remove), ("upgrade", Upgrade)],
+            &[
+                ("install", Install),
+                ("inject", Install),
+                ("uninstall", Remove),
+                ("upgrade", Upgrade),
+            ],
         )
     },
     Spec {
@@ -644,7 +696,13 @@ static SPECS: &[Spec] = &[
         ..spec(
             Pipenv,
             &["pipenv"],
-            &[("install", Install), ("sync", InstallProject), ("uninstall", Remove), ("update", Upgrade), ("--clear", Clean)],
+            &[
+                ("install", Install),
+                ("sync", InstallProject),
+                ("uninstall", Remove),
+                ("update", Upgrade),
+                ("--clear", Clean),
+            ],
         )
     },
     Spec {
@@ -660,7 +718,16 @@ static SPECS: &[Spec] = &[
         ],
         version: PIP_VERSION,
         files: PYTHON_FILES,
-        ..spec(Pdm, &["pdm"], &[("install", InstallProject), ("sync", InstallProject), ("add", Install), ("remove", Remove)])
+        ..spec(
+            Pdm,
+            &["pdm"],
+            &[
+                ("install", InstallProject),
+                ("sync", InstallProject),
+                ("add", Install),
+                ("remove", Remove),
+            ],
+        )
     },
     Spec {
         flags: &[
@@ -706,7 +773,12 @@ static SPECS: &[Spec] = &[
         operands: Operands::Bare,
         ..spec(EasyInstall, &["easy_install"], &[])
     },
-    Spec { flags: NPM_FLAGS, version: Version::At, files: NODE_FILES, ..spec(Npm, &["npm", "cnpm"], NPM_ACTIONS) },
+    Spec {
+        flags: NPM_FLAGS,
+        version: Version::At,
+        files: NODE_FILES,
+        ..spec(Npm, &["npm", "cnpm"], NPM_ACTIONS)
+    },
     Spec {
         default: Some(InstallProject),
         flags: NPM_FLAGS,
@@ -731,7 +803,12 @@ static SPECS: &[Spec] = &[
             ],
         )
     },
-    Spec { flags: NPM_FLAGS, version: Version::At, files: NODE_FILES, ..spec(Pnpm, &["pnpm"], NPM_ACTIONS) },
+    Spec {
+        flags: NPM_FLAGS,
+        version: Version::At,
+        files: NODE_FILES,
+        ..spec(Pnpm, &["pnpm"], NPM_ACTIONS)
+    },
     Spec {
         flags: NPM_FLAGS,
         version: Version::At,
@@ -758,13 +835,26 @@ static SPECS: &[Spec] = &[
         ..spec(
             Corepack,
             &["corepack"],
-            &[("enable", Configure), ("prepare", Install), ("install", Install), ("use", Install)],
+            &[
+                ("enable", Configure),
+                ("prepare", Install),
+                ("install", Install),
+                ("use", Install),
+            ],
         )
     },
     Spec {
-        flags: &[("--production", Flag::Production), ("-p", Flag::Production), ("--config", Flag::Value)],
+        flags: &[
+            ("--production", Flag::Production),
+            ("-p", Flag::Production),
+            ("--config", Flag::Value),
+        ],
         version: Version::Operators(&["#"]),
-        ..spec(Bower, &["bower"], &[("install", Install), ("uninstall", Remove), ("cache clean", Clean)])
+        ..spec(
+            Bower,
+            &["bower"],
+            &[("install", Install), ("uninstall", Remove), ("cache clean", Clean)],
+        )
     },
     Spec {
         flags: &[
@@ -863,14 +953,33 @@ static SPECS: &[Spec] = &[
     Spec {
         version: Version::Dash,
         files: &[".tgz"],
-        ..spec(Pecl, &["pecl", "pear"], &[("install", Install), ("uninstall", Remove), ("upgrade", Upgrade), ("clear-cache", Clean), ("channel-update", Update), ("update-channels", Update)])
+        ..spec(
+            Pecl,
+            &["pecl", "pear"],
+            &[
+                ("install", Install),
+                ("uninstall", Remove),
+                ("upgrade", Upgrade),
+                ("clear-cache", Clean),
+                ("channel-update", Update),
+                ("update-channels", Update),
+            ],
+        )
     },
     Spec {
         default: Some(Install),
         version: Version::At,
-        
+
         operands: Operands::Bare,
-        ..spec(DockerPhpExt, &["docker-php-ext-install", "install-php-extensions", "docker-php-ext-enable"], &[])
+        ..spec(
+            DockerPhpExt,
+            &[
+                "docker-php-ext-install",
+                "install-php-extensions",
+                "docker-php-ext-enable",
+            ],
+            &[],
+        )
     },
     Spec {
         flags: &[
@@ -935,7 +1044,14 @@ static SPECS: &[Spec] = &[
         )
     },
     Spec {
-        flags: &[("--toolchain", Flag::Value), ("--profile", Flag::Value), ("-c", Flag::Value), ("--component", Flag::Value), ("-t", Flag::Value), ("--target", Flag::Value)],
+        flags: &[
+            ("--toolchain", Flag::Value),
+            ("--profile", Flag::Value),
+            ("-c", Flag::Value),
+            ("--component", Flag::Value),
+            ("-t", Flag::Value),
+            ("--target", Flag::Value),
+        ],
         ..spec(
             Rustup,
             &["rustup"],
@@ -951,7 +1067,14 @@ static SPECS: &[Spec] = &[
         )
     },
     Spec {
-        flags: &[("-f", Flag::Value), ("--file", Flag::Value), ("-pl", Flag::Value), ("-P", Flag::Value), ("-s", Flag::Value), ("-T", Flag::Value)],
+        flags: &[
+            ("-f", Flag::Value),
+            ("--file", Flag::Value),
+            ("-pl", Flag::Value),
+            ("-P", Flag::Value),
+            ("-s", Flag::Value),
+            ("-T", Flag::Value),
+        ],
         operands: Operands::Goals,
         ..spec(
             Maven,
@@ -962,20 +1085,37 @@ static SPECS: &[Spec] = &[
                 ("dependency:resolve-plugins", InstallProject),
                 ("dependency:copy-dependencies", InstallProject),
                 ("dependency:get", Install),
-                ("de.qaware.maven:go-offline-maven-plugin:resolve-dependencies", InstallProject),
+                (
+                    "de.qaware.maven:go-offline-maven-plugin:resolve-dependencies",
+                    InstallProject,
+                ),
             ],
         )
     },
     Spec {
-        flags: &[("-p", Flag::Value), ("-b", Flag::Value), ("-c", Flag::Value), ("-g", Flag::Value), ("-x", Flag::Value), ("-I", Flag::Value)],
+        flags: &[
+            ("-p", Flag::Value),
+            ("-b", Flag::Value),
+            ("-c", Flag::Value),
+            ("-g", Flag::Value),
+            ("-x", Flag::Value),
+            ("-I", Flag::Value),
+        ],
         operands: Operands::Goals,
         ..spec(
             Gradle,
             &["gradle", "gradlew"],
-            &[("dependencies", InstallProject), ("downloadDependencies", InstallProject), ("resolveDependencies", InstallProject)],
+            &[
+                ("dependencies", InstallProject),
+                ("downloadDependencies", InstallProject),
+                ("resolveDependencies", InstallProject),
+            ],
         )
     },
-    Spec { operands: Operands::Goals, ..spec(Sbt, &["sbt"], &[("update", InstallProject)]) },
+    Spec {
+        operands: Operands::Goals,
+        ..spec(Sbt, &["sbt"], &[("update", InstallProject)])
+    },
     Spec {
         flags: &[
             ("-s", Flag::Target),
@@ -1011,7 +1151,11 @@ static SPECS: &[Spec] = &[
             ],
         )
     },
-    spec(NuGet, &["nuget"], &[("restore", InstallProject), ("install", Install), ("locals", Clean)]),
+    spec(
+        NuGet,
+        &["nuget"],
+        &[("restore", InstallProject), ("install", Install), ("locals", Clean)],
+    ),
     Spec {
         default: Some(Install),
         flags: &[
@@ -1028,18 +1172,39 @@ static SPECS: &[Spec] = &[
         ..spec(Cpan, &["cpanm", "cpan", "cpm", "carton"], &[("install", Install)])
     },
     Spec {
-        flags: &[("--server", Flag::Target), ("--tree", Flag::Value), ("--only-server", Flag::Target)],
+        flags: &[
+            ("--server", Flag::Target),
+            ("--tree", Flag::Value),
+            ("--only-server", Flag::Target),
+        ],
         files: &[".rock", ".rockspec"],
-        ..spec(Luarocks, &["luarocks"], &[("install", Install), ("remove", Remove), ("make", InstallProject)])
+        ..spec(
+            Luarocks,
+            &["luarocks"],
+            &[("install", Install), ("remove", Remove), ("make", InstallProject)],
+        )
     },
     Spec {
         default: Some(Install),
-        flags: &[("-r", Flag::Target), ("--repos", Flag::Target), ("-n", Flag::Value), ("--ncpus", Flag::Value), ("-l", Flag::Value), ("-t", Flag::Value), ("-m", Flag::Value)],
+        flags: &[
+            ("-r", Flag::Target),
+            ("--repos", Flag::Target),
+            ("-n", Flag::Value),
+            ("--ncpus", Flag::Value),
+            ("-l", Flag::Value),
+            ("-t", Flag::Value),
+            ("-m", Flag::Value),
+        ],
         operands: Operands::Bare,
         ..spec(R, &["install2.r", "installGithub.r", "installBioc.r", "install.r"], &[])
     },
     Spec {
-        flags: &[("-y", Flag::Yes), ("--yes", Flag::Yes), ("-j", Flag::Value), ("--switch", Flag::Value)],
+        flags: &[
+            ("-y", Flag::Yes),
+            ("--yes", Flag::Yes),
+            ("-j", Flag::Value),
+            ("--switch", Flag::Value),
+        ],
         version: Version::Operators(&[">=", "<=", "=", ".", ">", "<"]),
         ..spec(
             Opam,
@@ -1061,12 +1226,50 @@ static SPECS: &[Spec] = &[
         ..spec(
             Mix,
             &["mix"],
-            &[("deps.get", InstallProject), ("local.hex", InstallToolchain), ("local.rebar", InstallToolchain), ("archive.install", Install), ("deps.clean", Clean)],
+            &[
+                ("deps.get", InstallProject),
+                ("local.hex", InstallToolchain),
+                ("local.rebar", InstallToolchain),
+                ("archive.install", Install),
+                ("deps.clean", Clean),
+            ],
         )
     },
-    spec(Stack, &["stack"], &[("setup", InstallToolchain), ("build --only-dependencies", InstallProject), ("build --dependencies-only", InstallProject), ("update", Update)]),
-    spec(Cabal, &["cabal"], &[("install", Install), ("v2-install", Install), ("update", Update), ("v2-update", Update)]),
-    Spec { version: Version::At, ..spec(Brew, &["brew"], &[("install", Install), ("update", Update), ("upgrade", Upgrade), ("uninstall", Remove), ("cleanup", Clean), ("tap", AddRepository)]) },
+    spec(
+        Stack,
+        &["stack"],
+        &[
+            ("setup", InstallToolchain),
+            ("build --only-dependencies", InstallProject),
+            ("build --dependencies-only", InstallProject),
+            ("update", Update),
+        ],
+    ),
+    spec(
+        Cabal,
+        &["cabal"],
+        &[
+            ("install", Install),
+            ("v2-install", Install),
+            ("update", Update),
+            ("v2-update", Update),
+        ],
+    ),
+    Spec {
+        version: Version::At,
+        ..spec(
+            Brew,
+            &["brew"],
+            &[
+                ("install", Install),
+                ("update", Update),
+                ("upgrade", Upgrade),
+                ("uninstall", Remove),
+                ("cleanup", Clean),
+                ("tap", AddRepository),
+            ],
+        )
+    },
 ];
 
 /// All managers.
@@ -1083,5 +1286,9 @@ pub(super) fn of_program(program: &str) -> Option<&'static Spec> {
     } else {
         program
     };
-    SPECS.iter().find(|spec| spec.names.iter().any(|name| name.as_bytes().first() == Some(&first) && *name == stem))
+    SPECS.iter().find(|spec| {
+        spec.names
+            .iter()
+            .any(|name| name.as_bytes().first() == Some(&first) && *name == stem)
+    })
 }

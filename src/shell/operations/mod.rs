@@ -6,8 +6,6 @@ mod files;
 mod managers;
 mod packages;
 mod tools;
-#[cfg(test)]
-mod tests;
 
 pub use files::{Clean, Download, Extract, GitClone, MakeLink, Permissions, UserAdd};
 pub use managers::Manager;

@@ -128,7 +128,10 @@ impl Packages {
     /// Whether packages come into the image: named ones, or a project's.
     pub fn installs(&self) -> bool {
         use Action::*;
-        matches!(self.action, Install | InstallProject | InstallToolchain | BuildDependencies)
+        matches!(
+            self.action,
+            Install | InstallProject | InstallToolchain | BuildDependencies
+        )
     }
 }
 
@@ -139,7 +142,9 @@ pub(super) fn read(program: &str, words: &[ShellWord], command: &Command) -> Opt
         return read_r(words, span);
     }
     if program.starts_with("python") || program == "py" || program == "pypy3" {
-        let at = words.iter().position(|w| !w.is_flag() || matches!(w.text.as_str(), "-m" | "-Im" | "-um"))?;
+        let at = words
+            .iter()
+            .position(|w| !w.is_flag() || matches!(w.text.as_str(), "-m" | "-Im" | "-um"))?;
         let (flag, rest) = words.get(at..)?.split_first()?;
         let (module, rest) = rest.split_first()?;
         if !flag.is_flag() {
@@ -282,7 +287,9 @@ impl Reader {
         for (at, letter) in text.char_indices().skip(1) {
             let mut buffer = [b'-', 0, 0, 0, 0];
             let length = letter.encode_utf8(&mut buffer[1..]).len();
-            let Ok(name) = std::str::from_utf8(&buffer[..=length]) else { continue };
+            let Ok(name) = std::str::from_utf8(&buffer[..=length]) else {
+                continue;
+            };
             if self.meaning(name).is_some_and(|flag| self.takes_value(flag)) {
                 let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
                 if rest.is_empty() {
@@ -298,7 +305,11 @@ impl Reader {
     }
 
     fn meaning(&self, name: &str) -> Option<Flag> {
-        self.spec.flags.iter().find(|(flag, _)| *flag == name).map(|&(_, meaning)| meaning)
+        self.spec
+            .flags
+            .iter()
+            .find(|(flag, _)| *flag == name)
+            .map(|&(_, meaning)| meaning)
     }
 
     /// Whether a flag has a value. `conda clean -afy` forces and takes no file.
@@ -319,10 +330,18 @@ impl Reader {
             Some(Flag::Requirements | Flag::Constraints) if value.is_some() => {
                 let is_constraint = self.meaning(name) == Some(Flag::Constraints);
                 let path = text.to_owned();
-                self.out.requirements.push(Requirement { path, span: holder.span, is_constraint });
+                self.out.requirements.push(Requirement {
+                    path,
+                    span: holder.span,
+                    is_constraint,
+                });
             }
             Some(Flag::Production) => {
-                out.selection = if disabled { Selection::Development } else { Selection::Production };
+                out.selection = if disabled {
+                    Selection::Development
+                } else {
+                    Selection::Production
+                };
             }
             Some(Flag::Without) if text.contains("dev") || text.contains("test") => {
                 out.selection = Selection::Production;
@@ -345,7 +364,11 @@ impl Reader {
             _ => {}
         }
         let value = value.map(str::to_owned);
-        self.out.flags.push(FlagUse { name: name.to_owned(), value, span: word.span.to(holder.span) });
+        self.out.flags.push(FlagUse {
+            name: name.to_owned(),
+            value,
+            span: word.span.to(holder.span),
+        });
     }
 
     fn package(&mut self, word: &ShellWord) {
@@ -353,7 +376,11 @@ impl Reader {
         let lists = [".txt", ".in", ".yml", ".yaml", ".toml", ".lock"];
         if lists.iter().any(|suffix| text.ends_with(suffix)) && !text.contains("://") && !self.out.manager.is_system() {
             let path = text.to_owned();
-            self.out.requirements.push(Requirement { path, span: word.span, is_constraint: false });
+            self.out.requirements.push(Requirement {
+                path,
+                span: word.span,
+                is_constraint: false,
+            });
             return;
         }
         let package = package(self.spec, text, word);
@@ -368,7 +395,8 @@ impl Reader {
         };
         use Manager::*;
         let project = matches!(self.out.manager, Npm | Pnpm | Bun | Pipenv | Bower | Yarn);
-        if action == Action::Install && project && !has_packages && !self.out.global && self.out.requirements.is_empty() {
+        if action == Action::Install && project && !has_packages && !self.out.global && self.out.requirements.is_empty()
+        {
             action = Action::InstallProject;
         }
         // `cpanm --installdeps .`, `cargo install` and such with nothing to install are no operation.
@@ -401,7 +429,9 @@ fn note_setting(out: &mut Packages, name: &str, value: &str) {
         return;
     };
     let setting = setting.trim_matches('"');
-    let off = ["false", "0", "no"].iter().any(|word| setting.eq_ignore_ascii_case(word));
+    let off = ["false", "0", "no"]
+        .iter()
+        .any(|word| setting.eq_ignore_ascii_case(word));
     if key.eq_ignore_ascii_case("APT::Install-Recommends") || key.eq_ignore_ascii_case("install_weak_deps") {
         out.no_recommends = off;
     } else if key.eq_ignore_ascii_case("APT::Get::Assume-Yes") {
@@ -414,12 +444,18 @@ fn note_setting(out: &mut Packages, name: &str, value: &str) {
 /// What several flags come to: `pacman -Syu x` installs, `pacman -Sy` fetches lists.
 fn flag_action(actions: &[Action], has_packages: bool) -> Option<Action> {
     let has = |action| actions.contains(&action);
-    [Action::Remove, Action::Clean, Action::AddRepository].into_iter().find(|&a| has(a)).or_else(|| {
-        if has_packages {
-            return actions.first().copied();
-        }
-        [Action::Upgrade, Action::Update].into_iter().find(|&a| has(a)).or(actions.first().copied())
-    })
+    [Action::Remove, Action::Clean, Action::AddRepository]
+        .into_iter()
+        .find(|&a| has(a))
+        .or_else(|| {
+            if has_packages {
+                return actions.first().copied();
+            }
+            [Action::Upgrade, Action::Update]
+                .into_iter()
+                .find(|&a| has(a))
+                .or(actions.first().copied())
+        })
 }
 
 fn takes_value(flag: Flag) -> bool {
@@ -463,7 +499,11 @@ fn package(spec: &Spec, text: &str, word: &ShellWord) -> Package {
         if spec.version == managers::PIP_VERSION
             && let Some((name, extras)) = package.name.split_once('[')
         {
-            package.extras = extras.trim_end_matches(']').split(',').map(|e| e.trim().to_owned()).collect();
+            package.extras = extras
+                .trim_end_matches(']')
+                .split(',')
+                .map(|e| e.trim().to_owned())
+                .collect();
             package.name = name.to_owned();
         }
     }
@@ -511,7 +551,9 @@ fn version(form: Version, text: &str) -> Option<(usize, &str, usize)> {
                 } else if bytes[at] == b'$' && bytes.get(at + 1) == Some(&b'(') || bytes[at] == b'`' {
                     return None;
                 } else if at > 0
-                    && let Some(operator) = operators.iter().find(|o| bytes.get(at..).is_some_and(|b| b.starts_with(o.as_bytes())))
+                    && let Some(operator) = operators
+                        .iter()
+                        .find(|o| bytes.get(at..).is_some_and(|b| b.starts_with(o.as_bytes())))
                 {
                     return Some((at, operator, at + operator.len()));
                 }
@@ -540,7 +582,9 @@ fn read_r(words: &[ShellWord], program: Span) -> Option<Packages> {
     let argument = argument.get(..end)?;
     while let Some(open) = argument.get(from..).and_then(|a| a.find(['"', '\''])) {
         let start = from + open + 1;
-        let Some(length) = argument.get(start..).and_then(|a| a.find(['"', '\''])) else { break };
+        let Some(length) = argument.get(start..).and_then(|a| a.find(['"', '\''])) else {
+            break;
+        };
         let at = script.span.start + 1 + call + start;
         packages.push(Package {
             name: argument.get(start..start + length)?.to_owned(),
