@@ -521,12 +521,16 @@ fn corpus() {
     let (mut known, mut installs) = (0, 0);
     let mut names = std::collections::BTreeMap::<String, (usize, usize)>::new();
     let mut spent = std::time::Duration::ZERO;
-    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-        let entry = entry.unwrap();
-        if !entry.file_type().is_file() {
-            continue;
-        }
+    // `MBOPT_SHOW` prints what was not understood, and the dump of every hundredth file.
+    let files = walkdir::WalkDir::new(root)
+        .sort_by_file_name()
+        .into_iter()
+        .map(|e| e.unwrap());
+    for (number, entry) in files.filter(|e| e.file_type().is_file()).enumerate() {
         let source = SourceFile::new("x", std::fs::read(entry.path()).unwrap());
+        if show && number % 100 == 0 {
+            println!("FILE {}\n{}", entry.path().display(), dump(&source));
+        }
         let windows = source.text().to_ascii_lowercase().contains("windows");
         let started = std::time::Instant::now();
         let found = scripts(&source);
