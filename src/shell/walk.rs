@@ -453,7 +453,7 @@ impl Walk<'_> {
 
 /// How many commands a pipeline joins.
 fn stages(node: Node) -> u32 {
-    u32::try_from(node.child_count()).unwrap_or(u32::MAX).div_ceil(2)
+    node.child_count().div_ceil(2)
 }
 
 /// What follows a heredoc's first line is a pipeline without its first command.

@@ -77,5 +77,5 @@ pub(super) fn collect(command: &Command, mut found: impl FnMut(Operation)) {
     if let Some(packages) = packages::read(program, effective.words, command) {
         found(Operation::Packages(packages));
     }
-    tools::read(program, effective.words, |operation| found(operation));
+    tools::read(program, effective.words, found);
 }

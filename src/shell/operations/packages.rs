@@ -256,11 +256,10 @@ impl Reader {
         let mut one = None;
         for &(name, action) in self.spec.actions {
             match name.split_once(' ') {
-                Some((first, second)) => {
-                    if first == text && next.is_some_and(|n| n.text == second) {
-                        return Some((action, true));
-                    }
+                Some((first, second)) if first == text && next.is_some_and(|n| n.text == second) => {
+                    return Some((action, true));
                 }
+                Some(_) => {}
                 None if name == text && one.is_none() => one = Some((action, false)),
                 None => {}
             }
