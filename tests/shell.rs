@@ -14,7 +14,11 @@ use std::path::{Path, PathBuf};
 /// Every script of a Dockerfile with its keyword; SHELL and the escape character decide the dialect.
 fn scripts(source: &SourceFile) -> Vec<(String, Span, Script)> {
     let lines = lines::scan(source);
-    let default = if lines.escape == '`' { Dialect::Cmd } else { Dialect::Posix };
+    let default = if lines.escape == '`' {
+        Dialect::Cmd
+    } else {
+        Dialect::Posix
+    };
     let mut dialect = default.clone();
     let mut found = Vec::new();
     for line in &lines.instructions {
@@ -34,7 +38,11 @@ fn scripts(source: &SourceFile) -> Vec<(String, Span, Script)> {
             }
             "HEALTHCHECK" => {
                 let text = line.joined.slice(arguments.clone());
-                let Some(rest) = text.get(..3).filter(|t| t.eq_ignore_ascii_case("cmd")).map(|_| &text[3..]) else {
+                let Some(rest) = text
+                    .get(..3)
+                    .filter(|t| t.eq_ignore_ascii_case("cmd"))
+                    .map(|_| &text[3..])
+                else {
                     continue;
                 };
                 arguments.start = arguments.end - rest.trim_start().len();
@@ -49,8 +57,18 @@ fn scripts(source: &SourceFile) -> Vec<(String, Span, Script)> {
             continue;
         }
         let body = line.joined.span(arguments.start, arguments.end);
-        let heredocs = if keyword == "RUN" { line.heredocs.as_slice() } else { &[] };
-        let input = Input { text: source.text(), body, escape: lines.escape, heredocs, dialect: &dialect };
+        let heredocs = if keyword == "RUN" {
+            line.heredocs.as_slice()
+        } else {
+            &[]
+        };
+        let input = Input {
+            text: source.text(),
+            body,
+            escape: lines.escape,
+            heredocs,
+            dialect: &dialect,
+        };
         found.push((keyword, body, shell::parse(input)));
     }
     found
@@ -69,10 +87,21 @@ fn dump(source: &SourceFile) -> String {
             let _ = writeln!(out, "  comment {:?}", source.slice(comment));
         }
         for link in &script.chain {
-            let operator = link.operator.map_or(String::new(), |(op, span)| format!(" {op:?}={:?}", source.slice(span)));
-            let pipes = if link.pipes.is_empty() { String::new() } else { format!(" {} pipes", link.pipes.len()) };
+            let operator = link
+                .operator
+                .map_or(String::new(), |(op, span)| format!(" {op:?}={:?}", source.slice(span)));
+            let pipes = if link.pipes.is_empty() {
+                String::new()
+            } else {
+                format!(" {} pipes", link.pipes.len())
+            };
             let simple = if link.is_simple { "" } else { " compound" };
-            let _ = writeln!(out, "  link {:?}{operator}{pipes}{simple} {:?}", link.commands, source.slice(link.span));
+            let _ = writeln!(
+                out,
+                "  link {:?}{operator}{pipes}{simple} {:?}",
+                link.commands,
+                source.slice(link.span)
+            );
         }
         let operations = script.operations();
         for (index, command) in script.commands.iter().enumerate() {
@@ -115,13 +144,26 @@ fn dump_command(out: &mut String, source: &SourceFile, command: &Command) {
     for a in &command.assignments {
         let _ = write!(out, " {}={}", a.name, a.value.as_ref().map_or("-".into(), shown));
     }
-    let _ = write!(out, " {}", if command.name.text.is_empty() { "-".into() } else { shown(&command.name) });
+    let _ = write!(
+        out,
+        " {}",
+        if command.name.text.is_empty() {
+            "-".into()
+        } else {
+            shown(&command.name)
+        }
+    );
     for word in &command.words {
         let _ = write!(out, " {}", shown(word));
     }
     for r in &command.redirects {
         let fd = r.fd.map_or(String::new(), |fd| fd.to_string());
-        let _ = write!(out, " ({fd}{} {})", r.operator, r.target.as_ref().map_or("-".into(), shown));
+        let _ = write!(
+            out,
+            " ({fd}{} {})",
+            r.operator,
+            r.target.as_ref().map_or("-".into(), shown)
+        );
         assert!(command.span.contains(r.span), "{:?}", source.slice(command.span));
     }
     out.push('\n');
@@ -151,7 +193,11 @@ fn shown(word: &ShellWord) -> String {
         let _ = write!(marks, "{}{}", v.name, if v.quoted { "q" } else { "" });
         marks.push(',');
     }
-    if marks.is_empty() { out } else { format!("{out}<{}>", marks.trim_end_matches(',')) }
+    if marks.is_empty() {
+        out
+    } else {
+        format!("{out}<{}>", marks.trim_end_matches(','))
+    }
 }
 
 fn list(words: &[ShellWord]) -> String {
@@ -171,7 +217,11 @@ fn describe(operation: &Operation) -> String {
                 if let Some(version) = &package.version {
                     let _ = write!(out, "[{}{version}]", package.operator);
                 }
-                for (on, name) in [(package.is_file, "file"), (package.is_variable, "variable"), (package.is_pattern, "pattern")] {
+                for (on, name) in [
+                    (package.is_file, "file"),
+                    (package.is_variable, "variable"),
+                    (package.is_pattern, "pattern"),
+                ] {
                     if on {
                         let _ = write!(out, "<{name}>");
                     }
@@ -181,7 +231,12 @@ fn describe(operation: &Operation) -> String {
                 }
             }
             for r in &p.requirements {
-                let _ = write!(out, " {}{}", if r.is_constraint { "constraint:" } else { "file:" }, r.path);
+                let _ = write!(
+                    out,
+                    " {}{}",
+                    if r.is_constraint { "constraint:" } else { "file:" },
+                    r.path
+                );
             }
             for (on, name) in [
                 (p.assume_yes, "yes"),
@@ -223,7 +278,13 @@ fn describe(operation: &Operation) -> String {
         ),
         Operation::Extract(e) => format!("Extract {} {} -> {}", e.tool, one(&e.archive), one(&e.directory)),
         Operation::GitClone(g) => {
-            format!("GitClone {} -> {} branch {} depth {}", one(&g.url), one(&g.directory), one(&g.branch), one(&g.depth))
+            format!(
+                "GitClone {} -> {} branch {} depth {}",
+                one(&g.url),
+                one(&g.directory),
+                one(&g.branch),
+                one(&g.depth)
+            )
         }
         Operation::Build(b) => format!(
             "Build {:?} {} {} -> {}{}",
@@ -234,14 +295,29 @@ fn describe(operation: &Operation) -> String {
             if b.runs_tests { " with tests" } else { "" }
         ),
         Operation::Test(t) => format!("Test {}", t.program),
-        Operation::Clean(c) => format!("Clean {}{}", list(&c.paths), if c.removes_apt_lists() { " (apt lists)" } else { "" }),
+        Operation::Clean(c) => format!(
+            "Clean {}{}",
+            list(&c.paths),
+            if c.removes_apt_lists() { " (apt lists)" } else { "" }
+        ),
         Operation::Permissions(p) => {
-            format!("Permissions {} {} {}{}", p.tool, one(&p.mode), list(&p.paths), if p.recursive { " recursive" } else { "" })
+            format!(
+                "Permissions {} {} {}{}",
+                p.tool,
+                one(&p.mode),
+                list(&p.paths),
+                if p.recursive { " recursive" } else { "" }
+            )
         }
         Operation::UserAdd(u) => format!("UserAdd {} {} id {}", u.tool, one(&u.name), one(&u.id)),
         Operation::ChangeDirectory { to } => format!("ChangeDirectory {}", one(to)),
         Operation::Link(l) => {
-            format!("Link {} -> {}{}", one(&l.link), list(&l.targets), if l.symbolic { " symbolic" } else { "" })
+            format!(
+                "Link {} -> {}{}",
+                one(&l.link),
+                list(&l.targets),
+                if l.symbolic { " symbolic" } else { "" }
+            )
         }
     }
 }
@@ -286,7 +362,11 @@ fn check_spans(text: &str, script: &Script, within: Span) {
         assert!(link.commands.start >= end, "links overlap");
         end = link.commands.end;
     }
-    script.errors.iter().chain(&script.trailing_comment).for_each(|s| check(*s));
+    script
+        .errors
+        .iter()
+        .chain(&script.trailing_comment)
+        .for_each(|s| check(*s));
 }
 
 fn fixtures() -> PathBuf {
@@ -297,7 +377,10 @@ fn fixtures() -> PathBuf {
 fn dumps_are_as_expected() {
     let mut cases = 0;
     let mut broken = Vec::new();
-    let mut folders: Vec<_> = std::fs::read_dir(fixtures()).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut folders: Vec<_> = std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     folders.sort();
     for folder in folders {
         let source = SourceFile::new("script", std::fs::read(folder.join("script")).unwrap());
@@ -310,7 +393,11 @@ fn dumps_are_as_expected() {
         }
         let expected = std::fs::read_to_string(folder.join("expected")).unwrap_or_default();
         if expected != actual {
-            broken.push(format!("{}:\n{}", folder.display(), similar::TextDiff::from_lines(&expected, &actual).unified_diff()));
+            broken.push(format!(
+                "{}:\n{}",
+                folder.display(),
+                similar::TextDiff::from_lines(&expected, &actual).unified_diff()
+            ));
         }
         cases += 1;
     }
@@ -320,14 +407,38 @@ fn dumps_are_as_expected() {
 
 fn shell_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just(" && ".to_owned()), Just(" | ".to_owned()), Just("; ".to_owned()), Just(" & ".to_owned()),
-        Just("\\\n".to_owned()), Just("\\\r\n# c\n\n".to_owned()), Just("'".to_owned()), Just("\"".to_owned()),
-        Just("$(".to_owned()), Just(")".to_owned()), Just("`".to_owned()), Just("${A:-".to_owned()), Just("}".to_owned()),
-        Just("<<EOF\n".to_owned()), Just("\nEOF\n".to_owned()), Just(" > ".to_owned()), Just("2>&1".to_owned()),
-        Just("if ".to_owned()), Just("; then ".to_owned()), Just("; fi".to_owned()), Just("for x in ".to_owned()),
-        Just("sh -c '".to_owned()), Just("sudo -u ".to_owned()), Just("apt-get install -y ".to_owned()), Just("pip install ".to_owned()),
-        Just("a=b ".to_owned()), Just("[ -f ".to_owned()), Just(" ]".to_owned()), Just("é".to_owned()), Just("{".to_owned()),
-        "[a-z$\\-=@ ]{1,6}", "\\PC{0,4}",
+        Just(" && ".to_owned()),
+        Just(" | ".to_owned()),
+        Just("; ".to_owned()),
+        Just(" & ".to_owned()),
+        Just("\\\n".to_owned()),
+        Just("\\\r\n# c\n\n".to_owned()),
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("$(".to_owned()),
+        Just(")".to_owned()),
+        Just("`".to_owned()),
+        Just("${A:-".to_owned()),
+        Just("}".to_owned()),
+        Just("<<EOF\n".to_owned()),
+        Just("\nEOF\n".to_owned()),
+        Just(" > ".to_owned()),
+        Just("2>&1".to_owned()),
+        Just("if ".to_owned()),
+        Just("; then ".to_owned()),
+        Just("; fi".to_owned()),
+        Just("for x in ".to_owned()),
+        Just("sh -c '".to_owned()),
+        Just("sudo -u ".to_owned()),
+        Just("apt-get install -y ".to_owned()),
+        Just("pip install ".to_owned()),
+        Just("a=b ".to_owned()),
+        Just("[ -f ".to_owned()),
+        Just(" ]".to_owned()),
+        Just("é".to_owned()),
+        Just("{".to_owned()),
+        "[a-z$\\-=@ ]{1,6}",
+        "\\PC{0,4}",
     ];
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -354,11 +465,43 @@ proptest! {
 
 #[test]
 fn hostile_bodies_stay_cheap() {
-    let repeats = ["(", "$(", "`", "\"", "${a:-", "a && ", "a | ", "{", "if a; then ", "a <<b ", "[ ", "((", "'", "x=", "! ", "a\\\n", "#\\\n", "a ; ", "a & ", "\"$(", "<(", "$((", "case a in ", "f() ", "((a | b) "];
+    let repeats = [
+        "(",
+        "$(",
+        "`",
+        "\"",
+        "${a:-",
+        "a && ",
+        "a | ",
+        "{",
+        "if a; then ",
+        "a <<b ",
+        "[ ",
+        "((",
+        "'",
+        "x=",
+        "! ",
+        "a\\\n",
+        "#\\\n",
+        "a ; ",
+        "a & ",
+        "\"$(",
+        "<(",
+        "$((",
+        "case a in ",
+        "f() ",
+        "((a | b) ",
+    ];
     for piece in repeats {
         let text = piece.repeat(shell::MAX_BODY / piece.len());
         let started = std::time::Instant::now();
-        let input = Input { text: &text, body: Span::new(0, text.len()), escape: '\\', heredocs: &[], dialect: &Dialect::Posix };
+        let input = Input {
+            text: &text,
+            body: Span::new(0, text.len()),
+            escape: '\\',
+            heredocs: &[],
+            dialect: &Dialect::Posix,
+        };
         let script = shell::parse(input);
         check_spans(&text, &script, input.body);
         let took = started.elapsed();
@@ -378,12 +521,16 @@ fn corpus() {
     let (mut known, mut installs) = (0, 0);
     let mut names = std::collections::BTreeMap::<String, (usize, usize)>::new();
     let mut spent = std::time::Duration::ZERO;
-    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-        let entry = entry.unwrap();
-        if !entry.file_type().is_file() {
-            continue;
-        }
+    // `MBOPT_SHOW` prints what was not understood, and the dump of every hundredth file.
+    let files = walkdir::WalkDir::new(root)
+        .sort_by_file_name()
+        .into_iter()
+        .map(|e| e.unwrap());
+    for (number, entry) in files.filter(|e| e.file_type().is_file()).enumerate() {
         let source = SourceFile::new("x", std::fs::read(entry.path()).unwrap());
+        if show && number % 100 == 0 {
+            println!("FILE {}\n{}", entry.path().display(), dump(&source));
+        }
         let windows = source.text().to_ascii_lowercase().contains("windows");
         let started = std::time::Instant::now();
         let found = scripts(&source);
@@ -400,7 +547,12 @@ fn corpus() {
                 if script.has_error {
                     errors += 1;
                     if show {
-                        println!("ERROR {}:{}\n{}\n", entry.path().display(), source.lines().line(span.start), source.slice(script.span));
+                        println!(
+                            "ERROR {}:{}\n{}\n",
+                            entry.path().display(),
+                            source.lines().line(span.start),
+                            source.slice(script.span)
+                        );
                     }
                 }
             }
@@ -412,12 +564,20 @@ fn corpus() {
                 slot.0 += 1;
                 slot.1 += usize::from(!operations.is_empty());
                 known += usize::from(!operations.is_empty());
-                installs += operations.iter().filter(|(_, o)| matches!(o, Operation::Packages(p) if p.action == Action::Install)).count();
+                installs += operations
+                    .iter()
+                    .filter(|(_, o)| matches!(o, Operation::Packages(p) if p.action == Action::Install))
+                    .count();
             }
         }
     }
-    println!("{bodies} RUN bodies, {bytes} bytes, {commands} commands, {known} with an operation, {installs} installs; {spent:?}");
-    println!("posix {posix}, with error {errors} ({:.2} %)", 100.0 * errors as f64 / posix.max(1) as f64);
+    println!(
+        "{bodies} RUN bodies, {bytes} bytes, {commands} commands, {known} with an operation, {installs} installs; {spent:?}"
+    );
+    println!(
+        "posix {posix}, with error {errors} ({:.2} %)",
+        100.0 * errors as f64 / posix.max(1) as f64
+    );
     let mut names: Vec<_> = names.into_iter().collect();
     names.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     for (name, (count, operations)) in names.into_iter().take(150) {

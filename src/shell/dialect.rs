@@ -126,7 +126,10 @@ mod tests {
     #[test]
     fn shells_are_told_apart() {
         assert_eq!(Dialect::of_shell(&["/bin/bash", "-o", "pipefail", "-c"]), Dialect::Bash);
-        assert_eq!(Dialect::of_shell(&["C:\\Windows\\System32\\cmd.EXE", "/S", "/C"]), Dialect::Cmd);
+        assert_eq!(
+            Dialect::of_shell(&["C:\\Windows\\System32\\cmd.EXE", "/S", "/C"]),
+            Dialect::Cmd
+        );
         assert_eq!(Dialect::of_shell(&["PowerShell.exe", "-Command"]), Dialect::PowerShell);
         assert_eq!(Dialect::of_shell(&["/usr/bin/env", "-S", "A=b", "zsh"]), Dialect::Zsh);
         assert_eq!(Dialect::of_shell::<&str>(&[]), Dialect::Posix);
@@ -135,7 +138,10 @@ mod tests {
 
     #[test]
     fn a_shebang_names_the_interpreter() {
-        assert_eq!(Dialect::of_shebang("#!/usr/bin/env python3\nprint()"), Some(Dialect::Other("python3".into())));
+        assert_eq!(
+            Dialect::of_shebang("#!/usr/bin/env python3\nprint()"),
+            Some(Dialect::Other("python3".into()))
+        );
         assert_eq!(Dialect::of_shebang("#! /bin/sh -e\r\n"), Some(Dialect::Posix));
         assert_eq!(Dialect::of_shebang("# !/bin/sh"), None);
     }

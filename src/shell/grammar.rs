@@ -1,8 +1,10 @@
 //! tree-sitter-bash, one parser a thread, and its node kinds as an enum.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
-use tree_sitter::{Language, Parser, Tree};
+use std::time::{Duration, Instant};
+use tree_sitter::{Language, ParseOptions, ParseState, Parser, Tree};
 
 /// The node kinds that the walk looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +113,10 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     (0..language.node_kind_count())
         .map(|id| {
             let id = u16::try_from(id).unwrap_or(u16::MAX);
-            Kind::of(language.node_kind_for_id(id).unwrap_or_default(), language.node_kind_is_named(id))
+            Kind::of(
+                language.node_kind_for_id(id).unwrap_or_default(),
+                language.node_kind_is_named(id),
+            )
         })
         .collect()
 });
@@ -130,14 +135,40 @@ pub(super) fn kinds() -> &'static [Kind] {
     &KINDS
 }
 
-/// Parses a body. None where the runtime refuses the grammar, which a matching version never does.
+/// The grammar's stack makes long pipelines quadratic: 500 stages cost some 10 ms, 10,000 seconds.
+const MAX_PIPES: usize = 500;
+
+/// A body takes some 40 microseconds, the longest real ones a few milliseconds. Whatever takes this
+/// long was made to.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Parses a body. None where it is one of those that cost too much, or where the runtime refuses
+/// the grammar, which a matching version never does.
 pub(super) fn parse(bytes: &[u8]) -> Option<Tree> {
+    if bytes.iter().filter(|&&b| b == b'|').count() > MAX_PIPES {
+        return None;
+    }
     PARSER.with_borrow_mut(|slot| {
         if slot.is_none() {
             let mut parser = Parser::new();
             parser.set_language(&language()).ok()?;
             *slot = Some(parser);
         }
-        slot.as_mut()?.parse(bytes, None)
+        let parser = slot.as_mut()?;
+        // Short bodies cannot take long, and do without the clock.
+        if bytes.len() < 4096 {
+            return parser.parse(bytes, None);
+        }
+        let started = Instant::now();
+        let mut patience = |_: &ParseState| match started.elapsed() < PATIENCE {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        let options = ParseOptions::new().progress_callback(&mut patience);
+        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
+        if tree.is_none() {
+            parser.reset();
+        }
+        tree
     })
 }

@@ -25,7 +25,12 @@ pub(super) struct Masked {
 pub(super) fn instruction(body: &str, escape: char, heredocs: &[Heredoc]) -> Masked {
     let mut bytes = body.as_bytes().to_vec();
     continuations(&mut bytes, escape);
-    let operators = if heredocs.is_empty() { Vec::new() } else { heredoc_operators(&mut bytes, heredocs) };
+    empty_substitutions(&mut bytes);
+    let operators = if heredocs.is_empty() {
+        Vec::new()
+    } else {
+        heredoc_operators(&mut bytes, heredocs)
+    };
     Masked { bytes, operators }
 }
 
@@ -67,7 +72,10 @@ fn continuations(bytes: &mut [u8], escape: char) {
     // Behind the last byte of real content, and the continuation that followed it.
     let mut dangling: Option<Range<usize>> = None;
     while start < bytes.len() {
-        let end = bytes[start..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| start + n + 1);
+        let end = bytes[start..]
+            .iter()
+            .position(|&b| b == b'\n')
+            .map_or(bytes.len(), |n| start + n + 1);
         let line = &mut bytes[start..end];
         let content = line.trim_ascii_start();
         if !first && (content.is_empty() || content[0] == b'#') {
@@ -100,6 +108,40 @@ fn continuations(bytes: &mut [u8], escape: char) {
 /// Whether the backslash at `at` is itself escaped, so that it is no continuation.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1
+}
+
+/// Overwrites words that are an empty substitution: `` `# a comment` `` and ` `` `. People write
+/// comments between continued lines that way, the shell makes nothing of them, and the grammar
+/// cannot read them.
+fn empty_substitutions(bytes: &mut [u8]) {
+    if !bytes.windows(2).any(|pair| matches!(pair, b"`#" | b"``")) {
+        return;
+    }
+    let ends_word =
+        |b: Option<&u8>| b.is_none_or(|b| b.is_ascii_whitespace() || matches!(*b, FILLER | b'\\' | b';' | b'&' | b')'));
+    let mut quote = 0u8;
+    let mut i = 0;
+    while i < bytes.len() {
+        match (quote, bytes[i]) {
+            (b'\'', b'\'') | (b'"', b'"') => quote = 0,
+            (0, b @ (b'\'' | b'"')) => quote = b,
+            (0 | b'"', b'\\') => i += 1,
+            (0, b'`') => {
+                let rest = bytes.get(i + 1..).unwrap_or_default();
+                let Some(end) = rest.iter().position(|&b| b == b'`').map(|n| i + n + 1) else {
+                    return;
+                };
+                let is_empty = end == i + 1 || bytes[i + 1] == b'#' && !bytes[i..end].contains(&b'\n');
+                let begins_word = i == 0 || ends_word(bytes.get(i - 1));
+                if is_empty && begins_word && ends_word(bytes.get(end + 1)) {
+                    bytes[i..=end].fill(FILLER);
+                }
+                i = end;
+            }
+            _ => {}
+        }
+        i += 1;
+    }
 }
 
 /// Overwrites each `<<NAME` that opens one of the heredocs and says where they were. One that is
@@ -180,6 +222,12 @@ mod tests {
         assert_eq!(shown("a \\\n  # no\n\n b", '\\'), "a \\\n~~~~~~~~ b");
         assert_eq!(shown("a `\r\n b", '`'), "a ~\\\n b");
         assert_eq!(shown("a\\ \t\nb", '\\'), "a~~\\\nb");
+    }
+
+    #[test]
+    fn comments_in_backquotes_vanish() {
+        assert_eq!(shown("a `# b` \\\n``\\\nc", '\\'), "a ~~~~~ \\\n~~\\\nc");
+        assert_eq!(shown("a `b #` '`#`' x`#`", '\\'), "a `b #` '`#`' x`#`");
     }
 
     #[test]

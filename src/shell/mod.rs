@@ -178,7 +178,11 @@ pub struct Link {
 impl Script {
     /// A script without commands: one in a language that is left alone, or one too big.
     fn opaque(dialect: Dialect, span: Span, has_error: bool) -> Script {
-        Script { dialect, has_error, ..Script::empty(span) }
+        Script {
+            dialect,
+            has_error,
+            ..Script::empty(span)
+        }
     }
 
     fn empty(span: Span) -> Script {
@@ -230,7 +234,10 @@ pub fn parse(input: Input) -> Script {
     let masked = mask::instruction(body, input.escape, input.heredocs);
     // BuildKit runs the heredoc itself where it is the only word, and gives it to the shell otherwise.
     if let [heredoc] = input.heredocs
-        && masked.bytes.iter().all(|b| b.is_ascii_whitespace() || *b == mask::FILLER)
+        && masked
+            .bytes
+            .iter()
+            .all(|b| b.is_ascii_whitespace() || *b == mask::FILLER)
     {
         return heredoc_script(input.text, heredoc.body, input.dialect);
     }
@@ -272,7 +279,10 @@ pub fn from_exec(words: &[Word]) -> Script {
         words: words.collect(),
         assignments: Vec::new(),
         redirects: Vec::new(),
-        place: Place { link: Some(0), ..Place::default() },
+        place: Place {
+            link: Some(0),
+            ..Place::default()
+        },
     });
     nested::exec(&mut script);
     script.chain.push(Link {
@@ -300,16 +310,25 @@ fn attach_heredoc(script: &mut Script, input: Input, index: usize, span: Span, h
         .iter()
         .find(|link| link.span.start >= span.end && link.operator.is_none_or(|(_, op)| op.end <= span.start))
         .map(|link| link.commands.start);
-    let behind = || script.commands.iter().rposition(|c| c.span.start <= span.start && !c.place.nested);
+    let behind = || {
+        script
+            .commands
+            .iter()
+            .rposition(|c| c.span.start <= span.start && !c.place.nested)
+    };
     let Some(owner) = leading.or_else(behind) else { return };
-    let Some(command) = script.commands.get_mut(owner) else { return };
+    let Some(command) = script.commands.get_mut(owner) else {
+        return;
+    };
     command.redirects.push(redirect);
     command.span = command.span.to(span);
     let place = command.place;
     if let Some(link) = place.link.and_then(|l| script.chain.get_mut(l)) {
         link.span = link.span.to(span);
     }
-    let Some(command) = script.commands.get(owner) else { return };
+    let Some(command) = script.commands.get(owner) else {
+        return;
+    };
     if nested::reads_script_from_input(command) && heredoc.fd == 0 {
         let inner = heredoc_script(input.text, heredoc.body, input.dialect);
         nested::insert(script, owner, inner, place);

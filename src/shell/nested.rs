@@ -21,7 +21,10 @@ pub(super) fn script_argument(command: &Command, bytes: &[u8], base: usize) -> O
 
 /// Whether a double-quoted string has a backslash that is no continuation.
 fn has_escape(inside: &[u8]) -> bool {
-    inside.iter().enumerate().any(|(i, b)| *b == b'\\' && inside.get(i + 1) != Some(&b'\n'))
+    inside
+        .iter()
+        .enumerate()
+        .any(|(i, b)| *b == b'\\' && inside.get(i + 1) != Some(&b'\n'))
 }
 
 /// The word behind `-c`.

@@ -36,7 +36,14 @@ pub struct Variable {
 impl ShellWord {
     /// A word that is what it says.
     pub fn exact(text: &str, span: Span) -> Self {
-        ShellWord { span, text: text.to_owned(), literal: true, expands: false, quoted: false, variables: Vec::new() }
+        ShellWord {
+            span,
+            text: text.to_owned(),
+            literal: true,
+            expands: false,
+            quoted: false,
+            variables: Vec::new(),
+        }
     }
 
     /// No word: empty, before the byte at `offset`.
@@ -72,11 +79,20 @@ pub(super) fn read(
 ) -> ShellWord {
     let span = Span::new(base + range.start, base + range.end);
     let raw = bytes.get(range.clone()).unwrap_or_default();
-    let plain = |b: &u8| !matches!(b, b'\'' | b'"' | b'\\' | b'*' | b'?' | b'[' | b'{' | b'~' | b'$' | b'`' | &FILLER);
+    let plain = |b: &u8| {
+        !matches!(
+            b,
+            b'\'' | b'"' | b'\\' | b'*' | b'?' | b'[' | b'{' | b'~' | b'$' | b'`' | &FILLER
+        )
+    };
     if expansions.is_empty() && (raw.iter().all(plain) || matches!(raw, b"[" | b"[[")) {
         return ShellWord::exact(std::str::from_utf8(raw).unwrap_or_default(), span);
     }
-    let mut out = Unquoted { text: Vec::with_capacity(raw.len()), pattern: raw.first() == Some(&b'~'), quoted: false };
+    let mut out = Unquoted {
+        text: Vec::with_capacity(raw.len()),
+        pattern: raw.first() == Some(&b'~'),
+        quoted: false,
+    };
     let mut state = State::Bare;
     let mut at = range.start;
     for expansion in expansions.iter().chain(std::iter::once(&(range.end..range.end))) {
@@ -161,8 +177,8 @@ impl Unquoted {
                     // A short look ahead is enough, and keeps a run of braces linear.
                     let near = tail.get(..256).unwrap_or(tail);
                     let inside = near.split(|&b| b == b'}').next().unwrap_or_default();
-                    self.pattern |= inside.len() < near.len()
-                        && (inside.contains(&b',') || inside.windows(2).any(|w| w == b".."));
+                    self.pattern |=
+                        inside.len() < near.len() && (inside.contains(&b',') || inside.windows(2).any(|w| w == b".."));
                     self.text.push(b);
                 }
                 _ => self.text.push(b),
@@ -203,7 +219,10 @@ mod tests {
     fn expansions_stay_as_written() {
         let raw = r#"a"${B}\"c"$'d'"#;
         let word = read(raw.as_bytes(), 7, 0..raw.len(), &[2..6], true);
-        assert_eq!((word.text.as_str(), word.expands, word.quoted), ("a${B}\"cd", true, true));
+        assert_eq!(
+            (word.text.as_str(), word.expands, word.quoted),
+            ("a${B}\"cd", true, true)
+        );
         assert_eq!(word.span, Span::new(7, 7 + raw.len()));
     }
 }

@@ -31,17 +31,29 @@ struct Wrapper {
 }
 
 const fn wrapper(name: &'static str, value_flags: &'static [&'static str], operands: usize) -> Wrapper {
-    Wrapper { name, value_flags, operands, assignments: false }
+    Wrapper {
+        name,
+        value_flags,
+        operands,
+        assignments: false,
+    }
 }
 
 static WRAPPERS: &[Wrapper] = &[
     Wrapper {
         name: "sudo",
-        value_flags: &["-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-D", "-R", "-T", "-U"],
+        value_flags: &[
+            "-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-D", "-R", "-T", "-U",
+        ],
         operands: 0,
         assignments: true,
     },
-    Wrapper { name: "env", value_flags: &["-u", "--unset", "-C", "--chdir"], operands: 0, assignments: true },
+    Wrapper {
+        name: "env",
+        value_flags: &["-u", "--unset", "-C", "--chdir"],
+        operands: 0,
+        assignments: true,
+    },
     wrapper("exec", &["-a"], 0),
     wrapper("time", &["-f", "--format", "-o", "--output"], 0),
     wrapper("nice", &["-n", "--adjustment"], 0),
@@ -113,7 +125,6 @@ fn unwrap<'a>(name: &ShellWord, words: &'a [ShellWord]) -> Option<Effective<'a>>
 }
 
 fn is_assignment(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    })
+    text.split_once('=')
+        .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }

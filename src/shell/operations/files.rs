@@ -61,8 +61,10 @@ impl Clean {
     pub fn removes_apt_lists(&self) -> bool {
         self.paths.iter().any(|path| {
             let path = path.text.trim_end_matches(['*', '/']);
-            matches!(path, "/var/lib/apt/lists" | "/var/lib/apt" | "/var/lib/apt/lists/{apt,dpkg,cache,log}")
-                || path.starts_with("/var/lib/apt/list")
+            matches!(
+                path,
+                "/var/lib/apt/lists" | "/var/lib/apt" | "/var/lib/apt/lists/{apt,dpkg,cache,log}"
+            ) || path.starts_with("/var/lib/apt/list")
                 || path.starts_with("/var/lib/{apt")
         })
     }
@@ -134,13 +136,17 @@ pub(super) fn read(program: &str, words: &[ShellWord], command: &Command) -> Opt
         }
         "chown" | "chmod" | "chgrp" => permissions(program, words),
         "useradd" | "adduser" | "groupadd" | "addgroup" => user_add(program, words),
-        "cd" | "pushd" => {
-            Operation::ChangeDirectory { to: words.iter().find(|w| !w.is_flag()).cloned() }
-        }
+        "cd" | "pushd" => Operation::ChangeDirectory {
+            to: words.iter().find(|w| !w.is_flag()).cloned(),
+        },
         "ln" => {
             let mut args = Arguments::new(words, &["-t", "--target-directory", "-S"], true);
             let link = args.value(&["-t", "--target-directory"]).or_else(|| {
-                if args.operands.len() > 1 { args.operands.pop() } else { None }
+                if args.operands.len() > 1 {
+                    args.operands.pop()
+                } else {
+                    None
+                }
             });
             Operation::Link(MakeLink {
                 symbolic: args.has(&["-s", "--symbolic"]),
@@ -162,7 +168,10 @@ struct Arguments {
 
 impl Arguments {
     fn new(words: &[ShellWord], value_flags: &[&str], clusters: bool) -> Self {
-        let mut args = Arguments { flags: Vec::new(), operands: Vec::new() };
+        let mut args = Arguments {
+            flags: Vec::new(),
+            operands: Vec::new(),
+        };
         let mut words = words.iter();
         let mut only_operands = false;
         while let Some(word) = words.next() {
@@ -174,14 +183,22 @@ impl Arguments {
             } else if let Some((name, value)) = text.split_once('=').filter(|_| text.starts_with("--")) {
                 args.flags.push((name.to_owned(), Some(tail(word, value))));
             } else if text.starts_with("--") || !clusters {
-                let value = if value_flags.contains(&text) { words.next().cloned() } else { None };
+                let value = if value_flags.contains(&text) {
+                    words.next().cloned()
+                } else {
+                    None
+                };
                 args.flags.push((text.to_owned(), value));
             } else {
                 for (at, letter) in text.char_indices().skip(1) {
                     let name = format!("-{letter}");
                     if value_flags.contains(&name.as_str()) {
                         let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
-                        let value = if rest.is_empty() { words.next().cloned() } else { Some(tail(word, rest)) };
+                        let value = if rest.is_empty() {
+                            words.next().cloned()
+                        } else {
+                            Some(tail(word, rest))
+                        };
                         args.flags.push((name, value));
                         break;
                     }
@@ -197,7 +214,10 @@ impl Arguments {
     }
 
     fn value(&self, names: &[&str]) -> Option<ShellWord> {
-        self.flags.iter().find(|(flag, _)| names.contains(&flag.as_str())).and_then(|(_, value)| value.clone())
+        self.flags
+            .iter()
+            .find(|(flag, _)| names.contains(&flag.as_str()))
+            .and_then(|(_, value)| value.clone())
     }
 }
 
@@ -209,23 +229,107 @@ fn tail(word: &ShellWord, value: &str) -> ShellWord {
     } else {
         Span::new(word.span.end - value.len(), word.span.end)
     };
-    ShellWord { span, text: value.to_owned(), ..word.clone() }
+    ShellWord {
+        span,
+        text: value.to_owned(),
+        ..word.clone()
+    }
 }
 
 fn download(program: &str, words: &[ShellWord], command: &Command) -> Download {
     const CURL: &[&str] = &[
-        "-o", "--output", "-H", "--header", "-d", "--data", "--data-binary", "--data-raw", "-u", "--user", "-A",
-        "--user-agent", "-X", "--request", "-b", "--cookie", "-c", "--cookie-jar", "-e", "--referer", "-x", "--proxy",
-        "-m", "--max-time", "--connect-timeout", "--retry", "--retry-delay", "--retry-max-time", "-C",
-        "--continue-at", "-T", "--upload-file", "-w", "--write-out", "-F", "--form", "--cacert", "-E", "--cert",
-        "--key", "-K", "--config", "-r", "--range", "-y", "-Y", "-z", "--proto", "--ciphers", "--resolve",
-        "--limit-rate", "--max-redirs", "--output-dir", "--url", "--socks5", "--tls-max",
+        "-o",
+        "--output",
+        "-H",
+        "--header",
+        "-d",
+        "--data",
+        "--data-binary",
+        "--data-raw",
+        "-u",
+        "--user",
+        "-A",
+        "--user-agent",
+        "-X",
+        "--request",
+        "-b",
+        "--cookie",
+        "-c",
+        "--cookie-jar",
+        "-e",
+        "--referer",
+        "-x",
+        "--proxy",
+        "-m",
+        "--max-time",
+        "--connect-timeout",
+        "--retry",
+        "--retry-delay",
+        "--retry-max-time",
+        "-C",
+        "--continue-at",
+        "-T",
+        "--upload-file",
+        "-w",
+        "--write-out",
+        "-F",
+        "--form",
+        "--cacert",
+        "-E",
+        "--cert",
+        "--key",
+        "-K",
+        "--config",
+        "-r",
+        "--range",
+        "-y",
+        "-Y",
+        "-z",
+        "--proto",
+        "--ciphers",
+        "--resolve",
+        "--limit-rate",
+        "--max-redirs",
+        "--output-dir",
+        "--url",
+        "--socks5",
+        "--tls-max",
     ];
     const WGET: &[&str] = &[
-        "-O", "--output-document", "-P", "--directory-prefix", "-o", "--output-file", "-a", "-i", "-t", "--tries",
-        "-T", "--timeout", "--header", "-U", "--user-agent", "--user", "--password", "-e", "-A", "-R", "-w", "-Q",
-        "-D", "-I", "-X", "-l", "--waitretry", "--post-data", "--ca-certificate", "--limit-rate", "--cut-dirs",
-        "--connect-timeout", "--read-timeout", "--dns-timeout",
+        "-O",
+        "--output-document",
+        "-P",
+        "--directory-prefix",
+        "-o",
+        "--output-file",
+        "-a",
+        "-i",
+        "-t",
+        "--tries",
+        "-T",
+        "--timeout",
+        "--header",
+        "-U",
+        "--user-agent",
+        "--user",
+        "--password",
+        "-e",
+        "-A",
+        "-R",
+        "-w",
+        "-Q",
+        "-D",
+        "-I",
+        "-X",
+        "-l",
+        "--waitretry",
+        "--post-data",
+        "--ca-certificate",
+        "--limit-rate",
+        "--cut-dirs",
+        "--connect-timeout",
+        "--read-timeout",
+        "--dns-timeout",
     ];
     let is_curl = program == "curl";
     let args = Arguments::new(words, if is_curl { CURL } else { WGET }, true);
@@ -240,9 +344,19 @@ fn download(program: &str, words: &[ShellWord], command: &Command) -> Download {
         Some(word) => word.text == "-" || word.text == "/dev/stdout",
         None => is_curl && !args.has(&["-O", "--remote-name", "--remote-name-all"]),
     };
-    let redirected = command.redirects.iter().find(|r| matches!(r.operator.as_str(), ">" | ">>" | ">|" | "&>") && r.fd.is_none_or(|fd| fd == 1));
-    let output = if to_stdout { redirected.and_then(|r| r.target.clone()) } else { named };
-    let is_last = command.place.pipeline.is_none_or(|(position, count)| position + 1 == count);
+    let redirected = command
+        .redirects
+        .iter()
+        .find(|r| matches!(r.operator.as_str(), ">" | ">>" | ">|" | "&>") && r.fd.is_none_or(|fd| fd == 1));
+    let output = if to_stdout {
+        redirected.and_then(|r| r.target.clone())
+    } else {
+        named
+    };
+    let is_last = command
+        .place
+        .pipeline
+        .is_none_or(|(position, count)| position + 1 == count);
     let is_insecure = args.has(&["-k", "--insecure", "--no-check-certificate"]);
     let fails_on_error = !is_curl || args.has(&["-f", "--fail", "--fail-with-body"]);
     let url_flag = args.value(&["--url"]);
@@ -272,7 +386,11 @@ fn extract(program: &str, words: &[ShellWord]) -> Option<Extract> {
     if program != "tar" && program != "bsdtar" {
         let args = Arguments::new(words, &["-d", "-x", "-P", "-S"], true);
         let directory = args.value(&["-d"]).filter(|_| program == "unzip");
-        return Some(Extract { tool, archive: args.operands.into_iter().next(), directory });
+        return Some(Extract {
+            tool,
+            archive: args.operands.into_iter().next(),
+            directory,
+        });
     }
     // `tar xzf a.tgz`: a first word without a dash is a cluster, its values follow in order.
     let mut words = words;
@@ -298,13 +416,35 @@ fn extract(program: &str, words: &[ShellWord]) -> Option<Extract> {
     }
     let args = Arguments::new(
         words,
-        &["-f", "--file", "-C", "--directory", "-I", "--use-compress-program", "-X", "-T", "--exclude", "--strip-components", "--transform", "--xform", "--owner", "--group", "--mode"],
+        &[
+            "-f",
+            "--file",
+            "-C",
+            "--directory",
+            "-I",
+            "--use-compress-program",
+            "-X",
+            "-T",
+            "--exclude",
+            "--strip-components",
+            "--transform",
+            "--xform",
+            "--owner",
+            "--group",
+            "--mode",
+        ],
         true,
     );
     extracts |= args.has(&["-x", "--extract", "--get"]);
-    let archive = archive.or_else(|| args.value(&["-f", "--file"])).filter(|w| w.text != "-");
+    let archive = archive
+        .or_else(|| args.value(&["-f", "--file"]))
+        .filter(|w| w.text != "-");
     let directory = directory.or_else(|| args.value(&["-C", "--directory"]));
-    extracts.then_some(Extract { tool, archive, directory })
+    extracts.then_some(Extract {
+        tool,
+        archive,
+        directory,
+    })
 }
 
 fn git_clone(words: &[ShellWord]) -> Option<GitClone> {
@@ -321,32 +461,109 @@ fn git_clone(words: &[ShellWord]) -> Option<GitClone> {
     }
     let args = Arguments::new(
         rest,
-        &["-b", "--branch", "--depth", "-o", "--origin", "-c", "--config", "-j", "--jobs", "--reference", "--filter", "--template", "--shallow-since", "--separate-git-dir", "-u", "--revision"],
+        &[
+            "-b",
+            "--branch",
+            "--depth",
+            "-o",
+            "--origin",
+            "-c",
+            "--config",
+            "-j",
+            "--jobs",
+            "--reference",
+            "--filter",
+            "--template",
+            "--shallow-since",
+            "--separate-git-dir",
+            "-u",
+            "--revision",
+        ],
         true,
     );
     let branch = args.value(&["-b", "--branch"]);
     let depth = args.value(&["--depth"]);
     let mut operands = args.operands.into_iter();
-    Some(GitClone { url: operands.next(), directory: operands.next(), branch, depth })
+    Some(GitClone {
+        url: operands.next(),
+        directory: operands.next(),
+        branch,
+        depth,
+    })
 }
 
 fn permissions(program: &str, words: &[ShellWord]) -> Operation {
     // `chmod -x f` and `chmod -R u-w f`: a mode may look like a flag.
-    let is_mode = |w: &&ShellWord| program == "chmod" && w.text.starts_with('-') && w.text.len() > 1
-        && w.text[1..].bytes().all(|b| matches!(b, b'r' | b'w' | b'x' | b'X' | b's' | b't'));
+    let is_mode = |w: &&ShellWord| {
+        program == "chmod"
+            && w.text.starts_with('-')
+            && w.text.len() > 1
+            && w.text[1..]
+                .bytes()
+                .all(|b| matches!(b, b'r' | b'w' | b'x' | b'X' | b's' | b't'))
+    };
     let dash_mode = words.iter().find(is_mode).cloned();
     let kept: Vec<ShellWord> = words.iter().filter(|w| !is_mode(w)).cloned().collect();
     let args = Arguments::new(&kept, &["--reference", "--from"], true);
     let recursive = args.has(&["-R", "--recursive"]);
     let mut operands = args.operands.into_iter();
     let mode = dash_mode.or_else(|| operands.next());
-    Operation::Permissions(Permissions { tool: program.to_owned(), recursive, mode, paths: operands.collect() })
+    Operation::Permissions(Permissions {
+        tool: program.to_owned(),
+        recursive,
+        mode,
+        paths: operands.collect(),
+    })
 }
 
 fn user_add(program: &str, words: &[ShellWord]) -> Operation {
     let values: &[&str] = match program {
-        "useradd" => &["-b", "--base-dir", "-c", "--comment", "-d", "--home-dir", "--home", "-e", "-f", "-g", "--gid", "-G", "--groups", "-k", "--skel", "-K", "-p", "--password", "-s", "--shell", "-u", "--uid", "-R", "-Z"],
-        "adduser" => &["-h", "-g", "-s", "-G", "-u", "-k", "--home", "--shell", "--uid", "--gid", "--ingroup", "--gecos", "--conf", "--firstuid", "-c", "-d", "--comment", "--home-dir"],
+        "useradd" => &[
+            "-b",
+            "--base-dir",
+            "-c",
+            "--comment",
+            "-d",
+            "--home-dir",
+            "--home",
+            "-e",
+            "-f",
+            "-g",
+            "--gid",
+            "-G",
+            "--groups",
+            "-k",
+            "--skel",
+            "-K",
+            "-p",
+            "--password",
+            "-s",
+            "--shell",
+            "-u",
+            "--uid",
+            "-R",
+            "-Z",
+        ],
+        "adduser" => &[
+            "-h",
+            "-g",
+            "-s",
+            "-G",
+            "-u",
+            "-k",
+            "--home",
+            "--shell",
+            "--uid",
+            "--gid",
+            "--ingroup",
+            "--gecos",
+            "--conf",
+            "--firstuid",
+            "-c",
+            "-d",
+            "--comment",
+            "--home-dir",
+        ],
         _ => &["-g", "--gid", "-K", "-p", "-R", "--firstgid"],
     };
     // adduser's long flags may be written `--uid 1000`, too; clusters are rare but allowed.
@@ -357,5 +574,10 @@ fn user_add(program: &str, words: &[ShellWord]) -> Operation {
         args.value(&["-u", "--uid"])
     };
     let no_log_init = args.has(&["-l", "--no-log-init"]);
-    Operation::UserAdd(UserAdd { tool: program.to_owned(), name: args.operands.into_iter().next(), id, no_log_init })
+    Operation::UserAdd(UserAdd {
+        tool: program.to_owned(),
+        name: args.operands.into_iter().next(),
+        id,
+        no_log_init,
+    })
 }

@@ -6,8 +6,6 @@ mod files;
 mod managers;
 mod packages;
 mod tools;
-#[cfg(test)]
-mod tests;
 
 pub use files::{Clean, Download, Extract, GitClone, MakeLink, Permissions, UserAdd};
 pub use managers::Manager;
@@ -79,5 +77,5 @@ pub(super) fn collect(command: &Command, mut found: impl FnMut(Operation)) {
     if let Some(packages) = packages::read(program, effective.words, command) {
         found(Operation::Packages(packages));
     }
-    tools::read(program, effective.words, |operation| found(operation));
+    tools::read(program, effective.words, found);
 }

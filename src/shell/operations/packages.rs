@@ -152,7 +152,10 @@ impl Packages {
     /// Whether packages come into the image: named ones, or a project's.
     pub fn installs(&self) -> bool {
         use Action::*;
-        matches!(self.action, Install | InstallProject | InstallToolchain | BuildDependencies)
+        matches!(
+            self.action,
+            Install | InstallProject | InstallToolchain | BuildDependencies
+        )
     }
 }
 
@@ -163,7 +166,9 @@ pub(super) fn read(program: &str, words: &[ShellWord], command: &Command) -> Opt
         return read_r(words, span);
     }
     if program.starts_with("python") || program == "py" || program == "pypy3" {
-        let at = words.iter().position(|w| !w.is_flag() || matches!(w.text.as_str(), "-m" | "-Im" | "-um"))?;
+        let at = words
+            .iter()
+            .position(|w| !w.is_flag() || matches!(w.text.as_str(), "-m" | "-Im" | "-um"))?;
         let (flag, rest) = words.get(at..)?.split_first()?;
         let (module, rest) = rest.split_first()?;
         if !flag.is_flag() {
@@ -275,11 +280,10 @@ impl Reader {
         let mut one = None;
         for &(name, action) in self.spec.actions {
             match name.split_once(' ') {
-                Some((first, second)) => {
-                    if first == text && next.is_some_and(|n| n.text == second) {
-                        return Some((action, true));
-                    }
+                Some((first, second)) if first == text && next.is_some_and(|n| n.text == second) => {
+                    return Some((action, true));
                 }
+                Some(_) => {}
                 None if name == text && one.is_none() => one = Some((action, false)),
                 None => {}
             }
@@ -298,7 +302,7 @@ impl Reader {
         }
         let exact = self.meaning(text);
         if exact.is_some() || text.starts_with("--") || !self.spec.clusters {
-            let takes = exact.is_some_and(takes_value) && next.is_some();
+            let takes = exact.is_some_and(|flag| self.takes_value(flag)) && next.is_some();
             let value = next.filter(|_| takes);
             self.note(text, value.map(|v| v.text.as_str()), word, value.unwrap_or(word));
             return takes;
@@ -306,8 +310,10 @@ impl Reader {
         for (at, letter) in text.char_indices().skip(1) {
             let mut buffer = [b'-', 0, 0, 0, 0];
             let length = letter.encode_utf8(&mut buffer[1..]).len();
-            let Ok(name) = std::str::from_utf8(&buffer[..=length]) else { continue };
-            if self.meaning(name).is_some_and(takes_value) {
+            let Ok(name) = std::str::from_utf8(&buffer[..=length]) else {
+                continue;
+            };
+            if self.meaning(name).is_some_and(|flag| self.takes_value(flag)) {
                 let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
                 if rest.is_empty() {
                     self.note(name, next.map(|n| n.text.as_str()), word, next.unwrap_or(word));
@@ -322,7 +328,16 @@ impl Reader {
     }
 
     fn meaning(&self, name: &str) -> Option<Flag> {
-        self.spec.flags.iter().find(|(flag, _)| *flag == name).map(|&(_, meaning)| meaning)
+        self.spec
+            .flags
+            .iter()
+            .find(|(flag, _)| *flag == name)
+            .map(|&(_, meaning)| meaning)
+    }
+
+    /// Whether a flag has a value. `conda clean -afy` forces and takes no file.
+    fn takes_value(&self, flag: Flag) -> bool {
+        takes_value(flag) && !(flag == Flag::Requirements && self.action == Some(Action::Clean))
     }
 
     /// Notes a flag and what it says; `holder` is the word that holds the value.
@@ -338,10 +353,18 @@ impl Reader {
             Some(Flag::Requirements | Flag::Constraints) if value.is_some() => {
                 let is_constraint = self.meaning(name) == Some(Flag::Constraints);
                 let path = text.to_owned();
-                self.out.requirements.push(Requirement { path, span: holder.span, is_constraint });
+                self.out.requirements.push(Requirement {
+                    path,
+                    span: holder.span,
+                    is_constraint,
+                });
             }
             Some(Flag::Production) => {
-                out.selection = if disabled { Selection::Development } else { Selection::Production };
+                out.selection = if disabled {
+                    Selection::Development
+                } else {
+                    Selection::Production
+                };
             }
             Some(Flag::Without) if text.contains("dev") || text.contains("test") => {
                 out.selection = Selection::Production;
@@ -364,7 +387,11 @@ impl Reader {
             _ => {}
         }
         let value = value.map(str::to_owned);
-        self.out.flags.push(FlagUse { name: name.to_owned(), value, span: word.span.to(holder.span) });
+        self.out.flags.push(FlagUse {
+            name: name.to_owned(),
+            value,
+            span: word.span.to(holder.span),
+        });
     }
 
     fn package(&mut self, word: &ShellWord) {
@@ -372,7 +399,11 @@ impl Reader {
         let lists = [".txt", ".in", ".yml", ".yaml", ".toml", ".lock"];
         if lists.iter().any(|suffix| text.ends_with(suffix)) && !text.contains("://") && !self.out.manager.is_system() {
             let path = text.to_owned();
-            self.out.requirements.push(Requirement { path, span: word.span, is_constraint: false });
+            self.out.requirements.push(Requirement {
+                path,
+                span: word.span,
+                is_constraint: false,
+            });
             return;
         }
         let package = package(self.spec, text, word);
@@ -387,7 +418,8 @@ impl Reader {
         };
         use Manager::*;
         let project = matches!(self.out.manager, Npm | Pnpm | Bun | Pipenv | Bower | Yarn);
-        if action == Action::Install && project && !has_packages && !self.out.global && self.out.requirements.is_empty() {
+        if action == Action::Install && project && !has_packages && !self.out.global && self.out.requirements.is_empty()
+        {
             action = Action::InstallProject;
         }
         // `cpanm --installdeps .`, `cargo install` and such with nothing to install are no operation.
@@ -398,6 +430,10 @@ impl Reader {
             && package.version.is_none()
         {
             package.version = Some(version);
+        }
+        // Words behind these are settings and groups (`bundle install --without a b`), no packages.
+        if matches!(action, Action::Configure | Action::Clean) || self.out.manager == Bundle {
+            self.out.packages.clear();
         }
         self.out.action = action;
         Some(self.out)
@@ -416,7 +452,9 @@ fn note_setting(out: &mut Packages, name: &str, value: &str) {
         return;
     };
     let setting = setting.trim_matches('"');
-    let off = ["false", "0", "no"].iter().any(|word| setting.eq_ignore_ascii_case(word));
+    let off = ["false", "0", "no"]
+        .iter()
+        .any(|word| setting.eq_ignore_ascii_case(word));
     if key.eq_ignore_ascii_case("APT::Install-Recommends") || key.eq_ignore_ascii_case("install_weak_deps") {
         out.no_recommends = off;
     } else if key.eq_ignore_ascii_case("APT::Get::Assume-Yes") {
@@ -429,12 +467,18 @@ fn note_setting(out: &mut Packages, name: &str, value: &str) {
 /// What several flags come to: `pacman -Syu x` installs, `pacman -Sy` fetches lists.
 fn flag_action(actions: &[Action], has_packages: bool) -> Option<Action> {
     let has = |action| actions.contains(&action);
-    [Action::Remove, Action::Clean, Action::AddRepository].into_iter().find(|&a| has(a)).or_else(|| {
-        if has_packages {
-            return actions.first().copied();
-        }
-        [Action::Upgrade, Action::Update].into_iter().find(|&a| has(a)).or(actions.first().copied())
-    })
+    [Action::Remove, Action::Clean, Action::AddRepository]
+        .into_iter()
+        .find(|&a| has(a))
+        .or_else(|| {
+            if has_packages {
+                return actions.first().copied();
+            }
+            [Action::Upgrade, Action::Update]
+                .into_iter()
+                .find(|&a| has(a))
+                .or(actions.first().copied())
+        })
 }
 
 fn takes_value(flag: Flag) -> bool {
@@ -478,7 +522,11 @@ fn package(spec: &Spec, text: &str, word: &ShellWord) -> Package {
         if spec.version == managers::PIP_VERSION
             && let Some((name, extras)) = package.name.split_once('[')
         {
-            package.extras = extras.trim_end_matches(']').split(',').map(|e| e.trim().to_owned()).collect();
+            package.extras = extras
+                .trim_end_matches(']')
+                .split(',')
+                .map(|e| e.trim().to_owned())
+                .collect();
             package.name = name.to_owned();
         }
     }
@@ -488,7 +536,9 @@ fn package(spec: &Spec, text: &str, word: &ShellWord) -> Package {
 }
 
 fn is_file(spec: &Spec, text: &str) -> bool {
-    text.starts_with(['.', '/', '~'])
+    text.starts_with(['/', '~'])
+        // `.`, `./x`, `../x`, pip's `.[extra]`; but apk's `.build-deps` is a name.
+        || text.strip_prefix('.').is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.', '[']))
         || text.starts_with("file:")
         || text.starts_with("git+")
         || text.contains("://") && !text.contains(" @ ")
@@ -524,7 +574,9 @@ fn version(form: Version, text: &str) -> Option<(usize, &str, usize)> {
                 } else if bytes[at] == b'$' && bytes.get(at + 1) == Some(&b'(') || bytes[at] == b'`' {
                     return None;
                 } else if at > 0
-                    && let Some(operator) = operators.iter().find(|o| bytes.get(at..).is_some_and(|b| b.starts_with(o.as_bytes())))
+                    && let Some(operator) = operators
+                        .iter()
+                        .find(|o| bytes.get(at..).is_some_and(|b| b.starts_with(o.as_bytes())))
                 {
                     return Some((at, operator, at + operator.len()));
                 }
@@ -553,7 +605,9 @@ fn read_r(words: &[ShellWord], program: Span) -> Option<Packages> {
     let argument = argument.get(..end)?;
     while let Some(open) = argument.get(from..).and_then(|a| a.find(['"', '\''])) {
         let start = from + open + 1;
-        let Some(length) = argument.get(start..).and_then(|a| a.find(['"', '\''])) else { break };
+        let Some(length) = argument.get(start..).and_then(|a| a.find(['"', '\''])) else {
+            break;
+        };
         let at = script.span.start + 1 + call + start;
         packages.push(Package {
             name: argument.get(start..start + length)?.to_owned(),

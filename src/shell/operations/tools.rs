@@ -7,8 +7,35 @@ use crate::shell::ShellWord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum BuildTool {
-    Make, Cmake, Ninja, Meson, Autotools, Compiler, Go, Cargo, NodeScript, NodeBundler, Maven, Gradle, Sbt, Ant,
-    Dotnet, Java, Python, Rake, Mix, Stack, Cabal, Ghc, Swift, Zig, Bazel, SiteGenerator, PhpExtension, Rebar, Dart,
+    Make,
+    Cmake,
+    Ninja,
+    Meson,
+    Autotools,
+    Compiler,
+    Go,
+    Cargo,
+    NodeScript,
+    NodeBundler,
+    Maven,
+    Gradle,
+    Sbt,
+    Ant,
+    Dotnet,
+    Java,
+    Python,
+    Rake,
+    Mix,
+    Stack,
+    Cabal,
+    Ghc,
+    Swift,
+    Zig,
+    Bazel,
+    SiteGenerator,
+    PhpExtension,
+    Rebar,
+    Dart,
 }
 
 /// Compiles, links, bundles.
@@ -64,76 +91,365 @@ struct Row {
 }
 
 const fn build(tool: BuildTool, programs: &'static [&'static str], when: When) -> Row {
-    Row { programs, when, use_: Use::Build(tool) }
+    Row {
+        programs,
+        when,
+        use_: Use::Build(tool),
+    }
 }
 
 const fn test(programs: &'static [&'static str], when: When) -> Row {
-    Row { programs, when, use_: Use::Test }
+    Row {
+        programs,
+        when,
+        use_: Use::Test,
+    }
 }
 
 use BuildTool::*;
 
 const TEST_SCRIPTS: &[&str] = &["test", "tests", "t", "test-unit", "e2e", "coverage"];
-const BUILD_SCRIPTS: &[&str] = &["build", "build-prod", "build-production", "compile", "bundle", "dist", "prod", "production", "generate", "export", "webpack", "gulp", "grunt", "tsc"];
-const MAVEN_BUILD: &[&str] = &["package", "install", "verify", "compile", "deploy", "process-classes", "test-compile"];
-const GRADLE_BUILD: &[&str] = &["build", "assemble", "jar", "bootJar", "shadowJar", "installDist", "distTar", "distZip", "war", "bootWar", "fatJar", "compileJava", "classes", "assembleDist", "release", "buildFatJar", "compileKotlin", "install", "nativeCompile", "clean build"];
+const BUILD_SCRIPTS: &[&str] = &[
+    "build",
+    "build-prod",
+    "build-production",
+    "compile",
+    "bundle",
+    "dist",
+    "prod",
+    "production",
+    "generate",
+    "export",
+    "webpack",
+    "gulp",
+    "grunt",
+    "tsc",
+];
+const MAVEN_BUILD: &[&str] = &[
+    "package",
+    "install",
+    "verify",
+    "compile",
+    "deploy",
+    "process-classes",
+    "test-compile",
+];
+const GRADLE_BUILD: &[&str] = &[
+    "build",
+    "assemble",
+    "jar",
+    "bootJar",
+    "shadowJar",
+    "installDist",
+    "distTar",
+    "distZip",
+    "war",
+    "bootWar",
+    "fatJar",
+    "compileJava",
+    "classes",
+    "assembleDist",
+    "release",
+    "buildFatJar",
+    "compileKotlin",
+    "install",
+    "nativeCompile",
+    "clean build",
+];
 
 /// The first row that holds decides.
 static ROWS: &[Row] = &[
     test(&["make", "gmake"], When::Any(&["test", "check", "tests"])),
-    Row { programs: &["make", "gmake"], when: When::Any(&["clean", "distclean"]), use_: Use::Neither },
+    Row {
+        programs: &["make", "gmake"],
+        when: When::Any(&["clean", "distclean"]),
+        use_: Use::Neither,
+    },
     build(Make, &["make", "gmake", "bmake", "gnumake", "colormake"], When::Always),
     build(Cmake, &["cmake", "qmake", "premake5", "scons"], When::Always),
     test(&["ctest"], When::Always),
     build(Ninja, &["ninja", "ninja-build", "samu"], When::Always),
     test(&["meson"], When::First(&["test"])),
     build(Meson, &["meson"], When::Always),
-    build(Autotools, &["configure", "autogen.sh", "autoreconf", "bootstrap.sh", "buildconf", "phpize", "autoconf"], When::Always),
-    build(PhpExtension, &["docker-php-ext-install", "install-php-extensions", "docker-php-ext-configure"], When::Always),
-    build(Compiler, &["gcc", "g++", "cc", "c++", "clang", "clang++", "rustc", "tcc", "gfortran", "nvcc", "ld", "fpc", "crystal", "nim", "dmd", "ocamlfind", "valac"], When::Always),
+    build(
+        Autotools,
+        &[
+            "configure",
+            "autogen.sh",
+            "autoreconf",
+            "bootstrap.sh",
+            "buildconf",
+            "phpize",
+            "autoconf",
+        ],
+        When::Always,
+    ),
+    build(
+        PhpExtension,
+        &[
+            "docker-php-ext-install",
+            "install-php-extensions",
+            "docker-php-ext-configure",
+        ],
+        When::Always,
+    ),
+    build(
+        Compiler,
+        &[
+            "gcc",
+            "g++",
+            "cc",
+            "c++",
+            "clang",
+            "clang++",
+            "rustc",
+            "tcc",
+            "gfortran",
+            "nvcc",
+            "ld",
+            "fpc",
+            "crystal",
+            "nim",
+            "dmd",
+            "ocamlfind",
+            "valac",
+        ],
+        When::Always,
+    ),
     test(&["go"], When::First(&["test", "vet"])),
     build(Go, &["go"], When::First(&["build", "install", "generate", "run"])),
     build(Go, &["xk6", "xcaddy", "gox", "goreleaser", "mage"], When::Always),
     test(&["cargo"], When::First(&["test", "nextest", "clippy", "t"])),
-    build(Cargo, &["cargo"], When::First(&["build", "b", "install", "rustc", "chef", "zigbuild", "leptos", "auditable"])),
+    build(
+        Cargo,
+        &["cargo"],
+        When::First(&[
+            "build",
+            "b",
+            "install",
+            "rustc",
+            "chef",
+            "zigbuild",
+            "leptos",
+            "auditable",
+        ]),
+    ),
     build(Cargo, &["trunk", "wasm-pack", "cross"], When::First(&["build"])),
-    test(&["npm", "yarn", "pnpm", "bun", "yarnpkg", "cnpm"], When::Script(TEST_SCRIPTS)),
-    build(NodeScript, &["npm", "yarn", "pnpm", "bun", "yarnpkg", "cnpm"], When::Script(BUILD_SCRIPTS)),
-    test(&["jest", "mocha", "vitest", "karma", "cypress", "playwright", "ava", "eslint"], When::Always),
-    test(&["ng", "react-scripts", "vue-cli-service"], When::First(&["test", "lint", "e2e", "test:unit"])),
-    build(NodeBundler, &["ng", "next", "nuxt", "nuxi", "vite", "vue-cli-service", "react-scripts", "turbo", "nx", "parcel", "gatsby", "ember", "astro", "lerna", "quasar", "ionic", "nest", "svelte-kit", "remix", "expo", "rollup", "storybook", "prisma"], When::Any(&["build", "generate", "run", "b", "export", "-c", "build-storybook", "build:prod"])),
-    build(NodeBundler, &["tsc", "webpack", "gulp", "grunt", "esbuild", "babel", "rollup", "node-gyp", "bower-installer", "sass", "lessc", "tailwindcss", "swc", "tsup", "ncc", "pkg", "ember", "node-sass"], When::Always),
-    test(&["mvn", "mvnw", "mvnd"], When::Any(&["test", "integration-test", "surefire:test"])),
+    test(
+        &["npm", "yarn", "pnpm", "bun", "yarnpkg", "cnpm"],
+        When::Script(TEST_SCRIPTS),
+    ),
+    build(
+        NodeScript,
+        &["npm", "yarn", "pnpm", "bun", "yarnpkg", "cnpm"],
+        When::Script(BUILD_SCRIPTS),
+    ),
+    test(
+        &[
+            "jest",
+            "mocha",
+            "vitest",
+            "karma",
+            "cypress",
+            "playwright",
+            "ava",
+            "eslint",
+        ],
+        When::Always,
+    ),
+    test(
+        &["ng", "react-scripts", "vue-cli-service"],
+        When::First(&["test", "lint", "e2e", "test:unit"]),
+    ),
+    build(
+        NodeBundler,
+        &[
+            "ng",
+            "next",
+            "nuxt",
+            "nuxi",
+            "vite",
+            "vue-cli-service",
+            "react-scripts",
+            "turbo",
+            "nx",
+            "parcel",
+            "gatsby",
+            "ember",
+            "astro",
+            "lerna",
+            "quasar",
+            "ionic",
+            "nest",
+            "svelte-kit",
+            "remix",
+            "expo",
+            "rollup",
+            "storybook",
+            "prisma",
+        ],
+        When::Any(&[
+            "build",
+            "generate",
+            "run",
+            "b",
+            "export",
+            "-c",
+            "build-storybook",
+            "build:prod",
+        ]),
+    ),
+    build(
+        NodeBundler,
+        &[
+            "tsc",
+            "webpack",
+            "gulp",
+            "grunt",
+            "esbuild",
+            "babel",
+            "rollup",
+            "node-gyp",
+            "bower-installer",
+            "sass",
+            "lessc",
+            "tailwindcss",
+            "swc",
+            "tsup",
+            "ncc",
+            "pkg",
+            "ember",
+            "node-sass",
+        ],
+        When::Always,
+    ),
+    test(
+        &["mvn", "mvnw", "mvnd"],
+        When::Any(&["test", "integration-test", "surefire:test"]),
+    ),
     build(Maven, &["mvn", "mvnw", "mvnd"], When::Any(MAVEN_BUILD)),
-    build(Maven, &["mvn", "mvnw", "mvnd"], When::Module(&["dependency:", "clean", "versions:", "help:", "wrapper:", "de.qaware"])),
+    build(
+        Maven,
+        &["mvn", "mvnw", "mvnd"],
+        When::Module(&["dependency:", "clean", "versions:", "help:", "wrapper:", "de.qaware"]),
+    ),
     build(Gradle, &["gradle", "gradlew"], When::Any(GRADLE_BUILD)),
     test(&["gradle", "gradlew"], When::Any(&["test", "check"])),
     test(&["sbt"], When::Any(&["test"])),
-    build(Sbt, &["sbt", "mill", "activator", "lein", "boot"], When::Any(&["compile", "assembly", "stage", "package", "dist", "uberjar", "universal:packageBin", "docker:stage", "Universal/packageBin", "publishLocal", "jar"])),
+    build(
+        Sbt,
+        &["sbt", "mill", "activator", "lein", "boot"],
+        When::Any(&[
+            "compile",
+            "assembly",
+            "stage",
+            "package",
+            "dist",
+            "uberjar",
+            "universal:packageBin",
+            "docker:stage",
+            "Universal/packageBin",
+            "publishLocal",
+            "jar",
+        ]),
+    ),
     build(Ant, &["ant"], When::Always),
     test(&["dotnet"], When::First(&["test"])),
-    build(Dotnet, &["dotnet"], When::First(&["build", "publish", "pack", "msbuild"])),
+    build(
+        Dotnet,
+        &["dotnet"],
+        When::First(&["build", "publish", "pack", "msbuild"]),
+    ),
     build(Dotnet, &["msbuild", "xbuild"], When::Always),
-    build(Java, &["javac", "jar", "jlink", "native-image", "kotlinc", "scalac", "jpackage"], When::Always),
-    test(&["pytest", "tox", "nosetests", "py.test", "flake8", "pylint", "mypy", "nox"], When::Always),
+    build(
+        Java,
+        &["javac", "jar", "jlink", "native-image", "kotlinc", "scalac", "jpackage"],
+        When::Always,
+    ),
+    test(
+        &[
+            "pytest",
+            "tox",
+            "nosetests",
+            "py.test",
+            "flake8",
+            "pylint",
+            "mypy",
+            "nox",
+        ],
+        When::Always,
+    ),
     test(&["phpunit", "rspec", "minitest", "behave", "codecept"], When::Always),
     test(&["rake", "rails"], When::Any(&["test", "spec"])),
-    build(Rake, &["rake", "rails"], When::Any(&["assets:precompile", "build", "compile", "webpacker:compile", "assets:clean"])),
+    build(
+        Rake,
+        &["rake", "rails"],
+        When::Any(&[
+            "assets:precompile",
+            "build",
+            "compile",
+            "webpacker:compile",
+            "assets:clean",
+        ]),
+    ),
     test(&["mix"], When::First(&["test"])),
-    build(Mix, &["mix"], When::Any(&["compile", "release", "deps.compile", "assets.deploy", "phx.digest", "distillery.release", "escript.build", "do"])),
+    build(
+        Mix,
+        &["mix"],
+        When::Any(&[
+            "compile",
+            "release",
+            "deps.compile",
+            "assets.deploy",
+            "phx.digest",
+            "distillery.release",
+            "escript.build",
+            "do",
+        ]),
+    ),
     test(&["stack", "cabal"], When::First(&["test"])),
     build(Stack, &["stack"], When::First(&["build", "install"])),
-    build(Cabal, &["cabal"], When::First(&["build", "install", "new-build", "v2-build", "v2-install", "new-install"])),
+    build(
+        Cabal,
+        &["cabal"],
+        When::First(&["build", "install", "new-build", "v2-build", "v2-install", "new-install"]),
+    ),
     build(Ghc, &["ghc"], When::Always),
     test(&["swift"], When::First(&["test"])),
     build(Swift, &["swift"], When::First(&["build"])),
     build(Swift, &["swiftc"], When::Always),
-    build(Zig, &["zig"], When::First(&["build", "build-exe", "build-lib", "cc", "c++"])),
+    build(
+        Zig,
+        &["zig"],
+        When::First(&["build", "build-exe", "build-lib", "cc", "c++"]),
+    ),
     test(&["bazel", "bazelisk"], When::First(&["test"])),
-    build(Bazel, &["bazel", "bazelisk", "buck", "buck2", "pants"], When::First(&["build", "run"])),
-    build(SiteGenerator, &["hugo", "jekyll", "mkdocs", "sphinx-build", "hexo", "zola", "mdbook", "docusaurus", "pelican"], When::Always),
+    build(
+        Bazel,
+        &["bazel", "bazelisk", "buck", "buck2", "pants"],
+        When::First(&["build", "run"]),
+    ),
+    build(
+        SiteGenerator,
+        &[
+            "hugo",
+            "jekyll",
+            "mkdocs",
+            "sphinx-build",
+            "hexo",
+            "zola",
+            "mdbook",
+            "docusaurus",
+            "pelican",
+        ],
+        When::Always,
+    ),
     build(Rebar, &["rebar", "rebar3"], When::Always),
-    build(Dart, &["dart", "flutter"], When::First(&["compile", "build", "compile exe"])),
+    build(
+        Dart,
+        &["dart", "flutter"],
+        When::First(&["compile", "build", "compile exe"]),
+    ),
 ];
 
 /// Looks through `npx`, `bundle exec`, `python -m`, `poetry run`, and reads what is behind.
@@ -152,11 +468,17 @@ pub(super) fn read(program: &str, words: &[ShellWord], mut found: impl FnMut(Ope
         return;
     }
     let Some(first) = program.bytes().next() else { return };
-    let named = |row: &&Row| row.programs.iter().any(|name| name.as_bytes().first() == Some(&first) && *name == program);
+    let named = |row: &&Row| {
+        row.programs
+            .iter()
+            .any(|name| name.as_bytes().first() == Some(&first) && *name == program)
+    };
     if let Some(row) = ROWS.iter().filter(named).find(|row| holds(row.when, words)) {
         match row.use_ {
             Use::Build(tool) => found(Operation::Build(read_build(tool, program, words))),
-            Use::Test => found(Operation::Test(Test { program: program.to_owned() })),
+            Use::Test => found(Operation::Test(Test {
+                program: program.to_owned(),
+            })),
             Use::Neither => {}
         }
     } else if is_cross_compiler(program) {
@@ -176,9 +498,10 @@ fn launcher<'a>(program: &str, words: &'a [ShellWord]) -> Option<(&'a str, &'a [
     let (behind, values): (&[&str], &[&str]) = match program {
         "npx" | "bunx" => (&[], &["-p", "--package", "-c"]),
         "bundle" | "bundler" | "npm" | "pnpm" | "yarn" => (&["exec", "dlx"], &["--prefix", "-C", "--cwd"]),
-        "poetry" | "pipenv" | "uv" | "pdm" | "conda" | "micromamba" | "hatch" => {
-            (&["run"], &["-n", "-p", "--name", "--python", "--with", "--extra", "--group"])
-        }
+        "poetry" | "pipenv" | "uv" | "pdm" | "conda" | "micromamba" | "hatch" => (
+            &["run"],
+            &["-n", "-p", "--name", "--python", "--with", "--extra", "--group"],
+        ),
         "opam" => (&["exec"], &[]),
         "xvfb-run" | "dbus-run-session" => (&[], &["-s", "-a", "--server-args"]),
         _ => return None,
@@ -213,19 +536,25 @@ fn python(program: &str, words: &[ShellWord]) -> Option<Operation> {
         (crate::shell::dialect::base_name(&script.text), words.get(at + 1..)?)
     };
     match module {
-        "pytest" | "unittest" | "nose" | "tox" => Some(Operation::Test(Test { program: module.to_owned() })),
+        "pytest" | "unittest" | "nose" | "tox" => Some(Operation::Test(Test {
+            program: module.to_owned(),
+        })),
         "build" | "compileall" | "nuitka" | "PyInstaller" | "cython" => {
             Some(Operation::Build(read_build(BuildTool::Python, program, rest)))
         }
         "setup.py" => match rest.iter().find(|w| !w.is_flag())?.text.as_str() {
-            "test" => Some(Operation::Test(Test { program: program.to_owned() })),
+            "test" => Some(Operation::Test(Test {
+                program: program.to_owned(),
+            })),
             "build" | "install" | "develop" | "bdist_wheel" | "build_ext" | "sdist" => {
                 Some(Operation::Build(read_build(BuildTool::Python, program, rest)))
             }
             _ => None,
         },
         "manage.py" => match rest.iter().find(|w| !w.is_flag())?.text.as_str() {
-            "test" => Some(Operation::Test(Test { program: program.to_owned() })),
+            "test" => Some(Operation::Test(Test {
+                program: program.to_owned(),
+            })),
             _ => None,
         },
         _ => None,
@@ -234,20 +563,79 @@ fn python(program: &str, words: &[ShellWord]) -> Option<Operation> {
 
 /// Options that take the next word, of any tool here: enough to find goals.
 const VALUE_FLAGS: &[&str] = &[
-    "-C", "-f", "-o", "-p", "-pl", "-s", "-P", "-l", "-t", "--prefix", "--cwd", "--filter", "--workspace", "-w",
-    "--target", "--target-dir", "--manifest-path", "--output", "-c", "--configuration", "--file", "--directory",
-    "-b", "-B", "-S", "-G", "--dir", "--features", "--bin", "-ldflags", "-tags", "-mod", "--profile", "-x", "-r",
-    "--runtime", "-settings", "--settings", "-D", "-F", "--package", "-gcflags", "-installsuffix",
+    "-C",
+    "-f",
+    "-o",
+    "-p",
+    "-pl",
+    "-s",
+    "-P",
+    "-l",
+    "-t",
+    "--prefix",
+    "--cwd",
+    "--filter",
+    "--workspace",
+    "-w",
+    "--target",
+    "--target-dir",
+    "--manifest-path",
+    "--output",
+    "-c",
+    "--configuration",
+    "--file",
+    "--directory",
+    "-b",
+    "-B",
+    "-S",
+    "-G",
+    "--dir",
+    "--features",
+    "--bin",
+    "-ldflags",
+    "-tags",
+    "-mod",
+    "--profile",
+    "-x",
+    "-d",
+    "--destination",
+    "--runtime",
+    "-settings",
+    "--settings",
+    "-D",
+    "-F",
+    "--package",
+    "-gcflags",
+    "-installsuffix",
+];
+
+/// The same for npm, yarn, pnpm and bun, whose short flags are mostly switches.
+const NODE_VALUE_FLAGS: &[&str] = &[
+    "--prefix",
+    "-C",
+    "--cwd",
+    "--filter",
+    "-F",
+    "--workspace",
+    "-w",
+    "--dir",
 ];
 
 /// The operands of a build tool.
 fn operands(words: &[ShellWord]) -> impl Iterator<Item = &ShellWord> {
+    operands_behind(words, VALUE_FLAGS)
+}
+
+fn operands_behind<'a>(
+    words: &'a [ShellWord],
+    value_flags: &'static [&'static str],
+) -> impl Iterator<Item = &'a ShellWord> {
     let mut words = words.iter();
     std::iter::from_fn(move || {
         loop {
             let word = words.next()?;
             if word.is_flag() {
-                if VALUE_FLAGS.contains(&word.text.as_str()) {
+                if value_flags.contains(&word.text.as_str()) {
                     words.next();
                 }
             } else if !word.text.contains('=') {
@@ -263,7 +651,9 @@ fn holds(when: When, words: &[ShellWord]) -> bool {
     match when {
         When::Always => true,
         When::First(names) => operands(words).next().is_some_and(|w| names.contains(&w.text.as_str())),
-        When::Any(names) => words.iter().any(|w| names.contains(&w.text.as_str()) || w.text.starts_with(':') && names.contains(&plain(w).as_str())),
+        When::Any(names) => words
+            .iter()
+            .any(|w| names.contains(&w.text.as_str()) || w.text.starts_with(':') && names.contains(&plain(w).as_str())),
         When::Module(prefixes) => {
             let mut any = false;
             operands(words).all(|w| {
@@ -280,7 +670,7 @@ fn holds(when: When, words: &[ShellWord]) -> bool {
 
 /// The script that `npm run build`, `yarn build` or `yarn workspace x build` runs.
 fn script(words: &[ShellWord]) -> Option<&ShellWord> {
-    let mut operands = operands(words);
+    let mut operands = operands_behind(words, NODE_VALUE_FLAGS);
     let first = operands.next()?;
     match first.text.as_str() {
         "run" | "run-script" | "rum" => operands.next(),
@@ -298,6 +688,11 @@ fn read_build(tool: BuildTool, program: &str, words: &[ShellWord]) -> Build {
     let goal = match tool {
         BuildTool::NodeScript => script(words).cloned(),
         BuildTool::Compiler | BuildTool::Autotools | BuildTool::Java => None,
+        BuildTool::Maven | BuildTool::Gradle => goals
+            .iter()
+            .find(|g| !g.text.starts_with("clean"))
+            .or(goals.first())
+            .cloned(),
         _ => goals.first().cloned(),
     };
     let output_flags: &[&str] = match tool {
@@ -314,14 +709,26 @@ fn read_build(tool: BuildTool, program: &str, words: &[ShellWord]) -> Build {
             return words.get(at + 1).cloned();
         }
         let (name, value) = word.text.split_once('=')?;
-        output_flags.contains(&name).then(|| ShellWord { text: value.to_owned(), ..word.clone() })
+        output_flags.contains(&name).then(|| ShellWord {
+            text: value.to_owned(),
+            ..word.clone()
+        })
     });
     let skips = |flags: &[&str]| words.iter().any(|w| flags.iter().any(|f| w.text.starts_with(f)));
     let names = |wanted: &[&str]| goals.iter().any(|g| wanted.contains(&g.text.as_str()));
     let runs_tests = match tool {
-        BuildTool::Maven => names(&["package", "install", "verify", "deploy"]) && !skips(&["-DskipTests", "-Dmaven.test.skip"]),
+        BuildTool::Maven => {
+            names(&["package", "install", "verify", "deploy"]) && !skips(&["-DskipTests", "-Dmaven.test.skip"])
+        }
         BuildTool::Gradle => names(&["build"]) && !skips(&["-x", "--exclude-task"]),
         _ => false,
     };
-    Build { tool, program: program.to_owned(), goal, goals, output, runs_tests }
+    Build {
+        tool,
+        program: program.to_owned(),
+        goal,
+        goals,
+        output,
+        runs_tests,
+    }
 }
