@@ -15,7 +15,7 @@ use super::build::{Block, Fault, Parsed};
 use super::image::ImageRef;
 use super::instruction::{Instruction, Keyword, Kind};
 use super::refusal::{Phase, Refusal};
-use super::scope::{PLATFORM_ARGS, Scope, Variable, View};
+use super::scope::{Scope, Variable, View};
 use super::settings::Track;
 use super::stage::{Stage, StageId, StageRef};
 use super::{platform, reference};
@@ -118,21 +118,14 @@ impl Converter<'_> {
                 Kind::From { name, .. } => name.as_ref().map(|n| n.value.to_lowercase()),
                 _ => None,
             });
-        let predefined = |name: &str, value: &str| Variable {
-            name: name.to_owned(),
-            value: Some(Arc::from(value)),
+        self.out.globals.declare(Variable {
+            name: "TARGETSTAGE".to_owned(),
+            value: Some(Arc::from(target.as_deref().unwrap_or("default"))),
             is_env: false,
             declared: None,
             settable: true,
             from: 0,
-        };
-        for (name, value) in PLATFORM_ARGS {
-            self.out.globals.declare(predefined(name, value));
-        }
-        self.out.globals.declare(predefined(
-            "TARGETSTAGE",
-            target.as_deref().unwrap_or("default"),
-        ));
+        });
         let end = blocks.first().map_or(instructions.len(), |b| b.from);
         for instruction in instructions.iter().take(end) {
             let Kind::Arg(pairs) = &instruction.kind else {
@@ -143,8 +136,7 @@ impl Converter<'_> {
             }
             for pair in pairs {
                 let mut value = self
-                    .out
-                    .globals
+                    .global_view()
                     .get(&pair.key.value)
                     .and_then(|v| v.value.clone());
                 if let Some(word) = &pair.value {

@@ -47,7 +47,7 @@ pub struct Dockerfile {
     pub instructions: Vec<Instruction>,
     /// Stages in order.
     pub stages: Vec<Stage>,
-    /// ARGs before the first FROM, behind the predefined ones.
+    /// ARGs before the first FROM. The predefined ones are not among them; see [`View::global`].
     pub globals: Scope,
     /// Why BuildKit would refuse the file; empty for a valid one. In the order BuildKit finds them.
     pub refusals: Vec<Refusal>,

@@ -26,6 +26,19 @@ pub const PLATFORM_ARGS: &[(&str, &str)] = &[
     ("TARGETVARIANT", ""),
 ];
 
+/// [`PLATFORM_ARGS`] as variables.
+static PREDEFINED: LazyLock<Vec<Variable>> = LazyLock::new(|| {
+    let variable = |(name, value): &(&str, &str)| Variable {
+        name: (*name).to_owned(),
+        value: Some(Arc::from(*value)),
+        is_env: false,
+        declared: None,
+        settable: true,
+        from: 0,
+    };
+    PLATFORM_ARGS.iter().map(variable).collect()
+});
+
 /// ARGs that RUN sees undeclared where the build sets them, in any case; they stand in no scope.
 pub const PROXY_ARGS: &[&str] = &[
     "HTTP_PROXY",
@@ -49,6 +62,9 @@ static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
     settable: true,
     from: 0,
 });
+
+/// Up to this many variables are searched one after the other.
+const MAX_SEARCH: usize = 12;
 
 /// How many scopes may lie above each other before they are put into one table.
 const MAX_DEPTH: usize = 256;
@@ -77,7 +93,7 @@ pub struct Variable {
 pub struct Scope {
     /// In order of declaration; a later one of the same name replaces the earlier.
     pub variables: Vec<Variable>,
-    /// Indices in `variables`, ascending, for each name.
+    /// Indices in `variables`, ascending, for each name; empty while a search is cheaper.
     by_name: HashMap<Arc<str>, Vec<usize>>,
     /// The nearest stage below with variables of its own.
     parent: Option<StageId>,
@@ -95,6 +111,13 @@ impl Scope {
 
     /// The variable of that name declared here, as the instruction `at` sees it.
     pub fn get_at(&self, name: &str, at: usize) -> Option<&Variable> {
+        if self.by_name.is_empty() {
+            return self
+                .variables
+                .iter()
+                .rev()
+                .find(|v| v.from <= at && v.name == name);
+        }
         let indices = self.by_name.get(name)?;
         let known =
             indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
@@ -104,16 +127,36 @@ impl Scope {
     }
 
     pub(super) fn declare(&mut self, variable: Variable) {
-        let index = self.variables.len();
-        match self.by_name.get_mut(variable.name.as_str()) {
-            Some(indices) => indices.push(index),
-            None => {
-                self.by_name
-                    .insert(Arc::from(variable.name.as_str()), vec![index]);
+        self.variables.push(variable);
+        let new = match self.by_name.is_empty() {
+            true if self.variables.len() <= MAX_SEARCH => return,
+            true => 0,
+            false => self.variables.len() - 1,
+        };
+        for (index, variable) in self.variables.iter().enumerate().skip(new) {
+            match self.by_name.get_mut(variable.name.as_str()) {
+                Some(indices) => indices.push(index),
+                None => {
+                    self.by_name
+                        .insert(Arc::from(variable.name.as_str()), vec![index]);
+                }
             }
         }
-        self.variables.push(variable);
     }
+
+    /// Each name's last declaration.
+    fn last(&self) -> HashMap<&str, usize> {
+        self.variables
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (v.name.as_str(), i))
+            .collect()
+    }
+}
+
+fn predefined(name: &str) -> Option<&'static Variable> {
+    let named = name.starts_with("BUILD") || name.starts_with("TARGET");
+    PREDEFINED.iter().find(|v| named && v.name == name)
 }
 
 /// Whether ARG puts that name among the variables.
@@ -160,9 +203,9 @@ fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<Arc<str>, (StageId
     let mut table = HashMap::new();
     let mut next = top;
     while let Some((id, scope)) = next.and_then(|id| stages.get(id.0).map(|s| (id, &s.scope))) {
-        for (name, indices) in &scope.by_name {
-            if let Some(&last) = indices.last() {
-                table.entry(name.clone()).or_insert((id, last));
+        for (name, index) in scope.last() {
+            if !table.contains_key(name) {
+                table.insert(Arc::from(name), (id, index));
             }
         }
         if let Some(below) = &scope.table {
@@ -191,7 +234,10 @@ impl<'a> View<'a> {
     /// value is an ARG that was declared and not set.
     pub fn get(&self, name: &str) -> Option<&'a Variable> {
         let Some(id) = self.stage else {
-            return self.globals.get_at(name, self.at);
+            return self
+                .globals
+                .get_at(name, self.at)
+                .or_else(|| predefined(name));
         };
         let mut next = Some(id);
         let mut at = self.at;
@@ -216,7 +262,7 @@ impl<'a> View<'a> {
 
     /// The ARG of that name above the first FROM, or a predefined platform ARG.
     pub fn global(&self, name: &str) -> Option<&'a Variable> {
-        self.globals.get(name)
+        self.globals.get(name).or_else(|| predefined(name))
     }
 
     /// All variables in force, one for each name, in no particular order.
@@ -229,6 +275,9 @@ impl<'a> View<'a> {
         };
         let Some(id) = self.stage else {
             collect(self.globals, self.at);
+            for variable in PREDEFINED.iter() {
+                found.entry(&variable.name).or_insert(variable);
+            }
             return found.into_values().collect();
         };
         let mut next = Some(id);

@@ -1,7 +1,7 @@
 //! Goes through each stage's instructions: expands their words, checks what they become, and keeps
 //! variables and settings.
 
-use super::{Converter, expansion, is_sound};
+use super::{Converter, Expanded, expansion, is_sound};
 use crate::model::build::Fault;
 use crate::model::instruction::{Instruction, Kind, Pair, Transfer};
 use crate::model::scope::{self, Variable};
@@ -10,6 +10,7 @@ use crate::model::stage::StageId;
 use crate::model::{port, signal};
 use crate::source::Span;
 use crate::syntax::Word;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -218,8 +219,7 @@ impl Converter<'_> {
             Kind::Volume(words) => {
                 let mut empty = None;
                 for word in words {
-                    let trimmed = Word::new(word.value.trim(), word.span);
-                    let Some(value) = self.value(&trimmed, place) else {
+                    let Some(value) = self.value_of(word.value.trim(), word.span, place) else {
                         return;
                     };
                     if value.text.is_empty() {
@@ -263,67 +263,45 @@ impl Converter<'_> {
     }
 
     /// Expands a word; a refusal and nothing where that fails.
-    pub(super) fn value(&mut self, word: &Word, place: Place) -> Option<Value> {
-        match expansion::expand(
-            &word.value,
-            self.view(place.stage),
-            self.escape,
-            &self.budget,
-        ) {
-            Ok(expanded) => Some(Value {
-                open: expanded.open,
-                lost: expanded.lost,
-                text: expanded.value.into_owned(),
+    pub(super) fn value<'w>(&mut self, word: &'w Word, place: Place) -> Option<Value<'w>> {
+        self.value_of(&word.value, word.span, place)
+    }
+
+    fn value_of<'w>(&mut self, text: &'w str, span: Span, place: Place) -> Option<Value<'w>> {
+        match expansion::expand(text, self.view(place.stage), self.escape, &self.budget) {
+            Ok(Expanded { value, open, lost }) => Some(Value {
+                text: value,
+                open,
+                lost,
             }),
             Err(error) => {
-                self.fault(error.open, error.message, word.span, place);
+                self.fault(error.open, error.message, span, place);
                 None
             }
         }
     }
 
     fn env(&mut self, pairs: &[Pair], place: Place) {
-        let mut values = Vec::with_capacity(pairs.len());
+        let mut variables = Vec::with_capacity(pairs.len());
         for pair in pairs {
-            let Some(key) = self.value(&pair.key, place) else {
+            let Some(name) = self.value(&pair.key, place) else {
                 return;
             };
             let Some(word) = &pair.value else { continue };
             let Some(value) = self.value(word, place) else {
                 return;
             };
-            values.push((key, value, pair.key.span));
-        }
-        for (key, value, span) in values {
-            self.declare(
-                place,
-                key.text,
-                value.open || value.lost,
-                span,
-                true,
-                (!value.lost).then_some(value.text),
-            );
-        }
-    }
-
-    fn declare(
-        &mut self,
-        place: Place,
-        name: String,
-        settable: bool,
-        span: Span,
-        is_env: bool,
-        value: Option<String>,
-    ) {
-        if let Some(stage) = self.stage_mut(place) {
-            stage.scope.declare(Variable {
-                name,
-                value: value.map(Arc::from),
-                is_env,
-                declared: Some(span),
-                settable,
+            variables.push(Variable {
+                name: name.text.into_owned(),
+                is_env: true,
+                declared: Some(pair.key.span),
+                settable: value.open,
                 from: place.seen_from,
+                value: value.known(),
             });
+        }
+        if let Some(stage) = self.stage_mut(place) {
+            variables.into_iter().for_each(|v| stage.scope.declare(v));
         }
     }
 
@@ -412,15 +390,15 @@ impl Converter<'_> {
 }
 
 /// An expanded word.
-pub(super) struct Value {
-    pub text: String,
+pub(super) struct Value<'w> {
+    pub text: Cow<'w, str>,
     pub open: bool,
     pub lost: bool,
 }
 
-impl Value {
+impl Value<'_> {
     fn known(self) -> Option<Arc<str>> {
-        (!self.lost).then(|| Arc::from(self.text))
+        (!self.lost).then(|| Arc::from(self.text.as_ref()))
     }
 }
 

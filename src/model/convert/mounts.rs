@@ -23,7 +23,7 @@ impl Converter<'_> {
                             return;
                         };
                         open |= value.open;
-                        Some(value.text)
+                        Some(value.text.into_owned())
                     }
                     None => None,
                 };

@@ -18,7 +18,7 @@ impl Converter<'_> {
         place: Place,
     ) {
         let is_add = instruction.keyword == Keyword::Add;
-        let mut flags: [Option<(Value, Span)>; 3] = [None, None, None];
+        let mut flags: [Option<(Value<'_>, Span)>; 3] = [None, None, None];
         for (name, slot) in ["chown", "chmod", "checksum"].iter().zip(&mut flags) {
             if let Some(word) = instruction.flag(name).and_then(|f| f.value.as_ref()) {
                 let Some(value) = self.value(word, place) else {
