@@ -4,7 +4,7 @@ use super::args::FailOn;
 use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
 use super::surroundings::config_text;
 use super::tree::FolderTree;
-use crate::config::{self, Document, FileSettings, Names, RuleEntry, Settings};
+use crate::config::{self, ConfigErrors, Document, FileSettings, Names, RuleEntry, Settings};
 use crate::context::{Context, Tree, dockerignore, find};
 use crate::edit::Applicability;
 use crate::model::{Dockerfile, Kind};
@@ -35,6 +35,9 @@ impl Builtin {
     ) -> (Option<Arc<Context>>, Result<String, String>) {
         let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
         let chosen = match request.contexts {
+            [] if copied(file).next().is_none() => {
+                return (None, Ok("no build context, and nothing to copy".to_owned()));
+            }
             [] => {
                 return (
                     None,
@@ -109,6 +112,14 @@ fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
     })
 }
 
+/// One error is drawn as itself, several under a common heading.
+fn drawn_alone(errors: ConfigErrors) -> miette::Report {
+    match errors.errors() {
+        [error] => miette::Report::new(error.clone()),
+        _ => miette::Report::new(errors),
+    }
+}
+
 /// The findings of all rules; the place where the rule engine is called.
 fn findings(_file: &Dockerfile, _context: Option<&Context>, _settings: &FileSettings<'_>) -> Vec<Diagnostic> {
     Vec::new()
@@ -156,7 +167,7 @@ impl Engine for Builtin {
                 };
                 document
                     .and_then(|document| document.check(&names))
-                    .map_err(miette::Report::new)?
+                    .map_err(drawn_alone)?
             }
         };
         if !selection.select.is_empty() {
