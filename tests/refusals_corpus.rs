@@ -40,7 +40,11 @@ fn accepts_and_refuses_what_buildkit_does() {
     let (mut compared, mut refused, mut context, mut by_rules, mut differences) = (0, 0, 0, 0, 0);
     for answer in answers(folder) {
         // `# check=error=true` makes BuildKit's own lint findings fatal: that is the rules' business.
-        if answer.error.as_deref().is_some_and(|e| e.starts_with("lint violation found")) {
+        if answer
+            .error
+            .as_deref()
+            .is_some_and(|e| e.starts_with("lint violation found"))
+        {
             by_rules += 1;
             continue;
         }
@@ -51,7 +55,12 @@ fn accepts_and_refuses_what_buildkit_does() {
         refused += usize::from(first.is_some());
         if file.hard_refusals().next().is_none() && first.is_some() {
             context += 1;
-            println!("context: {}:{:?}: {}", answer.file, first.and_then(|r| r.line), first.map_or("", |r| &r.message));
+            println!(
+                "context: {}:{:?}: {}",
+                answer.file,
+                first.and_then(|r| r.line),
+                first.map_or("", |r| &r.message)
+            );
         }
         let ours = first.map(|r| (r.phase == Phase::Parse, r.line.map(|l| l as u64)));
         let theirs = answer.error.as_ref().map(|_| (answer.parse, answer.line));
@@ -67,6 +76,8 @@ fn accepts_and_refuses_what_buildkit_does() {
             );
         }
     }
-    println!("{compared} compared, {refused} refused ({context} by context), {by_rules} left to rules, {differences} differ");
+    println!(
+        "{compared} compared, {refused} refused ({context} by context), {by_rules} left to rules, {differences} differ"
+    );
     assert_eq!(differences, 0);
 }

@@ -102,3 +102,63 @@ fn refusals_agree_with_the_recorded_answers() {
     println!("{refused} refusals of the parser, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// How many instructions are closed to fixes because the grammar sees them otherwise.
+#[test]
+fn the_grammar_rarely_disagrees() {
+    use mbopt::syntax::tree::Grammar;
+    use mbopt::syntax::words::split_instruction;
+    use std::collections::BTreeMap;
+    let Some(corpus) = corpus() else { return };
+    let (mut total, mut strict) = (0, 0);
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(corpus.join("wild"))
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok)
+    {
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let source = source(entry.path());
+        let lines = lines::scan(&source);
+        // What BuildKit refuses cannot be agreed on.
+        if syntax_dump::dump(&source).is_err() {
+            continue;
+        }
+        let grammar = Grammar::parse(&source);
+        for line in &lines.instructions {
+            total += 1;
+            let disagreement = grammar.disagreement(line);
+            strict += usize::from(disagreement.is_some() || grammar.node(line).is_none_or(|n| n.has_error()));
+            if let Some(kind) = disagreement {
+                let keyword = split_instruction(&line.joined, 0..line.joined.text().len(), lines.escape)
+                    .keyword
+                    .value;
+                let text: String = source.slice(line.span).chars().take(120).collect();
+                found
+                    .entry(format!("{kind:?} {}", keyword.to_uppercase()))
+                    .or_default()
+                    .push(text);
+            }
+        }
+    }
+    let count: usize = found.values().map(Vec::len).sum();
+    println!(
+        "{count} of {total} instructions ({:.3} %)",
+        count as f64 * 100.0 / total as f64
+    );
+    println!(
+        "{strict} if any error node in an instruction counted ({:.3} %)",
+        strict as f64 * 100.0 / total as f64
+    );
+    for (kind, texts) in &found {
+        println!("{:5} {kind}", texts.len());
+        if std::env::var_os("MBOPT_SHOW").is_some() {
+            for text in texts.iter().step_by(texts.len().div_ceil(8)) {
+                println!("        {text:?}");
+            }
+        }
+    }
+    assert!(count * 200 <= total, "more than 0.5 %");
+}

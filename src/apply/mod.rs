@@ -1,1 +1,288 @@
-//! apply
+//! Applies fixes: in order, without overlaps, to a fixpoint, and never so that the file parses worse.
+//!
+//! A pass takes every fix that may be applied, in the order of the text. A fix that overlaps an
+//! earlier one, or shares its isolation group, waits for the next pass, in which the file is linted
+//! anew. When a pass leaves a file that BuildKit would refuse for more reasons than before, it is
+//! rolled back and its fixes are tried one by one.
+
+pub mod edits;
+
+pub use edits::{EditError, LineEnding, apply_edits};
+
+use crate::edit::{Applicability, Isolation};
+use crate::model::Dockerfile;
+use crate::rule::Diagnostic;
+use crate::source::{SourceFile, Span};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fmt;
+
+/// Passes after which fixing stops even if something would still change.
+pub const MAX_PASSES: usize = 10;
+
+/// A file with what was found in it.
+#[derive(Debug)]
+pub struct Linted {
+    /// The file.
+    pub file: Dockerfile,
+    /// The findings, suppressed ones left out.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the lint could not look at, for the user to know.
+    pub notes: Vec<String>,
+}
+
+/// A fix that was made.
+#[derive(Debug, Clone)]
+pub struct AppliedFix {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// What the fix did.
+    pub title: String,
+    /// The line, from 1, in the text that the fix was made on.
+    pub line: usize,
+}
+
+/// Why a fix was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// It may change what the image does, and unsafe fixes were not asked for.
+    Unsafe,
+    /// It is only shown.
+    DisplayOnly,
+    /// With it, BuildKit would refuse the file.
+    ParsesWorse,
+    /// The instruction's text is read differently by the grammar and the splitter.
+    Opaque,
+    /// It would put text above a parser directive and so turn the directive off.
+    AboveDirective,
+    /// Its edits overlap each other or lie outside the file.
+    Malformed,
+    /// It undoes what another fix does; the fixes never came to rest.
+    Oscillates,
+    /// Other fixes at the same place were made in each of the passes.
+    OutOfPasses,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SkipReason::Unsafe => "it may change what the image does; --unsafe-fixes makes it",
+            SkipReason::DisplayOnly => "it is a suggestion to adapt by hand",
+            SkipReason::ParsesWorse => "with it BuildKit would refuse the file",
+            SkipReason::Opaque => "the instruction is written in a way that is not safe to edit",
+            SkipReason::AboveDirective => "it would put text above a parser directive",
+            SkipReason::Malformed => "its edits do not fit the file",
+            SkipReason::Oscillates => "it undoes another fix",
+            SkipReason::OutOfPasses => "too many other fixes at the same place",
+        })
+    }
+}
+
+/// A fix that was not made.
+#[derive(Debug, Clone)]
+pub struct SkippedFix {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// What the fix would do.
+    pub title: String,
+    /// Why not.
+    pub reason: SkipReason,
+    /// Where, in the fixed text.
+    pub span: Span,
+}
+
+/// The outcome of fixing one file.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The fixed text, with what remains in it.
+    pub linted: Linted,
+    /// Fixes made, in order.
+    pub applied: Vec<AppliedFix>,
+    /// Fixes not made, in the order of the text.
+    pub skipped: Vec<SkippedFix>,
+}
+
+/// Fixes `source` with the fixes of at least the applicability `level`, linting with `lint`.
+///
+/// The result is a fixpoint: fixing it again changes nothing (unless [`MAX_PASSES`] ran out, which
+/// is reported as a skip).
+pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -> Linted) -> Fixed {
+    let mut current = lint(source);
+    let mut applied = Vec::new();
+    let mut refused: HashSet<u64> = HashSet::new();
+    let mut seen = HashSet::from([fingerprint(current.file.source.bytes())]);
+    let mut stopped = None;
+    for pass in 0.. {
+        let chosen = choose(&current, level, &refused);
+        if chosen.is_empty() {
+            break;
+        }
+        if pass == MAX_PASSES {
+            stopped = Some(SkipReason::OutOfPasses);
+            break;
+        }
+        let Some(next) = try_pass(&current, &chosen, lint) else {
+            let (next, made) = one_by_one(current, &chosen, &mut refused, lint, &mut applied);
+            current = next;
+            if made {
+                seen.insert(fingerprint(current.file.source.bytes()));
+            }
+            continue;
+        };
+        if !seen.insert(fingerprint(next.file.source.bytes())) {
+            stopped = Some(SkipReason::Oscillates);
+            break;
+        }
+        applied.extend(chosen.iter().filter_map(|&i| describe(&current, i)));
+        current = next;
+    }
+    let skipped = skipped(&current, level, &refused, stopped);
+    Fixed { linted: current, applied, skipped }
+}
+
+fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What makes a fix the same fix in a later pass: rule, title and new text, not the place.
+fn identity(diagnostic: &Diagnostic) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    diagnostic.rule.id.hash(&mut hasher);
+    if let Some(fix) = &diagnostic.fix {
+        fix.title.hash(&mut hasher);
+        fix.edits.iter().for_each(|edit| edit.text.hash(&mut hasher));
+    }
+    hasher.finish()
+}
+
+fn describe(linted: &Linted, index: usize) -> Option<AppliedFix> {
+    let diagnostic = linted.diagnostics.get(index)?;
+    let fix = diagnostic.fix.as_ref()?;
+    let line = linted.file.source.lines().line(diagnostic.primary.span.start);
+    Some(AppliedFix { rule: diagnostic.rule.id, title: fix.title.clone(), line })
+}
+
+/// Why this fix may not be made at all, whatever the other fixes are.
+fn obstacle(linted: &Linted, diagnostic: &Diagnostic, level: Applicability, refused: &HashSet<u64>) -> Option<SkipReason> {
+    let fix = diagnostic.fix.as_ref()?;
+    let file = &linted.file;
+    if fix.applicability == Applicability::DisplayOnly {
+        return Some(SkipReason::DisplayOnly);
+    }
+    if fix.applicability < level {
+        return Some(SkipReason::Unsafe);
+    }
+    if refused.contains(&identity(diagnostic)) {
+        return Some(SkipReason::ParsesWorse);
+    }
+    if edits::check(&fix.edits, file.source.text()).is_err() {
+        return Some(SkipReason::Malformed);
+    }
+    if let Some(directive) = file.lines.directives.last()
+        && fix.edits.iter().any(|edit| edit.span.start < directive.span.end && !directive.span.contains(edit.span))
+    {
+        return Some(SkipReason::AboveDirective);
+    }
+    let touches_opaque = fix.edits.iter().any(|edit| {
+        let first = file.instructions.partition_point(|i| i.span.end < edit.span.start);
+        file.instructions[first..]
+            .iter()
+            .take_while(|i| i.span.start <= edit.span.end)
+            .any(|i| overlaps(i.span, edit.span) && file.is_opaque(i.index))
+    });
+    touches_opaque.then_some(SkipReason::Opaque)
+}
+
+/// Whether two spans share a byte, or one is an insertion point inside (not at the edge of) the other.
+fn overlaps(a: Span, b: Span) -> bool {
+    if a == b {
+        return true;
+    }
+    a.start < b.end && b.start < a.end
+}
+
+/// The diagnostics whose fixes this pass makes, in the order of the text.
+fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<usize> {
+    let mut candidates: Vec<usize> = (0..linted.diagnostics.len())
+        .filter(|&i| linted.diagnostics[i].fix.as_ref().is_some_and(|f| !f.edits.is_empty()))
+        .filter(|&i| obstacle(linted, &linted.diagnostics[i], level, refused).is_none())
+        .collect();
+    // Safe fixes go first where two compete for the same place, so that the result of `--fix` is a
+    // step on the way to that of `--fix --unsafe-fixes`.
+    candidates.sort_by_key(|&i| {
+        let fix = linted.diagnostics[i].fix.as_ref();
+        (fix.map(|f| std::cmp::Reverse(f.applicability)), fix.map(|f| f.span()), linted.diagnostics[i].rule.id)
+    });
+    let mut taken: Vec<Span> = Vec::new();
+    let mut groups: HashSet<&'static str> = HashSet::new();
+    let mut chosen = Vec::new();
+    for index in candidates {
+        let Some(fix) = &linted.diagnostics[index].fix else { continue };
+        if let Isolation::Group(group) = fix.isolation
+            && groups.contains(group)
+        {
+            continue;
+        }
+        let free = fix.edits.iter().all(|edit| {
+            let near = taken.partition_point(|t| t.start < edit.span.start);
+            let clashes = |t: &Span| overlaps(*t, edit.span) || t.start == edit.span.start || t.end == edit.span.start && edit.span.is_empty();
+            !taken.get(near).is_some_and(clashes) && !near.checked_sub(1).and_then(|n| taken.get(n)).is_some_and(clashes)
+        });
+        if !free {
+            continue;
+        }
+        for edit in &fix.edits {
+            let at = taken.partition_point(|t| *t < edit.span);
+            taken.insert(at, edit.span);
+        }
+        if let Isolation::Group(group) = fix.isolation {
+            groups.insert(group);
+        }
+        chosen.push(index);
+    }
+    chosen
+}
+
+/// Makes all chosen fixes at once; none if the result would be refused for more reasons.
+fn try_pass(current: &Linted, chosen: &[usize], lint: &dyn Fn(SourceFile) -> Linted) -> Option<Linted> {
+    let edits = chosen.iter().filter_map(|&i| current.diagnostics.get(i)?.fix.as_ref()).flat_map(|f| f.edits.iter());
+    let source = &current.file.source;
+    let bytes = apply_edits(source, edits).ok()?;
+    let next = lint(SourceFile::new(source.name(), bytes));
+    (next.file.refusals.len() <= current.file.refusals.len()).then_some(next)
+}
+
+/// Makes the chosen fixes one after the other, as far as each leaves the file no worse; the others
+/// go to `refused`. The first one that works ends the round, since places have moved.
+fn one_by_one(
+    current: Linted,
+    chosen: &[usize],
+    refused: &mut HashSet<u64>,
+    lint: &dyn Fn(SourceFile) -> Linted,
+    applied: &mut Vec<AppliedFix>,
+) -> (Linted, bool) {
+    for &index in chosen {
+        if let Some(next) = try_pass(&current, &[index], lint) {
+            applied.extend(describe(&current, index));
+            return (next, true);
+        }
+        if let Some(diagnostic) = current.diagnostics.get(index) {
+            refused.insert(identity(diagnostic));
+        }
+    }
+    (current, false)
+}
+
+fn skipped(linted: &Linted, level: Applicability, refused: &HashSet<u64>, stopped: Option<SkipReason>) -> Vec<SkippedFix> {
+    linted
+        .diagnostics
+        .iter()
+        .filter_map(|diagnostic| {
+            let fix = diagnostic.fix.as_ref()?;
+            let reason = obstacle(linted, diagnostic, level, refused).or(stopped)?;
+            Some(SkippedFix { rule: diagnostic.rule.id, title: fix.title.clone(), reason, span: diagnostic.primary.span })
+        })
+        .collect()
+}

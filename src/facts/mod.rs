@@ -1,1 +1,84 @@
-//! facts
+//! What is derived once from a file and shared by rules and planner: the scripts of its RUN
+//! instructions, and for each stage what it installs, copies, builds and sets.
+
+pub mod command;
+pub mod scripts;
+pub mod ship;
+pub mod stage;
+
+pub use command::CommandView;
+pub use stage::StageFacts;
+
+use crate::context::Context;
+use crate::model::{Dockerfile, Instruction, Kind, StageId};
+use crate::shell::Dialect;
+use scripts::{RunFacts, Shells};
+use std::cell::OnceCell;
+
+/// Facts on one file.
+pub struct Facts<'f> {
+    file: &'f Dockerfile,
+    context: Option<&'f Context>,
+    /// By instruction index; none for what is no RUN, and not computed until asked for.
+    runs: Vec<OnceCell<Option<RunFacts>>>,
+    /// By stage.
+    stages: Vec<OnceCell<StageFacts>>,
+    shells: OnceCell<Shells>,
+}
+
+impl<'f> Facts<'f> {
+    /// Facts that are derived when they are asked for.
+    pub fn new(file: &'f Dockerfile, context: Option<&'f Context>) -> Self {
+        Facts {
+            file,
+            context,
+            runs: file.instructions.iter().map(|_| OnceCell::new()).collect(),
+            stages: file.stages.iter().map(|_| OnceCell::new()).collect(),
+            shells: OnceCell::new(),
+        }
+    }
+
+    /// The file they are about.
+    pub fn file(&self) -> &'f Dockerfile {
+        self.file
+    }
+
+    /// The build context, where one is known.
+    pub fn context(&self) -> Option<&'f Context> {
+        self.context
+    }
+
+    /// The script of a RUN (also one inside an ONBUILD).
+    pub fn run(&self, instruction: &Instruction) -> Option<&RunFacts> {
+        self.runs.get(instruction.index)?.get_or_init(|| scripts::of_run(self.file, instruction, self.shell(instruction))).as_ref()
+    }
+
+    /// The commands of a RUN, in the order of the text.
+    pub fn commands(&self, instruction: &'f Instruction) -> impl Iterator<Item = CommandView<'_>> {
+        self.run(instruction).into_iter().flat_map(move |run| run.views(self.file, instruction))
+    }
+
+    /// What is known of a stage.
+    pub fn stage(&self, id: StageId) -> Option<&StageFacts> {
+        let stage = self.file.stages.get(id.0)?;
+        Some(self.stages.get(id.0)?.get_or_init(|| stage::derive(self, stage)))
+    }
+
+    /// Whether the shell in force at an instruction is a POSIX-like one.
+    pub fn is_posix(&self, instruction: &Instruction) -> bool {
+        self.shell(instruction).is_posix_like()
+    }
+
+    /// The shell in force at an instruction.
+    pub fn shell(&self, instruction: &Instruction) -> &Dialect {
+        self.shells.get_or_init(|| Shells::of(self.file)).at(instruction.index)
+    }
+
+    /// Whether the instruction stands inside an ONBUILD.
+    pub fn in_onbuild(&self, instruction: &Instruction) -> bool {
+        self.file
+            .instructions
+            .get(instruction.index)
+            .is_some_and(|outer| matches!(&outer.kind, Kind::Onbuild(_)) && outer.keyword_span != instruction.keyword_span)
+    }
+}

@@ -5,6 +5,8 @@
 
 mod arguments;
 mod flags;
+mod healthcheck;
+mod run;
 
 use super::image::ImageRef;
 use super::instruction::{Instruction, Keyword, Kind};
@@ -25,7 +27,10 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>, span: Span) -> Self {
-        Fault { message: message.into(), span }
+        Fault {
+            message: message.into(),
+            span,
+        }
     }
 }
 
@@ -58,7 +63,10 @@ pub(super) struct Source<'a> {
 
 /// Builds all instructions.
 pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
-    let mut parsed = Parsed { instructions: Vec::with_capacity(lines.instructions.len()), ..Parsed::default() };
+    let mut parsed = Parsed {
+        instructions: Vec::with_capacity(lines.instructions.len()),
+        ..Parsed::default()
+    };
     let mut lexical = Vec::new();
     let mut faults = Vec::new();
     for (index, line) in lines.instructions.iter().enumerate() {
@@ -68,14 +76,24 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
             span: fault.span,
             line: Some(line.start_line),
         };
-        let source = Source { file, line, escape: lines.escape };
+        let source = Source {
+            file,
+            line,
+            escape: lines.escape,
+        };
         let mut built = source.instruction(0..line.joined.text().len(), index, false);
         if built.instruction.keyword == Keyword::From {
             if let Some(last) = parsed.blocks.last_mut() {
                 last.instructions.end = index;
             }
-            parsed.blocks.push(Block { from: index, instructions: index + 1..lines.instructions.len() });
-        } else if parsed.blocks.is_empty() && built.instruction.keyword != Keyword::Arg && built.fault.is_none() {
+            parsed.blocks.push(Block {
+                from: index,
+                instructions: index + 1..lines.instructions.len(),
+            });
+        } else if parsed.blocks.is_empty()
+            && built.instruction.keyword != Keyword::Arg
+            && built.fault.is_none()
+        {
             built.fault = Some(Fault::new(
                 "there is no stage yet: a Dockerfile begins with FROM, and only ARG may stand before it",
                 built.instruction.keyword_span,
@@ -85,7 +103,9 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
         built.instruction.opaque = built.fault.is_some() || built.lexical.is_some();
         faults.extend(built.fault.map(refusal));
         lexical.extend(built.lexical.map(refusal));
-        parsed.triggers.extend(built.trigger.map(|fault| (index, fault)));
+        parsed
+            .triggers
+            .extend(built.trigger.map(|fault| (index, fault)));
         parsed.instructions.push(built.instruction);
     }
     parsed.refusals = merge(lines, lexical);
@@ -127,10 +147,17 @@ impl Source<'_> {
     /// Reads the instruction in a range of the line: the whole line, or an ONBUILD's arguments.
     pub(super) fn instruction(&self, range: Range<usize>, index: usize, nested: bool) -> Built {
         let joined = &self.line.joined;
-        let Split { keyword: word, flags: flag_words, arguments } =
-            words::split_instruction(joined, range.clone(), self.escape);
+        let Split {
+            keyword: word,
+            flags: flag_words,
+            arguments,
+        } = words::split_instruction(joined, range.clone(), self.escape);
         let keyword = Keyword::of(&word.value);
-        let span = if nested { Span::new(word.span.start, self.line.span.end) } else { self.line.span };
+        let span = if nested {
+            Span::new(word.span.start, self.line.span.end)
+        } else {
+            self.line.span
+        };
         let arguments_span = joined.span(arguments.start, arguments.end);
         let mut built = Built {
             instruction: Instruction {
@@ -142,7 +169,10 @@ impl Source<'_> {
                 line: index,
                 index,
                 stage: None,
-                flags: flag_words.into_iter().map(|w| flags::read(self.file, w)).collect(),
+                flags: flag_words
+                    .into_iter()
+                    .map(|w| flags::read(self.file, w))
+                    .collect(),
                 kind: Kind::Broken,
                 opaque: false,
             },
@@ -178,7 +208,9 @@ impl Source<'_> {
         built.fault = flags::check(&built.instruction.flags, &[]).or_else(|| {
             let place = inner.instruction.keyword_span;
             match inner.instruction.keyword {
-                Keyword::Onbuild => Some(Fault::new("ONBUILD cannot put off another ONBUILD", place)),
+                Keyword::Onbuild => {
+                    Some(Fault::new("ONBUILD cannot put off another ONBUILD", place))
+                }
                 Keyword::Maintainer | Keyword::From => {
                     let name = inner.instruction.keyword.name();
                     Some(Fault::new(format!("ONBUILD cannot put off {name}"), place))
@@ -197,7 +229,10 @@ fn unknown_keyword(word: &Word) -> Fault {
     let message = match (closest(&upper, Keyword::names()), near) {
         (Some(near), _) => format!("`{}` is no instruction: did you mean `{near}`?", word.value),
         (None, Some(glued)) => {
-            format!("`{}` is no instruction: there must be a blank behind `{glued}`", word.value)
+            format!(
+                "`{}` is no instruction: there must be a blank behind `{glued}`",
+                word.value
+            )
         }
         (None, None) => format!("`{}` is no instruction that Docker knows", word.value),
     };

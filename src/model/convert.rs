@@ -8,6 +8,8 @@ mod dispatch;
 mod epoch;
 mod expansion;
 mod graph;
+mod mounts;
+mod transfer;
 
 use super::build::{Block, Fault, Parsed};
 use super::image::ImageRef;
@@ -36,8 +38,13 @@ pub(super) struct Converted {
 
 /// Builds stages on top of the parsed instructions; puts what they refer to into these.
 pub(super) fn convert(file: &SourceFile, lines: &Lines, parsed: &mut Parsed) -> Converted {
-    let mut converter =
-        Converter { file, escape: lines.escape, budget: Budget::default(), out: Converted::default(), has_syntax: has_syntax(lines) };
+    let mut converter = Converter {
+        file,
+        escape: lines.escape,
+        budget: Budget::default(),
+        out: Converted::default(),
+        has_syntax: has_syntax(lines),
+    };
     converter.globals(&parsed.instructions, &parsed.blocks);
     if parsed.blocks.is_empty() {
         if parsed.refusals.is_empty() {
@@ -77,24 +84,40 @@ struct Converter<'a> {
 impl Converter<'_> {
     fn refuse(&mut self, open: bool, fault: Fault, line: Option<usize>) {
         let phase = if open { Phase::Context } else { Phase::Convert };
-        self.out.refusals.push(Refusal { phase, message: fault.message, span: fault.span, line });
+        self.out.refusals.push(Refusal {
+            phase,
+            message: fault.message,
+            span: fault.span,
+            line,
+        });
     }
 
     /// What FROM sees.
     fn global_view(&self) -> View<'_> {
-        View { globals: &self.out.globals, stages: &self.out.stages, stage: None, at: usize::MAX }
+        View {
+            globals: &self.out.globals,
+            stages: &self.out.stages,
+            stage: None,
+            at: usize::MAX,
+        }
     }
 
     /// What a stage sees at the place where the conversion is.
     fn view(&self, stage: StageId) -> View<'_> {
-        View { stage: Some(stage), ..self.global_view() }
+        View {
+            stage: Some(stage),
+            ..self.global_view()
+        }
     }
 
     fn globals(&mut self, instructions: &[Instruction], blocks: &[Block]) {
-        let target = blocks.last().and_then(|b| instructions.get(b.from)).and_then(|from| match &from.kind {
-            Kind::From { name, .. } => name.as_ref().map(|n| n.value.to_lowercase()),
-            _ => None,
-        });
+        let target = blocks
+            .last()
+            .and_then(|b| instructions.get(b.from))
+            .and_then(|from| match &from.kind {
+                Kind::From { name, .. } => name.as_ref().map(|n| n.value.to_lowercase()),
+                _ => None,
+            });
         let predefined = |name: &str, value: &str| Variable {
             name: name.to_owned(),
             value: Some(Arc::from(value)),
@@ -106,15 +129,24 @@ impl Converter<'_> {
         for (name, value) in PLATFORM_ARGS {
             self.out.globals.declare(predefined(name, value));
         }
-        self.out.globals.declare(predefined("TARGETSTAGE", target.as_deref().unwrap_or("default")));
+        self.out.globals.declare(predefined(
+            "TARGETSTAGE",
+            target.as_deref().unwrap_or("default"),
+        ));
         let end = blocks.first().map_or(instructions.len(), |b| b.from);
         for instruction in instructions.iter().take(end) {
-            let Kind::Arg(pairs) = &instruction.kind else { continue };
+            let Kind::Arg(pairs) = &instruction.kind else {
+                continue;
+            };
             if instruction.opaque {
                 continue;
             }
             for pair in pairs {
-                let mut value = self.out.globals.get(&pair.key.value).and_then(|v| v.value.clone());
+                let mut value = self
+                    .out
+                    .globals
+                    .get(&pair.key.value)
+                    .and_then(|v| v.value.clone());
                 if let Some(word) = &pair.value {
                     match expand(&word.value, self.global_view(), self.escape, &self.budget) {
                         Ok(expanded) => value = expanded.known(),
@@ -143,7 +175,12 @@ impl Converter<'_> {
         let mut platform = None;
         let mut name = None;
         if let Some(from) = instructions.get(block.from)
-            && let Kind::From { image: written, platform: flag, name: word, .. } = &from.kind
+            && let Kind::From {
+                image: written,
+                platform: flag,
+                name: word,
+                ..
+            } = &from.kind
         {
             name.clone_from(word);
             (base, image) = self.base(from, written);
@@ -151,7 +188,13 @@ impl Converter<'_> {
                 platform = self.platform(from, flag);
             }
         }
-        if let Some(Instruction { kind: Kind::From { base: reference, .. }, .. }) = instructions.get_mut(block.from) {
+        if let Some(Instruction {
+            kind: Kind::From {
+                base: reference, ..
+            },
+            ..
+        }) = instructions.get_mut(block.from)
+        {
             reference.clone_from(&base);
         }
         let below = base.stage().and_then(|p| self.out.stages.get(p.0));
@@ -188,12 +231,23 @@ impl Converter<'_> {
         let place = Fault::new("", written.span);
         let word = self.file.slice(written.span);
         // A name that is continued on another line cannot be taken from the file as it is.
-        let word = if word.len() == written.text.len() { self.quoted(written.span) } else { written.text.clone() };
+        let word = if word.len() == written.text.len() {
+            self.quoted(written.span)
+        } else {
+            written.text.clone()
+        };
         let expanded = match expand(&word, self.global_view(), self.escape, &self.budget) {
             Ok(expanded) => expanded.owned(),
             Err(error) => {
                 if !from.opaque {
-                    self.refuse(error.open, Fault { message: error.message, ..place }, line);
+                    self.refuse(
+                        error.open,
+                        Fault {
+                            message: error.message,
+                            ..place
+                        },
+                        line,
+                    );
                 }
                 return (StageRef::Unknown, None);
             }
@@ -201,7 +255,11 @@ impl Converter<'_> {
         if expanded.value.is_empty() {
             let message = format!(
                 "the image `{word}` is empty: {}",
-                if expanded.open { "give its ARG a default, or pass `--build-arg`" } else { "no ARG above the first FROM sets it" }
+                if expanded.open {
+                    "give its ARG a default, or pass `--build-arg`"
+                } else {
+                    "no ARG above the first FROM sets it"
+                }
             );
             if !from.opaque {
                 self.refuse(expanded.open, Fault { message, ..place }, line);
@@ -226,7 +284,11 @@ impl Converter<'_> {
         let around = Span::new(span.start.saturating_sub(1), span.end + 1);
         let text = self.file.slice(around);
         let quoted = matches!(text.as_bytes(), [q @ (b'"' | b'\''), .., last] if q == last);
-        if quoted { text.to_owned() } else { self.file.slice(span).to_owned() }
+        if quoted {
+            text.to_owned()
+        } else {
+            self.file.slice(span).to_owned()
+        }
     }
 
     fn platform(&mut self, from: &Instruction, flag: &crate::syntax::Word) -> Option<String> {
@@ -243,12 +305,19 @@ impl Converter<'_> {
             }
         };
         if expanded.value.is_empty() {
-            let message = format!("the platform `{}` is empty: write it like `linux/amd64`", flag.value);
+            let message = format!(
+                "the platform `{}` is empty: write it like `linux/amd64`",
+                flag.value
+            );
             self.refuse(expanded.open, fault(message), line);
             return None;
         }
         if let Err(error) = platform::check(&expanded.value) {
-            self.refuse(expanded.open, fault(format!("the platform `{}` is wrong: {error}", flag.value)), line);
+            self.refuse(
+                expanded.open,
+                fault(format!("the platform `{}` is wrong: {error}", flag.value)),
+                line,
+            );
         }
         expanded.known().map(|v| v.to_string())
     }
@@ -258,21 +327,30 @@ impl Converter<'_> {
         let mut found = Vec::new();
         for stage in &self.out.stages {
             let Some(image) = &stage.image else { continue };
-            let Some(from) = instructions.get(stage.from).filter(|f| !f.opaque) else { continue };
+            let Some(from) = instructions.get(stage.from).filter(|f| !f.opaque) else {
+                continue;
+            };
             if let Err(error) = reference::check(&image.text) {
                 let written = stage.base.image().map_or(image.text.as_str(), |i| &i.text);
-                let open = written.contains('$') && self.depends_on_build(written, self.global_view());
+                let open =
+                    written.contains('$') && self.depends_on_build(written, self.global_view());
                 let message = if written == image.text {
                     format!("`{written}` is no image name: {error}")
                 } else {
-                    format!("`{written}` becomes `{}`, which is no image name: {error}", image.text)
+                    format!(
+                        "`{written}` becomes `{}`, which is no image name: {error}",
+                        image.text
+                    )
                 };
                 found.push((open, Fault::new(message, image.span), Some(from.lines.0)));
             }
         }
         for extra in extras {
             if let Err(error) = reference::check(&extra.name) {
-                let message = format!("`{}` is neither a stage nor an image name: {error}", extra.name);
+                let message = format!(
+                    "`{}` is neither a stage nor an image name: {error}",
+                    extra.name
+                );
                 found.push((false, Fault::new(message, extra.span), extra.line));
             }
         }
@@ -289,7 +367,9 @@ impl Converter<'_> {
 
     /// Marks what the last stage is built on and what it needs.
     fn mark_reachable(&mut self) {
-        let Some(target) = self.out.stages.last().map(|s| s.id) else { return };
+        let Some(target) = self.out.stages.last().map(|s| s.id) else {
+            return;
+        };
         let mut next = Some(target);
         while let Some(stage) = next.and_then(|id| self.out.stages.get_mut(id.0)) {
             stage.ships = true;
@@ -307,5 +387,7 @@ impl Converter<'_> {
 
 /// Whether an instruction is one that the conversion looks at.
 fn is_sound(instruction: &Instruction) -> bool {
-    !instruction.opaque && instruction.keyword != Keyword::Unknown && instruction.kind != Kind::Broken
+    !instruction.opaque
+        && instruction.keyword != Keyword::Unknown
+        && instruction.kind != Kind::Broken
 }

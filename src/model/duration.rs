@@ -30,13 +30,18 @@ pub fn parse(text: &str) -> Option<f64> {
     }
     let mut total = 0.0;
     while !rest.is_empty() {
-        let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let length = rest
+            .bytes()
+            .take_while(|b| b.is_ascii_digit() || *b == b'.')
+            .count();
         let (number, behind) = rest.split_at_checked(length)?;
         if !number.bytes().any(|b| b.is_ascii_digit()) {
             return None;
         }
         let number: f64 = number.parse().ok()?;
-        let unit = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let unit = behind
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(behind.len());
         let (unit, behind) = behind.split_at_checked(unit)?;
         let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
         total += number * factor;
@@ -57,7 +62,19 @@ mod tests {
         assert_eq!(parse(".5s"), Some(0.5e9));
         assert_eq!(parse("-2ms"), Some(-2e6));
         assert_eq!(parse("0"), Some(0.0));
-        for bad in ["", "30", "s", "1x", "1m 30s", "-", "1e3s", ".s", "1..2s", "9999999999h", "$INTERVAL"] {
+        for bad in [
+            "",
+            "30",
+            "s",
+            "1x",
+            "1m 30s",
+            "-",
+            "1e3s",
+            ".s",
+            "1..2s",
+            "9999999999h",
+            "$INTERVAL",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

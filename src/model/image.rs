@@ -29,9 +29,10 @@ impl ImageRef {
     /// Splits an image name as it stands in the file. Quotes around the whole are taken off.
     pub fn of(word: &Word) -> ImageRef {
         let (text, lead) = match word.value.as_bytes() {
-            [q @ (b'"' | b'\''), inner @ .., last] if q == last && !inner.contains(q) => {
-                (word.value.get(1..word.value.len() - 1).unwrap_or_default(), 1)
-            }
+            [q @ (b'"' | b'\''), inner @ .., last] if q == last && !inner.contains(q) => (
+                word.value.get(1..word.value.len() - 1).unwrap_or_default(),
+                1,
+            ),
             _ => (word.value.as_str(), 0),
         };
         if word.span.len() == word.value.len() {
@@ -52,7 +53,11 @@ impl ImageRef {
         let plain = mask_variables(text);
         let cut = |from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
         let start = match plain.split_once('/') {
-            Some((first, _)) if first.contains('$') || reference::split_domain(&plain).0.is_some() => first.len() + 1,
+            Some((first, _))
+                if first.contains('$') || reference::split_domain(&plain).0.is_some() =>
+            {
+                first.len() + 1
+            }
             _ => 0,
         };
         let rest = plain.get(start..).unwrap_or_default();
@@ -60,8 +65,13 @@ impl ImageRef {
         let named_end = digest.unwrap_or(text.len());
         let named = plain.get(start..named_end).unwrap_or_default();
         let last = named.rfind('/').map_or(0, |i| i + 1);
-        let colon = named.get(last..).and_then(|n| n.rfind(':')).map(|i| start + last + i);
-        let tag_span = colon.filter(|_| placed).map(|c| Span::new(span.start + c + 1, span.start + named_end));
+        let colon = named
+            .get(last..)
+            .and_then(|n| n.rfind(':'))
+            .map(|i| start + last + i);
+        let tag_span = colon
+            .filter(|_| placed)
+            .map(|c| Span::new(span.start + c + 1, span.start + named_end));
         ImageRef {
             text: text.to_owned(),
             span,
@@ -81,10 +91,17 @@ impl ImageRef {
     /// The name people know it by: `library/` and Docker Hub's host names left out, `ghcr.io/x/y`
     /// in full. Without tag and digest.
     pub fn familiar_name(&self) -> String {
-        let hub = matches!(self.registry.as_deref(), None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io"));
+        let hub = matches!(
+            self.registry.as_deref(),
+            None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io")
+        );
         match &self.registry {
             Some(registry) if !hub => format!("{registry}/{}", self.repository),
-            _ => self.repository.strip_prefix("library/").unwrap_or(&self.repository).to_owned(),
+            _ => self
+                .repository
+                .strip_prefix("library/")
+                .unwrap_or(&self.repository)
+                .to_owned(),
         }
     }
 }
@@ -121,7 +138,12 @@ mod tests {
     type Parts<'a> = (Option<&'a str>, &'a str, Option<&'a str>, Option<&'a str>);
 
     fn parts(image: &ImageRef) -> Parts<'_> {
-        (image.registry.as_deref(), &image.repository, image.tag.as_deref(), image.digest.as_deref())
+        (
+            image.registry.as_deref(),
+            &image.repository,
+            image.tag.as_deref(),
+            image.digest.as_deref(),
+        )
     }
 
     #[test]
@@ -129,28 +151,50 @@ mod tests {
         let cases: [(&str, Parts); 12] = [
             ("node", (None, "node", None, None)),
             ("node:20-slim", (None, "node", Some("20-slim"), None)),
-            ("library/node@sha256:ab", (None, "library/node", None, Some("sha256:ab"))),
-            ("localhost:5000/a/b:1@sha256:ab", (Some("localhost:5000"), "a/b", Some("1"), Some("sha256:ab"))),
+            (
+                "library/node@sha256:ab",
+                (None, "library/node", None, Some("sha256:ab")),
+            ),
+            (
+                "localhost:5000/a/b:1@sha256:ab",
+                (Some("localhost:5000"), "a/b", Some("1"), Some("sha256:ab")),
+            ),
             ("ghcr.io/o/x", (Some("ghcr.io"), "o/x", None, None)),
-            ("${REG:-ghcr.io/x}/app:${V:-1}", (Some("${REG:-ghcr.io/x}"), "app", Some("${V:-1}"), None)),
+            (
+                "${REG:-ghcr.io/x}/app:${V:-1}",
+                (Some("${REG:-ghcr.io/x}"), "app", Some("${V:-1}"), None),
+            ),
             ("$IMAGE", (None, "$IMAGE", None, None)),
             ("${IMAGE:-node:20}", (None, "${IMAGE:-node:20}", None, None)),
             ("node:$V", (None, "node", Some("$V"), None)),
             ("python:{{", (None, "python", Some("{{"), None)),
-            ("${A:-${B:-x:1}}:2", (None, "${A:-${B:-x:1}}", Some("2"), None)),
+            (
+                "${A:-${B:-x:1}}:2",
+                (None, "${A:-${B:-x:1}}", Some("2"), None),
+            ),
             ("", (None, "", None, None)),
         ];
         for (text, expected) in cases {
-            assert_eq!(parts(&ImageRef::expanded(text, Span::at(0))), expected, "{text}");
+            assert_eq!(
+                parts(&ImageRef::expanded(text, Span::at(0))),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn knows_where_the_tag_stands() {
         let image = ImageRef::of(&Word::new("\"ghcr.io/a:1.2\"", Span::new(5, 20)));
-        assert_eq!((image.text.as_str(), image.span), ("ghcr.io/a:1.2", Span::new(6, 19)));
+        assert_eq!(
+            (image.text.as_str(), image.span),
+            ("ghcr.io/a:1.2", Span::new(6, 19))
+        );
         assert_eq!(image.tag_span, Some(Span::new(16, 19)));
-        assert_eq!(ImageRef::of(&Word::new("a:1", Span::new(5, 20))).tag_span, None);
+        assert_eq!(
+            ImageRef::of(&Word::new("a:1", Span::new(5, 20))).tag_span,
+            None
+        );
     }
 
     #[test]

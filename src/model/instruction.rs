@@ -9,8 +9,24 @@ use crate::syntax::{Heredoc, Word};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Keyword {
-    Add, Arg, Cmd, Copy, Entrypoint, Env, Expose, From, Healthcheck, Label, Maintainer, Onbuild,
-    Run, Shell, StopSignal, User, Volume, Workdir,
+    Add,
+    Arg,
+    Cmd,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Label,
+    Maintainer,
+    Onbuild,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
     /// Anything else: BuildKit refuses it.
     Unknown,
 }
@@ -40,12 +56,18 @@ const KEYWORDS: [(Keyword, &str); 18] = [
 impl Keyword {
     /// The keyword that a word is, in any case; [`Keyword::Unknown`] for every other word.
     pub fn of(word: &str) -> Keyword {
-        KEYWORDS.iter().find(|(_, name)| name.eq_ignore_ascii_case(word)).map_or(Keyword::Unknown, |(k, _)| *k)
+        KEYWORDS
+            .iter()
+            .find(|(_, name)| name.eq_ignore_ascii_case(word))
+            .map_or(Keyword::Unknown, |(k, _)| *k)
     }
 
     /// The keyword in capitals; empty for [`Keyword::Unknown`].
     pub fn name(self) -> &'static str {
-        KEYWORDS.iter().find(|(k, _)| *k == self).map_or("", |(_, name)| name)
+        KEYWORDS
+            .iter()
+            .find(|(k, _)| *k == self)
+            .map_or("", |(_, name)| name)
     }
 
     /// All names in capitals, in alphabetical order.
@@ -114,7 +136,11 @@ impl Mount {
 
     /// The last value given for an option.
     pub fn value(&self, key: &str) -> Option<&Word> {
-        self.options.iter().rev().find(|(k, _)| k == key).and_then(|(_, v)| v.as_ref())
+        self.options
+            .iter()
+            .rev()
+            .find(|(k, _)| k == key)
+            .and_then(|(_, v)| v.as_ref())
     }
 }
 
@@ -146,8 +172,18 @@ pub enum Healthcheck {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Kind {
-    From { image: ImageRef, base: StageRef, platform: Option<Word>, name: Option<Word>, as_span: Option<Span> },
-    Run { form: Form, mounts: Vec<Mount>, heredocs: Vec<Heredoc> },
+    From {
+        image: ImageRef,
+        base: StageRef,
+        platform: Option<Word>,
+        name: Option<Word>,
+        as_span: Option<Span>,
+    },
+    Run {
+        form: Form,
+        mounts: Vec<Mount>,
+        heredocs: Vec<Heredoc>,
+    },
     Copy(Transfer),
     Add(Transfer),
     Env(Vec<Pair>),
@@ -205,7 +241,10 @@ impl Instruction {
 
     /// The values of all flags of that name.
     pub fn flag_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Word> {
-        self.flags.iter().filter(move |f| f.name == name).filter_map(|f| f.value.as_ref())
+        self.flags
+            .iter()
+            .filter(move |f| f.name == name)
+            .filter_map(|f| f.value.as_ref())
     }
 
     /// The instruction itself, or what an ONBUILD puts off.

@@ -30,7 +30,9 @@ pub use stage::{Stage, StageId, StageRef, Use, UseKind};
 
 use crate::source::SourceFile;
 use crate::syntax::Lines;
+use crate::syntax::tree::Grammar;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// A Dockerfile, understood.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub struct Dockerfile {
     pub default_target: Option<StageId>,
     /// Stages by lower-cased name; of several with one name the last.
     names: HashMap<String, StageId>,
+    /// Made when first asked for.
+    grammar: OnceLock<Grammar>,
 }
 
 impl Dockerfile {
@@ -73,6 +77,7 @@ impl Dockerfile {
             globals: converted.globals,
             refusals,
             names: converted.names,
+            grammar: OnceLock::new(),
         }
     }
 }

@@ -17,7 +17,12 @@ fn is_octal(mode: &str) -> bool {
 fn is_clause(clause: &str) -> bool {
     let actions = clause.trim_start_matches(['u', 'g', 'o', 'a']);
     actions.starts_with(['+', '-', '='])
-        && actions.bytes().all(|b| matches!(b, b'+' | b'-' | b'=' | b'r' | b'w' | b'x' | b'X' | b's' | b't' | b'u' | b'g' | b'o'))
+        && actions.bytes().all(|b| {
+            matches!(
+                b,
+                b'+' | b'-' | b'=' | b'r' | b'w' | b'x' | b'X' | b's' | b't' | b'u' | b'g' | b'o'
+            )
+        })
 }
 
 #[cfg(test)]
@@ -26,10 +31,22 @@ mod tests {
 
     #[test]
     fn knows_modes() {
-        for good in ["0", "755", "0644", "07777", "u=rwX,go=rX", "+x", "a+x", "u+x,g-w", "go=u"] {
+        for good in [
+            "0",
+            "755",
+            "0644",
+            "07777",
+            "u=rwX,go=rX",
+            "+x",
+            "a+x",
+            "u+x,g-w",
+            "go=u",
+        ] {
             assert!(is_mode(good), "{good}");
         }
-        for bad in ["", "64a", "10000", "8", "-1x", "u", "rwx", "u+x,", "u+z", "%s"] {
+        for bad in [
+            "", "64a", "10000", "8", "-1x", "u", "rwx", "u+x,", "u+z", "%s",
+        ] {
             assert!(!is_mode(bad), "{bad}");
         }
     }

@@ -11,8 +11,25 @@ const SHARINGS: &[&str] = &["shared", "private", "locked"];
 
 /// All keys of a mount.
 const KEYS: &[&str] = &[
-    "type", "from", "source", "src", "target", "dst", "destination", "readonly", "ro", "readwrite", "rw", "id",
-    "sharing", "required", "size", "mode", "uid", "gid", "env",
+    "type",
+    "from",
+    "source",
+    "src",
+    "target",
+    "dst",
+    "destination",
+    "readonly",
+    "ro",
+    "readwrite",
+    "rw",
+    "id",
+    "sharing",
+    "required",
+    "size",
+    "mode",
+    "uid",
+    "gid",
+    "env",
 ];
 
 /// One `key=value` or `key` between commas.
@@ -49,7 +66,9 @@ pub(super) fn fields(value: &str) -> Result<Vec<Field>, String> {
                 let length = rest.find(',').unwrap_or(rest.len());
                 let text = rest.get(..length).unwrap_or_default();
                 if text.contains('"') {
-                    return Err(format!("the field `{text}` has a `\"` inside: quote the whole field or none of it"));
+                    return Err(format!(
+                        "the field `{text}` has a `\"` inside: quote the whole field or none of it"
+                    ));
                 }
                 (text.to_owned(), length, false)
             }
@@ -63,7 +82,12 @@ pub(super) fn fields(value: &str) -> Result<Vec<Field>, String> {
             Some(v) if !quoted => Some(range.end - v.len()..range.end),
             _ => None,
         };
-        out.push(Field { key, value: field_value, range: range.clone(), value_range });
+        out.push(Field {
+            key,
+            value: field_value,
+            range: range.clone(),
+            value_range,
+        });
         at = range.end;
         match value.as_bytes().get(at) {
             Some(b',') => at += 1,
@@ -99,7 +123,10 @@ pub(super) fn check_unexpanded(fields: &[Field]) -> Option<(usize, String)> {
 
 fn has_variable_from(field: &Field) -> bool {
     field.key == "from"
-        && field.value.as_deref().is_some_and(|v| v.find('$').is_some_and(|i| i + 1 != v.len()))
+        && field
+            .value
+            .as_deref()
+            .is_some_and(|v| v.find('$').is_some_and(|i| i + 1 != v.len()))
 }
 
 /// A mount with its variables expanded, as far as later checks need it.
@@ -119,8 +146,13 @@ pub(super) struct Mounted {
 ///
 /// # Errors
 /// The field at fault, by index, and what is wrong with it.
-pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Mounted, (usize, String)> {
-    let mut mount = Mounted { kind: "bind".to_owned(), ..Mounted::default() };
+pub(super) fn check_expanded(
+    fields: &[(String, Option<String>)],
+) -> Result<Mounted, (usize, String)> {
+    let mut mount = Mounted {
+        kind: "bind".to_owned(),
+        ..Mounted::default()
+    };
     let mut owner: Option<(usize, &str)> = None;
     let (mut id, mut sharing) = (false, None);
     for (i, (key, value)) in fields.iter().enumerate() {
@@ -128,7 +160,12 @@ pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Moun
             match key.as_str() {
                 "readonly" | "ro" | "readwrite" | "rw" => {}
                 "required" => check_required(&mount.kind).map_err(|m| (i, m))?,
-                _ => return Err((i, format!("the mount option `{key}` needs a value: write `{key}=...`"))),
+                _ => {
+                    return Err((
+                        i,
+                        format!("the mount option `{key}` needs a value: write `{key}=...`"),
+                    ));
+                }
             }
             continue;
         };
@@ -156,7 +193,13 @@ pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Moun
                 }
             }
             "size" if mount.kind != "tmpfs" => {
-                return Err((i, format!("`size` belongs to `type=tmpfs`, which must stand before it, not to `{}`", mount.kind)));
+                return Err((
+                    i,
+                    format!(
+                        "`size` belongs to `type=tmpfs`, which must stand before it, not to `{}`",
+                        mount.kind
+                    ),
+                ));
             }
             "size" => {
                 if !is_size(value) {
@@ -189,7 +232,10 @@ pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Moun
     if let Some((i, key)) = owner
         && !matches!(mount.kind.as_str(), "secret" | "ssh" | "cache")
     {
-        return Err((i, format!("a mount of type `{}` takes no `{key}`", mount.kind)));
+        return Err((
+            i,
+            format!("a mount of type `{}` takes no `{key}`", mount.kind),
+        ));
     }
     if mount.kind == "secret" {
         if mount.from.is_some() {
@@ -202,13 +248,19 @@ pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Moun
             return Err((0, "a secret mount needs an `id` or a `target`".to_owned()));
         }
         if !mount.source.is_empty() && id {
-            return Err((0, "a secret mount takes `id` or `source`, not both".to_owned()));
+            return Err((
+                0,
+                "a secret mount takes `id` or `source`, not both".to_owned(),
+            ));
         }
     }
     if let Some(i) = sharing
         && mount.kind != "cache"
     {
-        return Err((i, format!("`sharing` belongs to `type=cache`, not to `{}`", mount.kind)));
+        return Err((
+            i,
+            format!("`sharing` belongs to `type=cache`, not to `{}`", mount.kind),
+        ));
     }
     if mount.kind == "ssh" && !mount.source.is_empty() {
         return Err((0, "an ssh mount takes no `source`".to_owned()));
@@ -220,7 +272,9 @@ fn check_required(kind: &str) -> Result<(), String> {
     if kind == "secret" || kind == "ssh" {
         return Ok(());
     }
-    Err(format!("`required` belongs to `type=secret` or `type=ssh`, which must stand before it, not to `{kind}`"))
+    Err(format!(
+        "`required` belongs to `type=secret` or `type=ssh`, which must stand before it, not to `{kind}`"
+    ))
 }
 
 fn unknown(what: &str, word: &str, options: &[&'static str]) -> String {
@@ -252,7 +306,9 @@ fn is_size(text: &str) -> bool {
     let number = text.get(..=last).unwrap_or_default();
     let number = number.strip_suffix(' ').unwrap_or(number);
     let unit = text.get(last + 1..).unwrap_or_default().to_lowercase();
-    let plain = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'e' | b'E'));
+    let plain = number
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'e' | b'E'));
     plain
         && number.parse::<f64>().is_ok_and(|n| n >= 0.0)
         && match unit.as_bytes() {
@@ -271,7 +327,12 @@ mod tests {
         if let Some(fault) = check_unexpanded(&fields) {
             return Err(fault);
         }
-        check_expanded(&fields.into_iter().map(|f| (f.key, f.value)).collect::<Vec<_>>())
+        check_expanded(
+            &fields
+                .into_iter()
+                .map(|f| (f.key, f.value))
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -318,7 +379,10 @@ mod tests {
     fn keeps_places() {
         let value = "type=bind,source=a,ro";
         let fields = fields(value).expect("fields");
-        let texts: Vec<_> = fields.iter().map(|f| f.value_range.clone().map(|r| &value[r])).collect();
+        let texts: Vec<_> = fields
+            .iter()
+            .map(|f| f.value_range.clone().map(|r| &value[r]))
+            .collect();
         assert_eq!(texts, [Some("bind"), Some("a"), None]);
         assert_eq!(&value[fields[2].range.clone()], "ro");
     }

@@ -2,15 +2,58 @@
 
 /// Operating systems known without an architecture beside them: those Go has a name for.
 const SYSTEMS: &[&str] = &[
-    "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "macos", "nacl",
-    "netbsd", "openbsd", "plan9", "solaris", "windows", "zos",
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "hurd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "macos",
+    "nacl",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "windows",
+    "zos",
 ];
 
 /// Architectures known without an operating system beside them, with their common spellings.
 const ARCHITECTURES: &[&str] = &[
-    "386", "i386", "amd64", "x86_64", "x86-64", "amd64p32", "arm", "armbe", "armhf", "armel", "arm64", "aarch64",
-    "arm64be", "ppc64", "ppc64le", "loong64", "mips", "mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le",
-    "ppc", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm",
+    "386",
+    "i386",
+    "amd64",
+    "x86_64",
+    "x86-64",
+    "amd64p32",
+    "arm",
+    "armbe",
+    "armhf",
+    "armel",
+    "arm64",
+    "aarch64",
+    "arm64be",
+    "ppc64",
+    "ppc64le",
+    "loong64",
+    "mips",
+    "mipsle",
+    "mips64",
+    "mips64le",
+    "mips64p32",
+    "mips64p32le",
+    "ppc",
+    "riscv",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sparc",
+    "sparc64",
+    "wasm",
 ];
 
 /// Why a text is no platform.
@@ -23,7 +66,9 @@ pub enum PlatformError {
     #[error("`{0}` cannot be a part of a platform: write it like `linux/amd64`")]
     Part(String),
     /// A single word that is neither an operating system nor an architecture.
-    #[error("`{0}` is neither an operating system nor an architecture that Docker knows: write it like `linux/amd64`")]
+    #[error(
+        "`{0}` is neither an operating system nor an architecture that Docker knows: write it like `linux/amd64`"
+    )]
     Unknown(String),
     /// More than three parts.
     #[error("a platform has at most three parts: operating system, architecture, variant")]
@@ -40,7 +85,11 @@ pub fn check(specifier: &str) -> Result<(), PlatformError> {
     }
     let mut count = 0;
     for (i, part) in specifier.split('/').enumerate() {
-        let fine = if i == 0 { is_system(part) } else { is_component(part) };
+        let fine = if i == 0 {
+            is_system(part)
+        } else {
+            is_component(part)
+        };
         if !fine {
             return Err(PlatformError::Part(part.to_owned()));
         }
@@ -48,8 +97,14 @@ pub fn check(specifier: &str) -> Result<(), PlatformError> {
     }
     match count {
         1 => {
-            let system = specifier.split('(').next().unwrap_or_default().to_ascii_lowercase();
-            if SYSTEMS.contains(&system.as_str()) || ARCHITECTURES.contains(&specifier.to_ascii_lowercase().as_str()) {
+            let system = specifier
+                .split('(')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            if SYSTEMS.contains(&system.as_str())
+                || ARCHITECTURES.contains(&specifier.to_ascii_lowercase().as_str())
+            {
                 Ok(())
             } else {
                 Err(PlatformError::Unknown(specifier.to_owned()))
@@ -62,12 +117,23 @@ pub fn check(specifier: &str) -> Result<(), PlatformError> {
 
 /// The operating system of a platform, lower-cased; `linux` for a single architecture.
 pub fn system(specifier: &str) -> String {
-    let first = specifier.split(['/', '(']).next().unwrap_or_default().to_ascii_lowercase();
-    if !specifier.contains('/') && !SYSTEMS.contains(&first.as_str()) { "linux".to_owned() } else { first }
+    let first = specifier
+        .split(['/', '('])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if !specifier.contains('/') && !SYSTEMS.contains(&first.as_str()) {
+        "linux".to_owned()
+    } else {
+        first
+    }
 }
 
 fn is_component(part: &str) -> bool {
-    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    !part.is_empty()
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// `linux`, `windows(10.0.17763)`, `windows(10.0.17763+feature)`.
@@ -80,9 +146,12 @@ fn is_system(part: &str) -> bool {
         None => (part, None),
     };
     !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
         && version.is_none_or(|v| {
-            v.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'%' | b'-' | b'+'))
+            v.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'%' | b'-' | b'+'))
         })
 }
 
@@ -92,12 +161,29 @@ mod tests {
 
     #[test]
     fn knows_platforms() {
-        for good in
-            ["linux", "linux/amd64", "linux/arm/v7", "arm64", "x86_64", "windows(10.0.17763)/amd64", "foo/bar", "macos"]
-        {
+        for good in [
+            "linux",
+            "linux/amd64",
+            "linux/arm/v7",
+            "arm64",
+            "x86_64",
+            "windows(10.0.17763)/amd64",
+            "foo/bar",
+            "macos",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for bad in ["", "foo", "linux/", "/amd64", "linux/*", "a/b/c/d", "linux/a b", "%s/x", "windows(10/amd64"] {
+        for bad in [
+            "",
+            "foo",
+            "linux/",
+            "/amd64",
+            "linux/*",
+            "a/b/c/d",
+            "linux/a b",
+            "%s/x",
+            "windows(10/amd64",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
         assert_eq!(system("windows(10.0)/amd64"), "windows");

@@ -35,10 +35,16 @@ pub fn check(spec: &str) -> Result<(), PortError> {
     if port.is_empty() {
         return Err(PortError::Missing(spec.to_owned()));
     }
-    if !["", "tcp", "udp", "sctp"].iter().any(|p| p.eq_ignore_ascii_case(protocol)) {
+    if !["", "tcp", "udp", "sctp"]
+        .iter()
+        .any(|p| p.eq_ignore_ascii_case(protocol))
+    {
         return Err(PortError::Protocol(protocol.to_owned()));
     }
-    let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+    let bare = address
+        .strip_prefix('[')
+        .and_then(|a| a.strip_suffix(']'))
+        .unwrap_or(address);
     if !bare.is_empty() && bare.parse::<IpAddr>().is_err() {
         return Err(PortError::Address(address.to_owned()));
     }
@@ -67,7 +73,10 @@ fn range(ports: &str) -> Option<u32> {
 }
 
 fn number(port: &str) -> Option<u32> {
-    port.parse::<i64>().ok().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 65535)
+    port.parse::<i64>()
+        .ok()
+        .and_then(|n| u32::try_from(n).ok())
+        .filter(|n| *n <= 65535)
 }
 
 #[cfg(test)]
@@ -76,10 +85,31 @@ mod tests {
 
     #[test]
     fn knows_ports() {
-        for good in ["80", "80/tcp", "53/UDP", "8000-8010", "80:80", "127.0.0.1:80:80", "[::1]:80:80", "0", "80/"] {
+        for good in [
+            "80",
+            "80/tcp",
+            "53/UDP",
+            "8000-8010",
+            "80:80",
+            "127.0.0.1:80:80",
+            "[::1]:80:80",
+            "0",
+            "80/",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for bad in ["", "80000", "http", "80/icmp", "9-8", "8000-8010:80-81", "/tcp", "x:80:80", "80:", "-1"] {
+        for bad in [
+            "",
+            "80000",
+            "http",
+            "80/icmp",
+            "9-8",
+            "8000-8010:80-81",
+            "/tcp",
+            "x:80:80",
+            "80:",
+            "-1",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -9,6 +9,7 @@ use super::stage::{Stage, StageId, Use};
 use super::{Dockerfile, Keyword};
 use crate::syntax::Word;
 use crate::syntax::expand::{self, ExpandError, Expansion, Options};
+use crate::syntax::tree::Grammar;
 
 impl Dockerfile {
     /// A stage.
@@ -18,12 +19,16 @@ impl Dockerfile {
 
     /// The stage with that name, in any case; of several the last.
     pub fn stage_by_name(&self, name: &str) -> Option<&Stage> {
-        self.names.get(&name.to_lowercase()).and_then(|id| self.stage(*id))
+        self.names
+            .get(&name.to_lowercase())
+            .and_then(|id| self.stage(*id))
     }
 
     /// A stage's instructions, FROM excluded.
     pub fn instructions_of(&self, stage: &Stage) -> &[Instruction] {
-        self.instructions.get(stage.instructions.clone()).unwrap_or_default()
+        self.instructions
+            .get(stage.instructions.clone())
+            .unwrap_or_default()
     }
 
     /// A stage's FROM.
@@ -33,7 +38,10 @@ impl Dockerfile {
 
     /// Instructions above the first FROM.
     pub fn preamble(&self) -> &[Instruction] {
-        let end = self.stages.first().map_or(self.instructions.len(), |s| s.from);
+        let end = self
+            .stages
+            .first()
+            .map_or(self.instructions.len(), |s| s.from);
         self.instructions.get(..end).unwrap_or_default()
     }
 
@@ -54,7 +62,10 @@ impl Dockerfile {
 
     /// Stages that are built on this one directly.
     pub fn children<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
-        self.stages.iter().skip(stage.id.0 + 1).filter(move |s| s.parent() == Some(stage.id))
+        self.stages
+            .iter()
+            .skip(stage.id.0 + 1)
+            .filter(move |s| s.parent() == Some(stage.id))
     }
 
     /// All places that refer to a stage.
@@ -68,12 +79,22 @@ impl Dockerfile {
         let instruction = self.instructions.get(index);
         let is_from = instruction.is_some_and(|i| i.keyword == Keyword::From);
         let stage = instruction.and_then(|i| i.stage).filter(|_| !is_from);
-        View { globals: &self.globals, stages: &self.stages, stage, at: if is_from { usize::MAX } else { index } }
+        View {
+            globals: &self.globals,
+            stages: &self.stages,
+            stage,
+            at: if is_from { usize::MAX } else { index },
+        }
     }
 
     /// The variables in force at a stage's end.
     pub fn view_of(&self, stage: &Stage) -> View<'_> {
-        View { globals: &self.globals, stages: &self.stages, stage: Some(stage.id), at: usize::MAX }
+        View {
+            globals: &self.globals,
+            stages: &self.stages,
+            stage: Some(stage.id),
+            at: usize::MAX,
+        }
     }
 
     /// Expands a word as BuildKit would in the instruction `at`, with ARGs' defaults and
@@ -82,21 +103,39 @@ impl Dockerfile {
     /// # Errors
     /// Where BuildKit fails too.
     pub fn expand(&self, word: &Word, at: usize) -> Result<Expansion, ExpandError> {
-        expand::word(&word.value, &self.view_at(at), self.lines.escape, Options::default())
+        expand::word(
+            &word.value,
+            &self.view_at(at),
+            self.lines.escape,
+            Options::default(),
+        )
     }
 
     /// The value of a word in the instruction `at`, where the file alone decides it: no build
     /// argument, platform or base image can change it.
     pub fn fixed_value(&self, word: &Word, at: usize) -> Option<String> {
-        match expand(&word.value, self.view_at(at), self.lines.escape, &Budget::default()) {
-            Ok(Expanded { value, open: false, lost: false }) => Some(value.into_owned()),
+        match expand(
+            &word.value,
+            self.view_at(at),
+            self.lines.escape,
+            &Budget::default(),
+        ) {
+            Ok(Expanded {
+                value,
+                open: false,
+                lost: false,
+            }) => Some(value.into_owned()),
             _ => None,
         }
     }
 
     /// USER, WORKDIR and SHELL as the instruction sees them.
     pub fn settings_at(&self, index: usize) -> Settings {
-        let stage = self.instructions.get(index).and_then(|i| i.stage).and_then(|id| self.stage(id));
+        let stage = self
+            .instructions
+            .get(index)
+            .and_then(|i| i.stage)
+            .and_then(|id| self.stage(id));
         Settings {
             user: stage.and_then(|s| s.users.at(index)).cloned(),
             workdir: stage.and_then(|s| s.workdirs.at(index)).cloned(),
@@ -111,6 +150,25 @@ impl Dockerfile {
             workdir: stage.workdirs.at(usize::MAX).cloned(),
             shell: stage.shells.at(usize::MAX).cloned(),
         }
+    }
+
+    /// The tree-sitter view of the file; parsed when it is first asked for.
+    pub fn grammar(&self) -> &Grammar {
+        self.grammar.get_or_init(|| Grammar::parse(&self.source))
+    }
+
+    /// Whether no fix may touch the instruction: BuildKit refuses it, or the grammar sees it otherwise.
+    pub fn is_opaque(&self, index: usize) -> bool {
+        let Some(instruction) = self.instructions.get(index) else {
+            return true;
+        };
+        let agrees = || {
+            self.lines
+                .instructions
+                .get(instruction.line)
+                .is_some_and(|l| self.grammar().agrees(l))
+        };
+        instruction.opaque || !agrees()
     }
 
     /// The reasons for which BuildKit refuses the file whatever the context and the arguments.

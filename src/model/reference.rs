@@ -14,13 +14,17 @@ pub enum ReferenceError {
     #[error("`{0}` is neither a registry's host name nor the first part of a repository")]
     Domain(String),
     /// The repository.
-    #[error("`{0}` is no repository: its parts are lower-case letters and digits, joined by `.`, `_`, `__` or `-`")]
+    #[error(
+        "`{0}` is no repository: its parts are lower-case letters and digits, joined by `.`, `_`, `__` or `-`"
+    )]
     Path(String),
     /// The repository is longer than 255 characters.
     #[error("the repository is longer than 255 characters")]
     TooLong,
     /// The tag.
-    #[error("`{0}` is no tag: a tag has 1 to 128 letters, digits, `_`, `.` or `-` and begins with none of the last two")]
+    #[error(
+        "`{0}` is no tag: a tag has 1 to 128 letters, digits, `_`, `.` or `-` and begins with none of the last two"
+    )]
     Tag(String),
     /// The digest.
     #[error("`{0}` is no digest: write `sha256:` and 64 lower-case hexadecimal digits")]
@@ -100,7 +104,10 @@ fn is_lower_hex(b: u8) -> bool {
 fn is_path_part(part: &str) -> bool {
     let mut rest = part;
     loop {
-        let run = rest.bytes().take_while(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9')).count();
+        let run = rest
+            .bytes()
+            .take_while(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
+            .count();
         if run == 0 {
             return false;
         }
@@ -149,13 +156,20 @@ fn is_host_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 fn is_tag(tag: &str) -> bool {
     tag.len() <= MAX_TAG
-        && tag.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && tag.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && tag
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && tag
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Whether a text is a digest of one of the algorithms that registries use.

@@ -15,7 +15,16 @@ pub enum Source {
 
 /// The keys of a git URL's query.
 const QUERY_KEYS: &[&str] = &[
-    "ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules", "mtime", "fetch-by-commit",
+    "ref",
+    "tag",
+    "branch",
+    "subdir",
+    "checksum",
+    "commit",
+    "keep-git-dir",
+    "submodules",
+    "mtime",
+    "fetch-by-commit",
 ];
 
 /// What a source, variables expanded, is.
@@ -58,7 +67,10 @@ fn is_url(address: &str) -> bool {
         Some((_, port)) if !port.contains(']') => port,
         _ => "",
     };
-    let escapes = address.split('%').skip(1).all(|e| e.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let escapes = address
+        .split('%')
+        .skip(1)
+        .all(|e| e.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
     escapes
         && port.bytes().all(|b| b.is_ascii_digit())
         && !address.chars().any(|c| c.is_ascii_control())
@@ -70,14 +82,20 @@ fn scp_style(source: &str) -> Option<&str> {
     let (user, rest) = source.split_once('@')?;
     let (host, path) = rest.split_once(':')?;
     let plain = |s: &str, more: &[u8]| {
-        !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || more.contains(&b))
+        !s.is_empty()
+            && s.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || more.contains(&b))
     };
     (plain(user, b"_") && plain(host, b".")).then(|| split_address(path).1)
 }
 
 fn git(query: &str) -> Source {
     let mut seen: Vec<&str> = Vec::new();
-    for (key, value) in query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, ""))) {
+    for (key, value) in query
+        .split('&')
+        .filter(|p| !p.is_empty())
+        .map(|p| p.split_once('=').unwrap_or((p, "")))
+    {
         let flag = matches!(key, "submodules" | "keep-git-dir" | "fetch-by-commit");
         let fine = match value {
             "" => flag,
@@ -90,7 +108,11 @@ fn git(query: &str) -> Source {
         }
         seen.push(key);
     }
-    if seen.contains(&"tag") && seen.contains(&"branch") { Source::BadGit } else { Source::Git }
+    if seen.contains(&"tag") && seen.contains(&"branch") {
+        Source::BadGit
+    } else {
+        Source::Git
+    }
 }
 
 #[cfg(test)]

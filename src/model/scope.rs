@@ -27,7 +27,13 @@ pub const PLATFORM_ARGS: &[(&str, &str)] = &[
 ];
 
 /// ARGs that RUN sees undeclared where the build sets them, in any case; they stand in no scope.
-pub const PROXY_ARGS: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+pub const PROXY_ARGS: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "FTP_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+];
 
 /// ARGs that only steer the build: they never become variables.
 const BUILD_ONLY_ARGS: &[&str] = &["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -35,7 +41,9 @@ const BUILD_ONLY_ARGS: &[&str] = &["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_
 /// `PATH`, which BuildKit sets where the base image does not.
 static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
     name: "PATH".to_owned(),
-    value: Some(Arc::from("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+    value: Some(Arc::from(
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    )),
     is_env: true,
     declared: None,
     settable: true,
@@ -43,7 +51,7 @@ static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
 });
 
 /// How many scopes may lie above each other before they are put into one table.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 256;
 
 /// A variable in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +78,13 @@ pub struct Scope {
     /// In order of declaration; a later one of the same name replaces the earlier.
     pub variables: Vec<Variable>,
     /// Indices in `variables`, ascending, for each name.
-    by_name: HashMap<String, Vec<usize>>,
+    by_name: HashMap<Arc<str>, Vec<usize>>,
     /// The nearest stage below with variables of its own.
     parent: Option<StageId>,
     /// How many scopes are below this one until a table is met.
     depth: usize,
     /// All that lies below this scope, where that is too deep to walk: name, stage, index.
-    table: Option<HashMap<String, (StageId, usize)>>,
+    table: Option<HashMap<Arc<str>, (StageId, usize)>>,
 }
 
 impl Scope {
@@ -88,16 +96,20 @@ impl Scope {
     /// The variable of that name declared here, as the instruction `at` sees it.
     pub fn get_at(&self, name: &str, at: usize) -> Option<&Variable> {
         let indices = self.by_name.get(name)?;
-        let known = indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
-        indices.get(known.checked_sub(1)?).and_then(|&i| self.variables.get(i))
+        let known =
+            indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
+        indices
+            .get(known.checked_sub(1)?)
+            .and_then(|&i| self.variables.get(i))
     }
 
     pub(super) fn declare(&mut self, variable: Variable) {
         let index = self.variables.len();
-        match self.by_name.get_mut(&variable.name) {
+        match self.by_name.get_mut(variable.name.as_str()) {
             Some(indices) => indices.push(index),
             None => {
-                self.by_name.insert(variable.name.clone(), vec![index]);
+                self.by_name
+                    .insert(Arc::from(variable.name.as_str()), vec![index]);
             }
         }
         self.variables.push(variable);
@@ -115,11 +127,19 @@ pub(super) fn inherit(stages: &mut [Stage], parent: StageId) -> Scope {
         return Scope::default();
     };
     if below.variables.is_empty() && below.table.is_none() {
-        return Scope { parent: below.parent, depth: below.depth, ..Scope::default() };
+        return Scope {
+            parent: below.parent,
+            depth: below.depth,
+            ..Scope::default()
+        };
     }
     let depth = below.depth + 1;
     if depth < MAX_DEPTH {
-        return Scope { parent: Some(parent), depth, ..Scope::default() };
+        return Scope {
+            parent: Some(parent),
+            depth,
+            ..Scope::default()
+        };
     }
     if below.table.is_none() {
         let table = flatten(stages, below.parent);
@@ -128,11 +148,15 @@ pub(super) fn inherit(stages: &mut [Stage], parent: StageId) -> Scope {
             stage.scope.depth = 0;
         }
     }
-    Scope { parent: Some(parent), depth: 1, ..Scope::default() }
+    Scope {
+        parent: Some(parent),
+        depth: 1,
+        ..Scope::default()
+    }
 }
 
 /// One table of all that is seen from above `top`.
-fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<String, (StageId, usize)> {
+fn flatten(stages: &[Stage], top: Option<StageId>) -> HashMap<Arc<str>, (StageId, usize)> {
     let mut table = HashMap::new();
     let mut next = top;
     while let Some((id, scope)) = next.and_then(|id| stages.get(id.0).map(|s| (id, &s.scope))) {
@@ -176,7 +200,9 @@ impl<'a> View<'a> {
                 return Some(variable);
             }
             if let Some(table) = &scope.table {
-                let found = table.get(name).and_then(|(id, i)| self.stages.get(id.0)?.scope.variables.get(*i));
+                let found = table
+                    .get(name)
+                    .and_then(|(id, i)| self.stages.get(id.0)?.scope.variables.get(*i));
                 if found.is_some() {
                     return found;
                 }
@@ -219,12 +245,18 @@ impl<'a> View<'a> {
 
 impl Env for View<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        View::get(self, name).and_then(|v| v.value.as_deref()).map(Cow::Borrowed)
+        View::get(self, name)
+            .and_then(|v| v.value.as_deref())
+            .map(Cow::Borrowed)
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> =
-            self.variables().into_iter().filter(|v| v.value.is_some()).map(|v| v.name.clone()).collect();
+        let mut names: Vec<_> = self
+            .variables()
+            .into_iter()
+            .filter(|v| v.value.is_some())
+            .map(|v| v.name.clone())
+            .collect();
         names.sort_unstable();
         names
     }

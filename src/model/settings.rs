@@ -14,7 +14,10 @@ pub struct Setting<T: ?Sized> {
 
 impl<T: ?Sized> Clone for Setting<T> {
     fn clone(&self) -> Self {
-        Setting { value: self.value.clone(), instruction: self.instruction }
+        Setting {
+            value: self.value.clone(),
+            instruction: self.instruction,
+        }
     }
 }
 
@@ -40,7 +43,10 @@ pub(super) struct Track<T: ?Sized> {
 impl<T: ?Sized> Track<T> {
     /// Begins with what the stage below ends with.
     pub fn on(below: Option<&Track<T>>) -> Self {
-        Track { inherited: below.and_then(|t| t.at(usize::MAX)).cloned(), changes: Vec::new() }
+        Track {
+            inherited: below.and_then(|t| t.at(usize::MAX)).cloned(),
+            changes: Vec::new(),
+        }
     }
 
     /// Notes a change; instructions come in their order.
@@ -50,14 +56,22 @@ impl<T: ?Sized> Track<T> {
 
     /// What an instruction sees: changes by those before it.
     pub fn at(&self, instruction: usize) -> Option<&Setting<T>> {
-        let known = self.changes.partition_point(|c| c.instruction < instruction);
-        known.checked_sub(1).and_then(|i| self.changes.get(i)).or(self.inherited.as_ref())
+        let known = self
+            .changes
+            .partition_point(|c| c.instruction < instruction);
+        known
+            .checked_sub(1)
+            .and_then(|i| self.changes.get(i))
+            .or(self.inherited.as_ref())
     }
 }
 
 impl<T: ?Sized> Default for Track<T> {
     fn default() -> Self {
-        Track { inherited: None, changes: Vec::new() }
+        Track {
+            inherited: None,
+            changes: Vec::new(),
+        }
     }
 }
 
@@ -97,7 +111,10 @@ mod tests {
         track.set(None, 7);
         track.set(Some(Arc::from("b")), 9);
         let value = |at| track.at(at).map(|s| s.value.as_deref());
-        assert_eq!((value(7), value(8), value(10)), (Some(Some("a")), Some(None), Some(Some("b"))));
+        assert_eq!(
+            (value(7), value(8), value(10)),
+            (Some(Some("a")), Some(None), Some(Some("b")))
+        );
         assert_eq!(below.at(3), None);
     }
 }

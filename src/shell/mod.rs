@@ -16,7 +16,7 @@ mod word;
 mod wrappers;
 
 pub use dialect::Dialect;
-pub use operations::Operation;
+pub use operations::{Action, Build, BuildTool, Manager, Operation, Package, Packages, Selection};
 pub use word::{ShellWord, Variable};
 pub use wrappers::Effective;
 
@@ -294,8 +294,14 @@ fn attach_heredoc(script: &mut Script, input: Input, index: usize, span: Span, h
         heredoc: Some(index),
         span,
     };
-    let owner = script.commands.iter().rposition(|c| c.span.start <= span.start && !c.place.nested);
-    let Some(owner) = owner.or((!script.commands.is_empty()).then_some(0)) else { return };
+    // Usually it stands behind its command's name; in `a && <<EOF b` before it.
+    let leading = script
+        .chain
+        .iter()
+        .find(|link| link.span.start >= span.end && link.operator.is_none_or(|(_, op)| op.end <= span.start))
+        .map(|link| link.commands.start);
+    let behind = || script.commands.iter().rposition(|c| c.span.start <= span.start && !c.place.nested);
+    let Some(owner) = leading.or_else(behind) else { return };
     let Some(command) = script.commands.get_mut(owner) else { return };
     command.redirects.push(redirect);
     command.span = command.span.to(span);

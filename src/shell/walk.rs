@@ -61,6 +61,7 @@ fn run(bytes: &[u8], base: usize, glued: bool, place: Place, nesting: u32, chain
         chain: Vec::new(),
         group_redirects: Vec::new(),
         background: Vec::new(),
+        piped: None,
         errors: Vec::new(),
         comment: None,
         has_error: false,
@@ -91,7 +92,7 @@ enum Role {
     Group,
     Command { index: usize, named: bool, test: bool },
     Assignment(Assignment),
-    Redirect { redirect: Redirect, extra: Vec<ShellWord> },
+    Redirect { redirect: Redirect, extra: Vec<ShellWord>, owner: Last },
     Word { range: Range<usize>, variables: Vec<Variable> },
     /// Double quotes in a word.
     Text,
@@ -135,6 +136,8 @@ struct Walk<'a> {
     group_redirects: Vec<(Range<usize>, Redirect)>,
     /// Commands run with `&`.
     background: Vec<Range<usize>>,
+    /// The command whose pipe hangs below its heredoc: `cat <<X | sh`.
+    piped: Option<usize>,
     errors: Vec<Span>,
     comment: Option<usize>,
     has_error: bool,
@@ -319,6 +322,11 @@ impl Walk<'_> {
                 });
                 false
             }
+            // Data; only its substitutions are commands.
+            Kind::HeredocBody => {
+                self.push(Role::Group, depth);
+                true
+            }
             // In a heredoc's first line the grammar hangs the rest of the command below the redirect.
             Kind::FileRedirect | Kind::HereString => self.open_redirect(node, depth),
             _ if is_literal(kind) => self.open_word(node, depth),
@@ -376,6 +384,13 @@ impl Walk<'_> {
         };
         let span = self.span(node);
         let count = self.commands.len();
+        if let [.., below, top] = self.frames.as_slice()
+            && top.stage.is_none()
+            && matches!(operator, Operator::Pipe | Operator::PipeAll)
+            && let Role::Redirect { owner: Last::Command(index), .. } = below.role
+        {
+            self.piped = Some(index);
+        }
         let Some(top) = self.frames.last_mut() else { return };
         if operator == Operator::Background {
             match &top.last {
@@ -421,10 +436,22 @@ impl Walk<'_> {
     /// becomes a link.
     fn push_statement(&mut self, role: Role, node: Node, kind: Kind, depth: u32) {
         let span = self.span(node);
-        let transparent = matches!(kind, Kind::List | Kind::Redirected);
         let Some(top) = self.frames.last_mut() else { return };
-        let pending = top.pending.take();
+        let below_heredoc = kind == Kind::Pipeline && matches!(top.role, Role::Redirect { .. });
+        let transparent = below_heredoc || matches!(kind, Kind::List | Kind::Redirected);
+        let mut pending = top.pending.take();
+        if pending.is_none() && top.last != Last::Nothing {
+            // The grammar has no token for a line end that separates.
+            let before = self.bytes.get(..node.start_byte()).unwrap_or_default();
+            let blanks = before.iter().rev().take_while(|b| b.is_ascii_whitespace() || **b == mask::FILLER);
+            let at = blanks.into_iter().position(|&b| b == b'\n').map(|back| self.base + before.len() - back - 1);
+            pending = at.map(|at| (Operator::Newline, Span::new(at, at + 1)));
+        }
         let chain = top.chain;
+        let continues = match pending {
+            Some((Operator::Pipe | Operator::PipeAll, pipe)) if top.stage.is_none() => Some(pipe),
+            _ => None,
+        };
         if let Some((seen, count)) = top.stage {
             top.place.pipeline = Some((seen, count));
             top.stage = Some((seen + 1, count));
@@ -435,8 +462,10 @@ impl Walk<'_> {
         frame.quoted = false;
         frame.expansions = self.expansions.len();
         frame.pending = pending;
-        if chain && transparent {
-            frame.chain = true;
+        if transparent {
+            frame.chain = chain;
+        } else if let Some(pipe) = continues {
+            self.continue_pipeline(node, kind, pipe, chain);
         } else if chain {
             let index = self.chain.len();
             frame.place.link = Some(index);
@@ -451,14 +480,33 @@ impl Walk<'_> {
         }
     }
 
+    /// The statement on top is the next stage of a pipeline whose first stage ends in a heredoc.
+    fn continue_pipeline(&mut self, node: Node, kind: Kind, pipe: Span, chain: bool) {
+        let end = self.base + node.end_byte();
+        let Some(frame) = self.frames.last_mut() else { return };
+        let stages = if kind == Kind::Pipeline { stages(node) } else { 1 };
+        let owner = self.piped.take().and_then(|index| self.commands.get_mut(index));
+        let (position, count) = owner.as_ref().and_then(|c| c.place.pipeline).unwrap_or((0, 1));
+        let count = count.saturating_add(stages);
+        if let Some(owner) = owner {
+            owner.place.pipeline = Some((position, count));
+        }
+        frame.place.pipeline = Some((position + 1, count));
+        frame.stage = (kind == Kind::Pipeline).then_some((position + 1, count));
+        let last = self.chain.len().wrapping_sub(1);
+        if chain && let Some(link) = self.chain.get_mut(last) {
+            frame.place.link = Some(last);
+            frame.link = Some(last);
+            link.pipes.push(pipe);
+            link.span = Span::new(link.span.start, link.span.end.max(end));
+        }
+    }
+
     fn open_statements(&mut self, node: Node, kind: Kind, depth: u32) {
         self.push_statement(Role::Statements, node, kind, depth);
         let Some(frame) = self.frames.last_mut() else { return };
         match kind {
-            Kind::Pipeline => {
-                let count = u32::try_from(node.child_count()).unwrap_or(u32::MAX).div_ceil(2);
-                frame.stage = Some((0, count));
-            }
+            Kind::Pipeline if frame.stage.is_none() && !starts_with_pipe(node) => frame.stage = Some((0, stages(node))),
             Kind::Negated => frame.place.negated = true,
             _ => {}
         }
@@ -533,9 +581,8 @@ impl Walk<'_> {
             Role::Command { index, .. } => (Last::Command(index), false),
             _ => (top.last.clone(), top.chain),
         });
-        self.push(Role::Redirect { redirect, extra: Vec::new() }, depth);
+        self.push(Role::Redirect { redirect, extra: Vec::new(), owner: last }, depth);
         if let Some(frame) = self.frames.last_mut() {
-            frame.last = last;
             frame.chain = chain;
         }
         true
@@ -582,7 +629,7 @@ impl Walk<'_> {
                 None => assignment.value = Some(word),
                 Some(value) => value.join(word),
             },
-            Role::Redirect { redirect, extra } => {
+            Role::Redirect { redirect, extra, .. } => {
                 if redirect.target.is_none() {
                     redirect.target = Some(word);
                 } else {
@@ -610,7 +657,7 @@ impl Walk<'_> {
             self.bytes.get(from..to)
         });
         // The grammar ends a word at a line's end; the glued line has it in one piece.
-        if gap.is_some_and(|gap| gap.len() > 1 && mask::is_glue(gap)) && !before.span.is_empty() {
+        if gap.is_some_and(|gap| gap.is_empty() || mask::is_glue(gap)) && !before.span.is_empty() {
             before.join(word);
         } else {
             command.words.push(word);
@@ -637,7 +684,7 @@ impl Walk<'_> {
                     command.assignments.push(assignment);
                 }
             }
-            Role::Redirect { redirect, extra } => self.end_redirect(redirect, extra, frame.last),
+            Role::Redirect { redirect, extra, owner } => self.end_redirect(redirect, extra, owner),
             Role::Command { index, .. } => {
                 self.read_nested(index);
                 self.end_statement(Last::Command(index), frame.link);
@@ -657,7 +704,7 @@ impl Walk<'_> {
             link.commands.end = count;
         }
         if let Some(parent) = self.frames.last_mut()
-            && matches!(parent.role, Role::Statements | Role::Group | Role::Redirect { .. })
+            && matches!(parent.role, Role::Statements | Role::Group)
         {
             parent.last = last;
         }
@@ -724,6 +771,16 @@ impl Walk<'_> {
             command.place.background |= open > 0;
         }
     }
+}
+
+/// How many commands a pipeline joins.
+fn stages(node: Node) -> u32 {
+    u32::try_from(node.child_count()).unwrap_or(u32::MAX).div_ceil(2)
+}
+
+/// What follows a heredoc's first line is a pipeline without its first command.
+fn starts_with_pipe(node: Node) -> bool {
+    node.child(0).is_some_and(|first| matches!(first.kind(), "|" | "|&"))
 }
 
 /// Nodes that make a word of their own.

@@ -73,7 +73,7 @@ pub(super) fn read(
     let span = Span::new(base + range.start, base + range.end);
     let raw = bytes.get(range.clone()).unwrap_or_default();
     let plain = |b: &u8| !matches!(b, b'\'' | b'"' | b'\\' | b'*' | b'?' | b'[' | b'{' | b'~' | b'$' | b'`' | &FILLER);
-    if expansions.is_empty() && raw.iter().all(plain) {
+    if expansions.is_empty() && (raw.iter().all(plain) || matches!(raw, b"[" | b"[[")) {
         return ShellWord::exact(std::str::from_utf8(raw).unwrap_or_default(), span);
     }
     let mut out = Unquoted { text: Vec::with_capacity(raw.len()), pattern: raw.first() == Some(&b'~'), quoted: false };

@@ -106,6 +106,26 @@ pub(super) fn detected(text: &str) -> Vec<Directive> {
     found
 }
 
+/// The escape character that the directives of a file ask for.
+pub(super) fn escape(text: &str) -> char {
+    let mut directives = Directives::default();
+    let mut escape = '\\';
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let line = line.trim_start();
+        if !line.starts_with('#') {
+            break;
+        }
+        match directives.read(line, 0) {
+            Some((directive, None)) if directive.name == "escape" => {
+                escape = directive.value.chars().next().unwrap_or(escape)
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    escape
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,7 +92,11 @@ pub fn suppressions(source: &SourceFile, lines: &Lines) -> Suppressions {
     }
     for comment in &lines.comments {
         let text = source.slice(comment.span);
-        let mut cursor = Cursor { text, at: 1, offset: comment.span.start };
+        let mut cursor = Cursor {
+            text,
+            at: 1,
+            offset: comment.span.start,
+        };
         cursor.blanks();
         if cursor.take("mbopt") {
             cursor.blanks();
@@ -129,7 +133,10 @@ impl<'a> Cursor<'a> {
 
     /// Takes `word`, in any case.
     fn take(&mut self, word: &str) -> bool {
-        let found = self.rest().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let found = self
+            .rest()
+            .get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word));
         if found {
             self.at += word.len();
         }
@@ -184,7 +191,9 @@ fn instruction_of(lines: &Lines, comment: &Comment) -> Option<usize> {
     let i = if comment.inside {
         lines.instructions.partition_point(|l| l.end_line < comment.line)
     } else {
-        lines.instructions.partition_point(|l| l.span.start < comment.span.start)
+        lines
+            .instructions
+            .partition_point(|l| l.span.start < comment.span.start)
     };
     (i < lines.instructions.len()).then_some(i)
 }
@@ -248,7 +257,11 @@ fn read_hadolint(source: &SourceFile, lines: &Lines, comment: &Comment, mut curs
             let (shell, span) = cursor.take_while(|c| !c.is_whitespace());
             let instruction = below.unwrap_or(lines.instructions.len());
             if !shell.is_empty() {
-                found.shells.push(ShellHint { shell: shell.to_owned(), span, instruction });
+                found.shells.push(ShellHint {
+                    shell: shell.to_owned(),
+                    span,
+                    instruction,
+                });
             }
         }
         return;
@@ -261,7 +274,9 @@ fn read_hadolint(source: &SourceFile, lines: &Lines, comment: &Comment, mut curs
     } else {
         match below {
             Some(below) if is_directly_above(source, lines, comment, below) => {}
-            Some(_) => malformed = Some("it silences the instruction directly below, and a blank line follows".to_owned()),
+            Some(_) => {
+                malformed = Some("it silences the instruction directly below, and a blank line follows".to_owned())
+            }
             None => malformed = Some(NOTHING_BELOW.to_owned()),
         }
         Scope::Instruction(below.unwrap_or(0))
@@ -294,7 +309,9 @@ fn read_hadolint(source: &SourceFile, lines: &Lines, comment: &Comment, mut curs
 
 /// Whether only comment lines stand between a comment and an instruction.
 fn is_directly_above(source: &SourceFile, lines: &Lines, comment: &Comment, below: usize) -> bool {
-    let Some(first) = lines.instructions.get(below).map(|l| l.start_line) else { return false };
+    let Some(first) = lines.instructions.get(below).map(|l| l.start_line) else {
+        return false;
+    };
     (comment.line + 1..first).all(|line| source.slice(source.lines().span(line)).trim_start().starts_with('#'))
 }
 
@@ -321,7 +338,9 @@ fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressio
                 skips = true;
                 ids = split_ids(list, list_start);
             }
-            "experimental" => options.experimental = split_ids(list, list_start).into_iter().map(|(id, _)| id).collect(),
+            "experimental" => {
+                options.experimental = split_ids(list, list_start).into_iter().map(|(id, _)| id).collect()
+            }
             "error" => match list.trim() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => options.error = true,
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => options.error = false,
@@ -334,7 +353,10 @@ fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressio
         found.list.push(Suppression {
             scope: Scope::File,
             dialect: Dialect::BuildKit,
-            malformed: options.problem.clone().or_else(|| ids.is_empty().then(|| "the list of rules is empty".to_owned())),
+            malformed: options
+                .problem
+                .clone()
+                .or_else(|| ids.is_empty().then(|| "the list of rules is empty".to_owned())),
             ids,
             reason: None,
             span: whole_line(source, directive.span),

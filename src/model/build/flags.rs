@@ -46,12 +46,17 @@ pub(super) fn of(keyword: Keyword) -> &'static [(&'static str, Takes)] {
             ("start-interval", Value),
             ("retries", Value),
         ],
-        Keyword::Run => &[("device", Values), ("mount", Values), ("network", Value), ("security", Value)],
+        Keyword::Run => &[
+            ("device", Values),
+            ("mount", Values),
+            ("network", Value),
+            ("security", Value),
+        ],
         _ => &[],
     }
 }
 
-/// Takes a flag apart. A value's span leaves quotes around the whole flag out.
+/// Takes a flag apart. A value's span leaves quotes out where they stand right around it.
 pub(super) fn read(file: &SourceFile, word: Word) -> Flag {
     let (name, value) = match word.value.split_once('=') {
         Some((name, value)) => (name, Some(value)),
@@ -60,10 +65,28 @@ pub(super) fn read(file: &SourceFile, word: Word) -> Flag {
     let name = name.strip_prefix("--").unwrap_or(name).to_owned();
     let value = value.map(|value| {
         let written = file.slice(word.span);
-        let start = written.find('=').map_or(word.span.start, |i| word.span.start + i + 1);
-        Word::new(value, Span::new(start, word.span.end))
+        let start = written.find('=').map_or(0, |i| i + 1);
+        let written = written.get(start..).unwrap_or_default();
+        let start = word.span.start + start;
+        let lead = usize::from(written.starts_with(['"', '\'']));
+        let inner = Span::new(start + lead, start + lead + value.len());
+        let is_inner = written.len() <= value.len() + 2
+            && word.span.contains(inner)
+            && file.slice(inner) == value;
+        Word::new(
+            value,
+            if is_inner {
+                inner
+            } else {
+                Span::new(start, word.span.end)
+            },
+        )
     });
-    Flag { name, value, span: word.span }
+    Flag {
+        name,
+        value,
+        span: word.span,
+    }
 }
 
 /// The first thing wrong with an instruction's flags: one it does not take, twice the same, a
@@ -76,7 +99,9 @@ pub(super) fn check(flags: &[Flag], known: &[(&'static str, Takes)]) -> Option<F
         let Some((i, (_, takes))) = known.iter().enumerate().find(|(_, (n, _))| n == name) else {
             return fault(match closest(name, known.iter().map(|(n, _)| *n)) {
                 Some(near) => format!("there is no flag `--{name}` here: did you mean `--{near}`?"),
-                None if known.is_empty() => format!("this instruction takes no flags, and `--{name}` is one"),
+                None if known.is_empty() => {
+                    format!("this instruction takes no flags, and `--{name}` is one")
+                }
                 None => format!("there is no flag `--{name}` here"),
             });
         };
@@ -87,10 +112,14 @@ pub(super) fn check(flags: &[Flag], known: &[(&'static str, Takes)]) -> Option<F
         let value = flag.value.as_ref().map(|v| v.value.as_str());
         match (takes, value) {
             (Takes::Switch, Some("")) | (Takes::Value | Takes::Values, None) => {
-                return fault(format!("the flag `--{name}` has no value: write `--{name}=...`"));
+                return fault(format!(
+                    "the flag `--{name}` has no value: write `--{name}=...`"
+                ));
             }
             (Takes::Switch, Some(v)) if !["true", "false"].contains(&v.to_lowercase().as_str()) => {
-                return fault(format!("the flag `--{name}` is `true` or `false`, not `{v}`"));
+                return fault(format!(
+                    "the flag `--{name}` is `true` or `false`, not `{v}`"
+                ));
             }
             _ => {}
         }

@@ -3,15 +3,13 @@
 
 use super::{Converter, expansion, is_sound};
 use crate::model::build::Fault;
-use crate::model::instruction::{Instruction, Keyword, Kind, Mount, Pair, Transfer};
-use crate::model::remote::{self, Source};
+use crate::model::instruction::{Instruction, Kind, Pair, Transfer};
 use crate::model::scope::{self, Variable};
 use crate::model::settings::{Track, join_path};
 use crate::model::stage::StageId;
-use crate::model::{mode, mount, port, reference, signal};
+use crate::model::{port, signal};
 use crate::source::Span;
-use crate::syntax::expand::Options;
-use crate::syntax::{Heredoc, Word};
+use crate::syntax::Word;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,24 +22,35 @@ const MAX_PATH: usize = 4096;
 
 /// Where an instruction is carried out: at its own place, or put off to a FROM.
 #[derive(Clone, Copy)]
-struct Place {
-    stage: StageId,
+pub(super) struct Place {
+    pub stage: StageId,
     /// The line BuildKit names.
-    line: usize,
+    pub line: usize,
     /// The FROM's image, for an instruction that was put off.
-    put_off: Option<Span>,
+    pub put_off: Option<Span>,
     /// The first instruction that sees what this one sets.
-    seen_from: usize,
+    pub seen_from: usize,
 }
 
 impl Converter<'_> {
     /// Carries out all stages in order.
-    pub(super) fn dispatch_all(&mut self, instructions: &[Instruction], triggers: &[(usize, Fault)]) {
+    pub(super) fn dispatch_all(
+        &mut self,
+        instructions: &[Instruction],
+        triggers: &[(usize, Fault)],
+    ) {
         let put_off = self.put_off(instructions, triggers);
         for i in 0..self.out.stages.len() {
             let id = StageId(i);
             self.inherit(id);
-            let Some((from, range)) = self.out.stages.get(i).map(|s| (s.from, s.instructions.clone())) else { return };
+            let Some((from, range)) = self
+                .out
+                .stages
+                .get(i)
+                .map(|s| (s.from, s.instructions.clone()))
+            else {
+                return;
+            };
             if let Some(from) = instructions.get(from)
                 && let Some(indices) = put_off.get(&id)
             {
@@ -55,19 +64,38 @@ impl Converter<'_> {
                     self.dispatch(instruction.inner(), place);
                 }
             }
-            for instruction in instructions.get(range).unwrap_or_default().iter().filter(|i| is_sound(i)) {
+            for instruction in instructions
+                .get(range)
+                .unwrap_or_default()
+                .iter()
+                .filter(|i| is_sound(i))
+            {
                 let (line, seen_from) = (instruction.lines.0, instruction.index + 1);
-                self.dispatch(instruction, Place { stage: id, line, put_off: None, seen_from });
+                self.dispatch(
+                    instruction,
+                    Place {
+                        stage: id,
+                        line,
+                        put_off: None,
+                        seen_from,
+                    },
+                );
             }
         }
     }
 
     /// Lets a stage begin with what the one below ends with.
     fn inherit(&mut self, id: StageId) {
-        let Some(parent) = self.out.stages.get(id.0).and_then(|s| s.parent()) else { return };
+        let Some(parent) = self.out.stages.get(id.0).and_then(|s| s.parent()) else {
+            return;
+        };
         let scope = scope::inherit(&mut self.out.stages, parent);
-        let Some((below, [stage, ..])) = self.out.stages.split_at_mut_checked(id.0) else { return };
-        let Some(below) = below.get(parent.0) else { return };
+        let Some((below, [stage, ..])) = self.out.stages.split_at_mut_checked(id.0) else {
+            return;
+        };
+        let Some(below) = below.get(parent.0) else {
+            return;
+        };
         stage.scope = scope;
         stage.users = Track::on(Some(&below.users));
         stage.workdirs = Track::on(Some(&below.workdirs));
@@ -75,18 +103,33 @@ impl Converter<'_> {
     }
 
     /// The ONBUILDs that each stage carries out, checked as far as BuildKit does before it starts.
-    fn put_off(&mut self, instructions: &[Instruction], triggers: &[(usize, Fault)]) -> HashMap<StageId, Vec<usize>> {
+    fn put_off(
+        &mut self,
+        instructions: &[Instruction],
+        triggers: &[(usize, Fault)],
+    ) -> HashMap<StageId, Vec<usize>> {
         let mut left = MAX_TRIGGERS;
         let mut all = HashMap::new();
         for i in 0..self.out.stages.len() {
-            let Some((id, from, parent)) = self.out.stages.get(i).map(|s| (s.id, s.from, s.parent())) else { break };
-            let Some(indices) = parent.and_then(|p| self.out.stages.get(p.0)).map(|p| &p.onbuilds) else { continue };
+            let Some((id, from, parent)) =
+                self.out.stages.get(i).map(|s| (s.id, s.from, s.parent()))
+            else {
+                break;
+            };
+            let Some(indices) = parent
+                .and_then(|p| self.out.stages.get(p.0))
+                .map(|p| &p.onbuilds)
+            else {
+                continue;
+            };
             if indices.is_empty() || left < indices.len() {
                 continue;
             }
             left -= indices.len();
             let indices = indices.clone();
-            let Some(from) = instructions.get(from) else { continue };
+            let Some(from) = instructions.get(from) else {
+                continue;
+            };
             let mut needs = Vec::new();
             for &index in &indices {
                 let fault = match triggers.binary_search_by_key(&index, |(i, _)| *i) {
@@ -99,11 +142,21 @@ impl Converter<'_> {
                     None => None,
                 });
                 if let Some(fault) = fault {
-                    let message = format!("what ONBUILD puts off to this FROM is refused: {}", fault.message);
-                    self.refuse(false, Fault::new(message, from_span(from)), Some(from.lines.0));
+                    let message = format!(
+                        "what ONBUILD puts off to this FROM is refused: {}",
+                        fault.message
+                    );
+                    self.refuse(
+                        false,
+                        Fault::new(message, from_span(from)),
+                        Some(from.lines.0),
+                    );
                 }
                 match inner.map(|i| &i.kind) {
-                    Some(Kind::Copy(Transfer { from: Some((_, reference)), .. })) => needs.extend(reference.stage()),
+                    Some(Kind::Copy(Transfer {
+                        from: Some((_, reference)),
+                        ..
+                    })) => needs.extend(reference.stage()),
                     Some(Kind::Run { mounts, .. }) => {
                         needs.extend(mounts.iter().filter_map(|m| m.from.as_ref()?.1.stage()));
                     }
@@ -131,32 +184,44 @@ impl Converter<'_> {
             Kind::Label(pairs) => {
                 for pair in pairs {
                     let words = [Some(&pair.key), pair.value.as_ref()];
-                    if words.into_iter().flatten().any(|w| self.value(w, place).is_none()) {
+                    if words
+                        .into_iter()
+                        .flatten()
+                        .any(|w| self.value(w, place).is_none())
+                    {
                         return;
                     }
                 }
             }
             Kind::Arg(pairs) => self.arg(pairs, place),
-            Kind::Copy(transfer) | Kind::Add(transfer) => self.transfer(instruction, transfer, place),
+            Kind::Copy(transfer) | Kind::Add(transfer) => {
+                self.transfer(instruction, transfer, place)
+            }
             Kind::Run { mounts, .. } => self.run(instruction, mounts, place),
             Kind::User(word) => {
                 let value = self.value(word, place);
                 if let Some(stage) = self.stage_mut(place) {
-                    stage.users.set(value.and_then(Value::known), at(place, instruction));
+                    stage
+                        .users
+                        .set(value.and_then(Value::known), at(place, instruction));
                 }
             }
             Kind::Workdir(word) => self.workdir(word, place, instruction),
             Kind::Shell(words) => {
                 let words: Vec<String> = words.iter().map(|w| w.value.clone()).collect();
                 if let Some(stage) = self.stage_mut(place) {
-                    stage.shells.set(Some(Arc::from(words)), at(place, instruction));
+                    stage
+                        .shells
+                        .set(Some(Arc::from(words)), at(place, instruction));
                 }
             }
             Kind::Volume(words) => {
                 let mut empty = None;
                 for word in words {
                     let trimmed = Word::new(word.value.trim(), word.span);
-                    let Some(value) = self.value(&trimmed, place) else { return };
+                    let Some(value) = self.value(&trimmed, place) else {
+                        return;
+                    };
                     if value.text.is_empty() {
                         empty = empty.or(Some((value.open, word)));
                     }
@@ -170,7 +235,10 @@ impl Converter<'_> {
                 if let Some(value) = self.value(word, place)
                     && !signal::is_signal(&value.text)
                 {
-                    let message = format!("`{}` is no signal: write a name like `SIGTERM` or a number", value.text);
+                    let message = format!(
+                        "`{}` is no signal: write a name like `SIGTERM` or a number",
+                        value.text
+                    );
                     self.fault(value.open, message, word.span, place);
                 }
             }
@@ -179,9 +247,12 @@ impl Converter<'_> {
         }
     }
 
-    fn fault(&mut self, open: bool, message: String, span: Span, place: Place) {
+    pub(super) fn fault(&mut self, open: bool, message: String, span: Span, place: Place) {
         let fault = match place.put_off {
-            Some(from) => Fault::new(format!("what ONBUILD puts off to this FROM is refused: {message}"), from),
+            Some(from) => Fault::new(
+                format!("what ONBUILD puts off to this FROM is refused: {message}"),
+                from,
+            ),
             None => Fault::new(message, span),
         };
         self.refuse(open, fault, Some(place.line));
@@ -192,11 +263,18 @@ impl Converter<'_> {
     }
 
     /// Expands a word; a refusal and nothing where that fails.
-    fn value(&mut self, word: &Word, place: Place) -> Option<Value> {
-        match expansion::expand(&word.value, self.view(place.stage), self.escape, &self.budget) {
-            Ok(expanded) => {
-                Some(Value { open: expanded.open, lost: expanded.lost, text: expanded.value.into_owned() })
-            }
+    pub(super) fn value(&mut self, word: &Word, place: Place) -> Option<Value> {
+        match expansion::expand(
+            &word.value,
+            self.view(place.stage),
+            self.escape,
+            &self.budget,
+        ) {
+            Ok(expanded) => Some(Value {
+                open: expanded.open,
+                lost: expanded.lost,
+                text: expanded.value.into_owned(),
+            }),
             Err(error) => {
                 self.fault(error.open, error.message, word.span, place);
                 None
@@ -207,17 +285,36 @@ impl Converter<'_> {
     fn env(&mut self, pairs: &[Pair], place: Place) {
         let mut values = Vec::with_capacity(pairs.len());
         for pair in pairs {
-            let Some(key) = self.value(&pair.key, place) else { return };
+            let Some(key) = self.value(&pair.key, place) else {
+                return;
+            };
             let Some(word) = &pair.value else { continue };
-            let Some(value) = self.value(word, place) else { return };
+            let Some(value) = self.value(word, place) else {
+                return;
+            };
             values.push((key, value, pair.key.span));
         }
         for (key, value, span) in values {
-            self.declare(place, key.text, value.open || value.lost, span, true, (!value.lost).then_some(value.text));
+            self.declare(
+                place,
+                key.text,
+                value.open || value.lost,
+                span,
+                true,
+                (!value.lost).then_some(value.text),
+            );
         }
     }
 
-    fn declare(&mut self, place: Place, name: String, settable: bool, span: Span, is_env: bool, value: Option<String>) {
+    fn declare(
+        &mut self,
+        place: Place,
+        name: String,
+        settable: bool,
+        span: Span,
+        is_env: bool,
+        value: Option<String>,
+    ) {
         if let Some(stage) = self.stage_mut(place) {
             stage.scope.declare(Variable {
                 name,
@@ -241,7 +338,9 @@ impl Converter<'_> {
             let mut is_env = false;
             let value: Option<Arc<str>> = match &pair.value {
                 Some(word) => {
-                    let Some(value) = self.value(word, place) else { return };
+                    let Some(value) = self.value(word, place) else {
+                        return;
+                    };
                     value.known()
                 }
                 None => {
@@ -269,16 +368,26 @@ impl Converter<'_> {
 
     fn workdir(&mut self, word: &Word, place: Place, instruction: &Instruction) {
         let path = self.value(word, place).and_then(Value::known);
-        let Some(stage) = self.stage_mut(place) else { return };
+        let Some(stage) = self.stage_mut(place) else {
+            return;
+        };
         let before = match stage.workdirs.at(usize::MAX) {
             Some(setting) => setting.value.clone(),
             None => stage.from_scratch.then(|| Arc::from("/")),
         };
         let joined = path.and_then(|path| {
-            let before = if path.starts_with('/') { Some("/") } else { before.as_deref() };
-            before.filter(|b| b.len() + path.len() <= MAX_PATH).map(|b| join_path(b, &path))
+            let before = if path.starts_with('/') {
+                Some("/")
+            } else {
+                before.as_deref()
+            };
+            before
+                .filter(|b| b.len() + path.len() <= MAX_PATH)
+                .map(|b| join_path(b, &path))
         });
-        stage.workdirs.set(joined.map(Arc::from), at(place, instruction));
+        stage
+            .workdirs
+            .set(joined.map(Arc::from), at(place, instruction));
     }
 
     fn expose(&mut self, words: &[Word], place: Place) {
@@ -300,166 +409,13 @@ impl Converter<'_> {
             }
         }
     }
-
-    fn transfer(&mut self, instruction: &Instruction, transfer: &Transfer, place: Place) {
-        let is_add = instruction.keyword == Keyword::Add;
-        let mut flags: [Option<(Value, Span)>; 3] = [None, None, None];
-        for (name, slot) in ["chown", "chmod", "checksum"].iter().zip(&mut flags) {
-            if let Some(word) = instruction.flag(name).and_then(|f| f.value.as_ref()) {
-                let Some(value) = self.value(word, place) else { return };
-                *slot = Some((value, word.span));
-            }
-        }
-        let mut sources = Vec::with_capacity(transfer.sources.len());
-        for word in &transfer.sources {
-            let Some(value) = self.value(word, place) else { return };
-            sources.push((value, word.span));
-        }
-        if let Some(word) = &transfer.destination
-            && self.value(word, place).is_none()
-        {
-            return;
-        }
-        if transfer.inline.iter().any(|heredoc| heredoc.expand && !self.heredoc(heredoc, place)) {
-            return;
-        }
-        if let Some((word, reference)) = &transfer.from
-            && let Some(later) = reference.stage().filter(|s| *s > place.stage)
-        {
-            self.later_stage(word, later, place);
-            return;
-        }
-        let [_, chmod, checksum] = &flags;
-        if let Some((value, span)) = chmod
-            && !value.text.is_empty()
-            && !mode::is_mode(&value.text)
-        {
-            let message = format!("`{}` is no mode for `--chmod`: write an octal one up to 7777, or one like `u=rwX,go=rX`", value.text);
-            self.fault(value.open, message, *span, place);
-            return;
-        }
-        let checksum = checksum.as_ref().filter(|(value, _)| !value.text.is_empty());
-        if let Some((value, span)) = checksum {
-            let remote = sources.iter().all(|(s, _)| remote::classify(&s.text) != Source::Path);
-            let open = value.open || sources.iter().any(|(s, _)| s.open);
-            let message = match (sources.len(), remote) {
-                (1, true) => None,
-                (1, false) => Some("`--checksum` needs a source behind `http://`, `https://` or in git"),
-                _ => Some("`--checksum` takes exactly one source"),
-            };
-            if let Some(message) = message {
-                self.fault(open, message.to_owned(), *span, place);
-                return;
-            }
-        }
-        for (source, span) in sources {
-            let kind = remote::classify(&source.text);
-            let message = match kind {
-                Source::BadGit => format!("the git address `{}` has a wrong query behind `?`", source.text),
-                Source::Git if !is_add => "COPY takes nothing from git: use ADD".to_owned(),
-                Source::Url if !is_add => "COPY takes nothing from a URL: use ADD".to_owned(),
-                Source::Url => match checksum {
-                    Some((value, _)) if !reference::is_digest(&value.text) => {
-                        format!("`{}` is no checksum: write `sha256:` and 64 hexadecimal digits", value.text)
-                    }
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            let open = source.open || checksum.is_some_and(|(value, _)| value.open);
-            self.fault(open, message, span, place);
-            return;
-        }
-    }
-
-    /// Whether the text of an inline file can be expanded; quotes mean nothing in it.
-    fn heredoc(&mut self, heredoc: &Heredoc, place: Place) -> bool {
-        let options = Options { skip_quotes: true, ..Options::default() };
-        let body = self.file.slice(heredoc.body);
-        // The escape character is a backslash here, whatever the directive says.
-        match expansion::expand_with(body, self.view(place.stage), '\\', &self.budget, options) {
-            Ok(_) => true,
-            Err(error) => {
-                let message = match error.message.rsplit_once("cannot be expanded: ") {
-                    Some((_, reason)) => format!("the inline file `{}` cannot be expanded: {reason}", heredoc.name),
-                    None => error.message,
-                };
-                self.fault(error.open, message, heredoc.body, place);
-                false
-            }
-        }
-    }
-
-    fn later_stage(&mut self, word: &Word, later: StageId, place: Place) {
-        let line = self.out.stages.get(later.0).and_then(|s| s.name_span).map_or(0, |s| self.file.lines().line(s.start));
-        let message = match line {
-            0 => format!("the stage `{}` is built later than this one: move it up", word.value),
-            line => format!("the stage `{}` is built later than this one, on line {line}: move it up", word.value),
-        };
-        self.fault(false, message, word.span, place);
-    }
-
-    fn run(&mut self, instruction: &Instruction, mounts: &[Mount], place: Place) {
-        let mut checked = Vec::with_capacity(mounts.len());
-        for mount in mounts {
-            let mut fields = Vec::with_capacity(mount.options.len());
-            let mut open = false;
-            for (key, word) in &mount.options {
-                let value = match word {
-                    Some(word) => {
-                        let Some(value) = self.value(word, place) else { return };
-                        open |= value.open;
-                        Some(value.text)
-                    }
-                    None => None,
-                };
-                fields.push((key.clone(), value));
-            }
-            match mount::check_expanded(&fields) {
-                Ok(fine) => checked.push((mount, fine, open)),
-                Err((i, message)) => {
-                    let place_of = mount.options.get(i).and_then(|(_, w)| w.as_ref()).map_or(mount.span, |w| w.span);
-                    self.fault(open, message, place_of, place);
-                    return;
-                }
-            }
-        }
-        for (mount, fine, open) in checked {
-            if let Some((word, reference)) = &mount.from
-                && let Some(later) = reference.stage().filter(|s| *s > place.stage)
-            {
-                self.later_stage(word, later, place);
-                return;
-            }
-            if matches!(fine.kind.as_str(), "secret" | "ssh") {
-                continue;
-            }
-            let stage = self.out.stages.get(place.stage.0);
-            let before = match stage.and_then(|s| s.workdirs.at(usize::MAX)) {
-                Some(setting) => setting.value.clone(),
-                None => Some(Arc::from("/")),
-            };
-            let on_image = stage.is_some_and(|s| !s.from_scratch && s.workdirs.at(usize::MAX).is_none());
-            let Some(before) = before else { continue };
-            if before.len() + fine.target.len() <= MAX_PATH && join_path(&before, &fine.target) == "/" {
-                let open = open || (on_image && !fine.target.starts_with('/'));
-                let span = mount.target.as_ref().map_or(mount.span, |t| t.span);
-                self.fault(open, "a mount needs a `target` other than `/`".to_owned(), span, place);
-                return;
-            }
-        }
-        if let Some(flag) = instruction.flag("device") {
-            let message = "`--device` needs the labs frontend: put `# syntax=docker/dockerfile:1-labs` on the first line";
-            self.fault(self.has_syntax, message.to_owned(), flag.span, place);
-        }
-    }
 }
 
 /// An expanded word.
-struct Value {
-    text: String,
-    open: bool,
-    lost: bool,
+pub(super) struct Value {
+    pub text: String,
+    pub open: bool,
+    pub lost: bool,
 }
 
 impl Value {
@@ -470,7 +426,11 @@ impl Value {
 
 /// The index under which a setting is kept: just before what sees it.
 fn at(place: Place, instruction: &Instruction) -> usize {
-    if place.put_off.is_some() { place.seen_from.saturating_sub(1) } else { instruction.index }
+    if place.put_off.is_some() {
+        place.seen_from.saturating_sub(1)
+    } else {
+        instruction.index
+    }
 }
 
 /// What a FROM names.

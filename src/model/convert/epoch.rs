@@ -15,9 +15,13 @@ const NAME: &str = "SOURCE_DATE_EPOCH";
 impl Converter<'_> {
     /// Looks at the default value. A build argument can always give another one.
     pub(super) fn epoch(&mut self, instructions: &[Instruction], blocks: &[Block]) {
-        let Some(variable) = self.out.globals.get(NAME) else { return };
+        let Some(variable) = self.out.globals.get(NAME) else {
+            return;
+        };
         let span = variable.declared.unwrap_or(Span::at(0));
-        let Some(value) = variable.value.clone().filter(|v| !v.is_empty()) else { return };
+        let Some(value) = variable.value.clone().filter(|v| !v.is_empty()) else {
+            return;
+        };
         if value.parse::<i64>().is_ok() {
             return;
         }
@@ -28,14 +32,17 @@ impl Converter<'_> {
             });
             match block {
                 Some(block) => {
-                    if let (Some(from), Err(fault)) =
-                        (instructions.get(block.from), self.epoch_stage(block, instructions))
-                    {
+                    if let (Some(from), Err(fault)) = (
+                        instructions.get(block.from),
+                        self.epoch_stage(block, instructions),
+                    ) {
                         self.refuse(true, fault, Some(from.lines.0));
                     }
                 }
                 None => {
-                    let message = format!("{NAME} is `{value}`, which is neither a time in seconds nor a stage");
+                    let message = format!(
+                        "{NAME} is `{value}`, which is neither a time in seconds nor a stage"
+                    );
                     self.refuse(true, Fault::new(message, span), None);
                 }
             }
@@ -53,18 +60,31 @@ impl Converter<'_> {
     }
 
     fn epoch_stage(&self, block: &Block, instructions: &[Instruction]) -> Result<(), Fault> {
-        let Some(Instruction { kind: Kind::From { image, .. }, .. }) = instructions.get(block.from) else {
+        let Some(Instruction {
+            kind: Kind::From { image, .. },
+            ..
+        }) = instructions.get(block.from)
+        else {
             return Ok(());
         };
-        let fail = |message: &str, span: Span| Err(Fault::new(format!("the stage that {NAME} names {message}"), span));
+        let fail = |message: &str, span: Span| {
+            Err(Fault::new(
+                format!("the stage that {NAME} names {message}"),
+                span,
+            ))
+        };
         if image.text != "scratch" {
-            let base = expansion::expand(&image.text, self.global_view(), self.escape, &self.budget);
+            let base =
+                expansion::expand(&image.text, self.global_view(), self.escape, &self.budget);
             if !base.is_ok_and(|b| b.value == "scratch") {
                 return fail("must be built on `scratch`", image.span);
             }
         }
         let mut fetched = false;
-        for instruction in instructions.get(block.instructions.clone()).unwrap_or_default() {
+        for instruction in instructions
+            .get(block.instructions.clone())
+            .unwrap_or_default()
+        {
             let place = instruction.keyword_span;
             let transfer = match &instruction.kind {
                 Kind::Arg(_) => continue,
@@ -78,7 +98,9 @@ impl Converter<'_> {
                 return fail("must ADD exactly one remote file", place);
             }
             fetched = true;
-            let Ok(value) = expansion::expand(&source.value, self.global_view(), self.escape, &self.budget) else {
+            let Ok(value) =
+                expansion::expand(&source.value, self.global_view(), self.escape, &self.budget)
+            else {
                 return fail("has a source that cannot be expanded", source.span);
             };
             match remote::classify(&value.value) {
@@ -91,9 +113,18 @@ impl Converter<'_> {
                     }
                 }
                 Source::Git => {}
-                Source::Path | Source::BadGit => return fail("must ADD a file behind `http://`, `https://` or in git", source.span),
+                Source::Path | Source::BadGit => {
+                    return fail(
+                        "must ADD a file behind `http://`, `https://` or in git",
+                        source.span,
+                    );
+                }
             }
         }
-        if fetched { Ok(()) } else { fail("must ADD exactly one remote file", image.span) }
+        if fetched {
+            Ok(())
+        } else {
+            fail("must ADD exactly one remote file", image.span)
+        }
     }
 }

@@ -37,7 +37,11 @@ impl Expanded<'_> {
     }
 
     pub fn owned(self) -> Expanded<'static> {
-        Expanded { value: Cow::Owned(self.value.into_owned()), open: self.open, lost: self.lost }
+        Expanded {
+            value: Cow::Owned(self.value.into_owned()),
+            open: self.open,
+            lost: self.lost,
+        }
     }
 }
 
@@ -51,7 +55,9 @@ pub(in crate::model) struct Unexpanded {
 
 /// Whether the expansion of a text is the text itself.
 pub(super) fn is_plain(text: &str, escape: char) -> bool {
-    !text.bytes().any(|b| matches!(b, b'$' | b'"' | b'\'') || char::from(b) == escape)
+    !text
+        .bytes()
+        .any(|b| matches!(b, b'$' | b'"' | b'\'') || char::from(b) == escape)
 }
 
 /// Expands a word as BuildKit does, quotes and escapes taken off.
@@ -73,14 +79,31 @@ pub(super) fn expand_with<'t>(
     options: Options,
 ) -> Result<Expanded<'t>, Unexpanded> {
     if is_plain(text, escape) {
-        return Ok(Expanded { value: Cow::Borrowed(text), open: false, lost: false });
+        return Ok(Expanded {
+            value: Cow::Borrowed(text),
+            open: false,
+            lost: false,
+        });
     }
-    let env = Metered { view, budget, lost: Cell::new(false) };
+    let env = Metered {
+        view,
+        budget,
+        lost: Cell::new(false),
+    };
     match expand::word(text, &env, escape, options) {
         Ok(expansion) => {
             let lost = env.lost.get();
-            let open = lost || expansion.used.iter().chain(&expansion.unset).any(|name| is_open_name(name, view));
-            Ok(Expanded { value: Cow::Owned(expansion.value), open, lost })
+            let open = lost
+                || expansion
+                    .used
+                    .iter()
+                    .chain(&expansion.unset)
+                    .any(|name| is_open_name(name, view));
+            Ok(Expanded {
+                value: Cow::Owned(expansion.value),
+                open,
+                lost,
+            })
         }
         Err(error) => Err(unexpanded(text, &error.to_string(), view, escape, options)),
     }
@@ -96,15 +119,31 @@ pub(super) fn expand_words(
     if is_plain(text, escape) {
         return Ok((vec![text.to_owned()], false));
     }
-    let env = Metered { view, budget, lost: Cell::new(false) };
+    let env = Metered {
+        view,
+        budget,
+        lost: Cell::new(false),
+    };
     match expand::words(text, &env, escape, Options::default()) {
         Ok(words) => Ok((words, env.lost.get() || is_open(text, view, escape))),
-        Err(error) => Err(unexpanded(text, &error.to_string(), view, escape, Options::default())),
+        Err(error) => Err(unexpanded(
+            text,
+            &error.to_string(),
+            view,
+            escape,
+            Options::default(),
+        )),
     }
 }
 
 /// An error stays whatever the variables' values are, or it is of this build only.
-fn unexpanded(text: &str, message: &str, view: View<'_>, escape: char, options: Options) -> Unexpanded {
+fn unexpanded(
+    text: &str,
+    message: &str,
+    view: View<'_>,
+    escape: char,
+    options: Options,
+) -> Unexpanded {
     let by_values = expand::word(text, &AllSet, escape, options).is_ok();
     Unexpanded {
         message: format!("`{text}` cannot be expanded: {}", reason(message)),
@@ -122,14 +161,19 @@ fn reason(message: &str) -> &str {
 
 /// Whether a text names a variable that another build can set.
 pub(super) fn is_open(text: &str, view: View<'_>, escape: char) -> bool {
-    expand::references_in(text, escape).iter().any(|r| is_open_name(&r.name, view))
+    expand::references_in(text, escape)
+        .iter()
+        .any(|r| is_open_name(&r.name, view))
 }
 
 fn is_open_name(name: &str, view: View<'_>) -> bool {
     match view.get(name) {
         Some(variable) => variable.settable,
         // The base image may set what the file does not.
-        None => view.stage.and_then(|id| view.stages.get(id.0)).is_some_and(|s| !s.from_scratch),
+        None => view
+            .stage
+            .and_then(|id| view.stages.get(id.0))
+            .is_some_and(|s| !s.from_scratch),
     }
 }
 
@@ -148,9 +192,7 @@ struct Metered<'a> {
 impl Env for Metered<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let variable = self.view.get(name)?;
-        let Some(value) = variable.value.as_deref() else {
-            return None;
-        };
+        let value = variable.value.as_deref()?;
         match self.budget.0.get().checked_sub(value.len()) {
             Some(left) => {
                 self.budget.0.set(left);

@@ -35,10 +35,19 @@ impl Converter<'_> {
         for i in 0..self.out.stages.len() {
             let id = StageId(i);
             let mut from_here = Vec::new();
-            let Some((from, range)) = self.out.stages.get(i).map(|s| (s.from, s.instructions.clone())) else {
+            let Some((from, range)) = self
+                .out
+                .stages
+                .get(i)
+                .map(|s| (s.from, s.instructions.clone()))
+            else {
                 continue;
             };
-            if let Some(Instruction { kind: Kind::From { image, base, .. }, .. }) = instructions.get(from) {
+            if let Some(Instruction {
+                kind: Kind::From { image, base, .. },
+                ..
+            }) = instructions.get(from)
+            {
                 self.note_use(base.stage(), UseKind::Base, image.span, from, false);
             }
             for instruction in instructions.get_mut(range).unwrap_or_default() {
@@ -52,7 +61,9 @@ impl Converter<'_> {
         if let Some(edge) = circle(&edges) {
             let line = instructions.get(edge.instruction).map(|i| i.lines.0);
             let name = self.file.slice(edge.span).to_owned();
-            let message = format!("taking files from `{name}` goes in a circle: it needs the stage it is used in");
+            let message = format!(
+                "taking files from `{name}` goes in a circle: it needs the stage it is used in"
+            );
             self.refuse(false, Fault::new(message, edge.span), line);
         }
         extras
@@ -71,7 +82,9 @@ impl Converter<'_> {
         let first_line = instruction.lines.0;
         match &mut instruction.kind {
             Kind::Copy(transfer) => {
-                let Some((word, reference)) = &mut transfer.from else { return };
+                let Some((word, reference)) = &mut transfer.from else {
+                    return;
+                };
                 match self.copy_from(word, *images) {
                     Ok(found) => *reference = found,
                     Err(fault) => {
@@ -83,16 +96,22 @@ impl Converter<'_> {
                 }
                 match reference {
                     StageRef::Named(to) | StageRef::Numbered(to) => {
-                        edges.push(Edge { to: *to, instruction: index, span: word.span });
+                        edges.push(Edge {
+                            to: *to,
+                            instruction: index,
+                            span: word.span,
+                        });
                         let numbered = matches!(reference, StageRef::Numbered(_));
                         self.note_use(reference.stage(), UseKind::Copy, word.span, index, numbered);
                     }
-                    StageRef::Image(image) if sound => {
-                        // A number among the images' names none anew.
-                        if word.value.parse::<i64>().is_err() {
-                            *images += 1;
-                            extras.push(Extra { name: image.text.clone(), span: word.span, line: Some(first_line) });
-                        }
+                    // A number among the images' names none anew.
+                    StageRef::Image(image) if sound && word.value.parse::<i64>().is_err() => {
+                        *images += 1;
+                        extras.push(Extra {
+                            name: image.text.clone(),
+                            span: word.span,
+                            line: Some(first_line),
+                        });
                     }
                     StageRef::Scratch => *images += 1,
                     _ => {}
@@ -107,12 +126,26 @@ impl Converter<'_> {
                     *reference = self.named(word);
                     match reference {
                         StageRef::Named(to) => {
-                            edges.push(Edge { to: *to, instruction: index, span: word.span });
-                            self.note_use(reference.stage(), UseKind::Mount, word.span, index, false);
+                            edges.push(Edge {
+                                to: *to,
+                                instruction: index,
+                                span: word.span,
+                            });
+                            self.note_use(
+                                reference.stage(),
+                                UseKind::Mount,
+                                word.span,
+                                index,
+                                false,
+                            );
                         }
                         StageRef::Image(image) if sound => {
                             *images += 1;
-                            extras.push(Extra { name: image.text.clone(), span: word.span, line: None });
+                            extras.push(Extra {
+                                name: image.text.clone(),
+                                span: word.span,
+                                line: None,
+                            });
                         }
                         _ => *images += 1,
                     }
@@ -159,7 +192,10 @@ impl Converter<'_> {
             Ok(n) if n < self.out.stages.len() => Ok(StageRef::Numbered(StageId(n))),
             Ok(n) if n < self.out.stages.len() + images => Ok(StageRef::Image(ImageRef::of(word))),
             _ => {
-                let message = format!("there is no stage {number}: stages count from 0 to {}", self.out.stages.len() - 1);
+                let message = format!(
+                    "there is no stage {number}: stages count from 0 to {}",
+                    self.out.stages.len() - 1
+                );
                 Err(Fault::new(message, word.span))
             }
         }
@@ -173,9 +209,21 @@ impl Converter<'_> {
         }
     }
 
-    fn note_use(&mut self, stage: Option<StageId>, kind: UseKind, span: Span, instruction: usize, numbered: bool) {
+    fn note_use(
+        &mut self,
+        stage: Option<StageId>,
+        kind: UseKind,
+        span: Span,
+        instruction: usize,
+        numbered: bool,
+    ) {
         if let Some(stage) = stage.and_then(|id| self.out.stages.get_mut(id.0)) {
-            stage.uses.push(Use { kind, span, instruction, numbered });
+            stage.uses.push(Use {
+                kind,
+                span,
+                instruction,
+                numbered,
+            });
         }
     }
 }
@@ -225,7 +273,10 @@ fn circle(edges: &[Vec<Edge>]) -> Option<Edge> {
                 Some(Mark::OnPath) => {
                     // Of several instructions that take from one stage BuildKit remembers the last.
                     let to = first.map(|f| f.to);
-                    return edges.get(start).and_then(|e| e.iter().rfind(|e| Some(e.to) == to)).copied();
+                    return edges
+                        .get(start)
+                        .and_then(|e| e.iter().rfind(|e| Some(e.to) == to))
+                        .copied();
                 }
                 Some(mark @ Mark::New) => {
                     *mark = Mark::OnPath;

@@ -40,6 +40,30 @@ pub enum Action {
     Configure,
 }
 
+impl Action {
+    /// Its name in kebab-case, as rules write it.
+    pub fn name(self) -> &'static str {
+        use Action::*;
+        match self {
+            Install => "install",
+            InstallProject => "install-project",
+            InstallToolchain => "install-toolchain",
+            BuildDependencies => "build-dependencies",
+            Update => "update",
+            Upgrade => "upgrade",
+            DistUpgrade => "dist-upgrade",
+            Remove => "remove",
+            Autoremove => "autoremove",
+            Clean => "clean",
+            AddRepository => "add-repository",
+            Fetch => "fetch",
+            Rebuild => "rebuild",
+            Link => "link",
+            Configure => "configure",
+        }
+    }
+}
+
 /// A package that is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {

@@ -18,7 +18,12 @@ fn one(text: &str) -> (Scope, Vec<String>, Option<String>, bool) {
     let found = read(text);
     assert_eq!(found.list.len(), 1, "{text}: {found:?}");
     let one = found.list.into_iter().next().unwrap();
-    (one.scope, one.ids.into_iter().map(|(id, _)| id).collect(), one.reason, one.malformed.is_some())
+    (
+        one.scope,
+        one.ids.into_iter().map(|(id, _)| id).collect(),
+        one.reason,
+        one.malformed.is_some(),
+    )
 }
 
 fn ids(ids: &[&str]) -> Vec<String> {
@@ -28,14 +33,38 @@ fn ids(ids: &[&str]) -> Vec<String> {
 #[test]
 fn reads_its_own_dialect() {
     for (text, scope, list, reason) in [
-        ("FROM a\n# mbopt: ignore[x]\nRUN b", Scope::Instruction(1), &["x"][..], None),
-        ("#mbopt:ignore[x,DL3008 , y-z]why not\n\n# c\nFROM a", Scope::Instruction(0), &["x", "DL3008", "y-z"], Some("why not")),
-        ("RUN a \\\n # mbopt: ignore [x]  -- so\n b\nRUN c", Scope::Instruction(0), &["x"], Some("-- so")),
-        ("FROM a\nRUN b\n# MBOPT : ignore-stage[x]\nRUN c", Scope::Stage(2), &["x"], None),
+        (
+            "FROM a\n# mbopt: ignore[x]\nRUN b",
+            Scope::Instruction(1),
+            &["x"][..],
+            None,
+        ),
+        (
+            "#mbopt:ignore[x,DL3008 , y-z]why not\n\n# c\nFROM a",
+            Scope::Instruction(0),
+            &["x", "DL3008", "y-z"],
+            Some("why not"),
+        ),
+        (
+            "RUN a \\\n # mbopt: ignore [x]  -- so\n b\nRUN c",
+            Scope::Instruction(0),
+            &["x"],
+            Some("-- so"),
+        ),
+        (
+            "FROM a\nRUN b\n# MBOPT : ignore-stage[x]\nRUN c",
+            Scope::Stage(2),
+            &["x"],
+            None,
+        ),
         ("FROM a\n# mbopt: ignore-stage[x]", Scope::Stage(0), &["x"], None),
         ("FROM a\n# mbopt: ignore-file[x]", Scope::File, &["x"], None),
     ] {
-        assert_eq!(one(text), (scope, ids(list), reason.map(str::to_owned), false), "{text}");
+        assert_eq!(
+            one(text),
+            (scope, ids(list), reason.map(str::to_owned), false),
+            "{text}"
+        );
     }
 }
 
@@ -63,12 +92,31 @@ fn tells_what_is_malformed() {
 #[test]
 fn reads_hadolint() {
     for (text, scope, list, reason) in [
-        ("FROM a\n# hadolint ignore=DL1, DL2 \nRUN b", Scope::Instruction(1), &["DL1", "DL2"][..], None),
-        ("# hadolint ignore = DL1 # why\n# c\n#\nFROM a", Scope::Instruction(0), &["DL1"], Some("# why")),
+        (
+            "FROM a\n# hadolint ignore=DL1, DL2 \nRUN b",
+            Scope::Instruction(1),
+            &["DL1", "DL2"][..],
+            None,
+        ),
+        (
+            "# hadolint ignore = DL1 # why\n# c\n#\nFROM a",
+            Scope::Instruction(0),
+            &["DL1"],
+            Some("# why"),
+        ),
         ("# hadolint global ignore=SC2\n\nFROM a", Scope::File, &["SC2"], None),
-        ("FROM a\n# hadolint stage ignore=DL1\n\nFROM b", Scope::Stage(1), &["DL1"], None),
+        (
+            "FROM a\n# hadolint stage ignore=DL1\n\nFROM b",
+            Scope::Stage(1),
+            &["DL1"],
+            None,
+        ),
     ] {
-        assert_eq!(one(text), (scope, ids(list), reason.map(str::to_owned), false), "{text}");
+        assert_eq!(
+            one(text),
+            (scope, ids(list), reason.map(str::to_owned), false),
+            "{text}"
+        );
     }
 }
 
@@ -97,16 +145,35 @@ fn reads_shell_hints() {
 
 #[test]
 fn reads_the_check_directive() {
-    assert_eq!(one("# check=skip=A,B;error=true\nFROM a"), (Scope::File, ids(&["A", "B"]), None, false));
+    assert_eq!(
+        one("# check=skip=A,B;error=true\nFROM a"),
+        (Scope::File, ids(&["A", "B"]), None, false)
+    );
     assert_eq!(one("# check=skip=all\nFROM a").1, ["all"]);
     assert_eq!(one("# check=skip=A, B\nFROM a").1, ["A"], "BuildKit stops at a space");
     assert_eq!(one("#!/x\n# check = skip=A\nFROM a").1, ["A"]);
     assert!(one("# check=skip=\nFROM a").3);
     let check = |text: &str| read(text).check.unwrap();
-    assert_eq!(check("# check=error=true;experimental=X\nFROM a"), CheckOptions { error: true, experimental: ids(&["X"]), problem: None });
-    assert_eq!(check("# check=error=yes\nFROM a").problem.unwrap(), "failed to parse check option \"error=yes\"");
-    assert_eq!(check("# check=skip=A;\nFROM a").problem.unwrap(), "invalid check option \"\"");
-    assert_eq!(check("# check=skpi=A\nFROM a").problem.unwrap(), "invalid check option \"skpi\"");
+    assert_eq!(
+        check("# check=error=true;experimental=X\nFROM a"),
+        CheckOptions {
+            error: true,
+            experimental: ids(&["X"]),
+            problem: None
+        }
+    );
+    assert_eq!(
+        check("# check=error=yes\nFROM a").problem.unwrap(),
+        "failed to parse check option \"error=yes\""
+    );
+    assert_eq!(
+        check("# check=skip=A;\nFROM a").problem.unwrap(),
+        "invalid check option \"\""
+    );
+    assert_eq!(
+        check("# check=skpi=A\nFROM a").problem.unwrap(),
+        "invalid check option \"skpi\""
+    );
     assert_eq!(read(" # check=skip=A\nFROM a").check, None);
     assert_eq!(read("FROM a\n# check=skip=A\n").check, None);
 }

@@ -1,0 +1,112 @@
+//! Every example in every rule file is a test: its `bad` is found by exactly this rule (run alone),
+//! its fix gives `good`, and `good` is silent.
+
+use mbopt::apply::{self, Linted};
+use mbopt::config::{Names, Settings};
+use mbopt::context::{Context, Memory};
+use mbopt::edit::Applicability;
+use mbopt::model::Dockerfile;
+use mbopt::rule::meta::Example;
+use mbopt::rule::{Registry, RuleMeta, lint};
+use mbopt::source::SourceFile;
+use std::sync::Arc;
+
+fn settings_for(id: &str) -> Settings {
+    let registry = Registry::builtin();
+    let resolve = |name: &str| registry.find(name).map(|meta| meta.id);
+    let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
+    let mut settings = Settings::default();
+    settings.select_only([id], &names).unwrap();
+    settings
+}
+
+fn context_of(example: &Example) -> Option<Context> {
+    if example.context.is_empty() {
+        return None;
+    }
+    let mut tree = Memory::new();
+    for (path, content) in example.context {
+        tree.insert(path, content.as_bytes());
+    }
+    Some(Context::new("example", Arc::new(tree), None))
+}
+
+fn lint_with(settings: &Settings, context: Option<&Context>, source: SourceFile) -> Linted {
+    let file = Dockerfile::parse(source);
+    let diagnostics = lint(Registry::builtin(), &file, context, &settings.for_file("Dockerfile"));
+    Linted { file, diagnostics, notes: Vec::new() }
+}
+
+/// What is wrong with the example, if anything.
+fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
+    let settings = settings_for(meta.id);
+    let context = context_of(example);
+    let check = |source: SourceFile| lint_with(&settings, context.as_ref(), source);
+    let messages = |linted: &Linted| linted.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; ");
+    if !example.good.is_empty() {
+        let linted = check(SourceFile::new("Dockerfile", example.good));
+        if linted.diagnostics.iter().any(|d| example.bad.is_empty() || d.fix.as_ref().is_some_and(|f| f.applicability != Applicability::DisplayOnly)) {
+            return Err(format!("`good` is found: {}\n{}", messages(&linted), example.good));
+        }
+    }
+    if example.bad.is_empty() {
+        return Ok(());
+    }
+    let linted = check(SourceFile::new("Dockerfile", example.bad));
+    if linted.diagnostics.is_empty() {
+        return Err(format!("`bad` is not found\n{}", example.bad));
+    }
+    for diagnostic in &linted.diagnostics {
+        let text = linted.file.source.text();
+        if text.get(diagnostic.primary.span.range()).is_none_or(str::is_empty) {
+            return Err(format!("the finding underlines nothing: {diagnostic:?}"));
+        }
+        if diagnostic.message.ends_with('.') || diagnostic.message.is_empty() {
+            return Err(format!("not a sentence without a full stop: {}", diagnostic.message));
+        }
+    }
+    let fixed = apply::fix(SourceFile::new("Dockerfile", example.bad), Applicability::Unsafe, &check);
+    let text = fixed.linted.file.source.text();
+    if !example.good.is_empty() && meta.fixable.is_some_and(|f| f != Applicability::DisplayOnly) && text != example.good {
+        return Err(format!("fixed to\n{text}\ninstead of\n{}\nskipped: {:?}", example.good, fixed.skipped));
+    }
+    let again = apply::fix(SourceFile::new("Dockerfile", text), Applicability::Unsafe, &check);
+    if again.linted.file.source.text() != text {
+        return Err(format!("fixing twice gives\n{}\ninstead of\n{text}", again.linted.file.source.text()));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_example_holds() {
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for meta in Registry::builtin().rules() {
+        for example in meta.examples {
+            count += 1;
+            if let Err(problem) = judge(meta, example) {
+                problems.push(format!("rules/{}.yaml, example `{}`: {problem}", meta.id, example.title));
+            }
+        }
+    }
+    assert!(count >= Registry::builtin().rules().count());
+    assert!(problems.is_empty(), "{} of {count} examples fail:\n\n{}", problems.len(), problems.join("\n\n"));
+}
+
+#[test]
+fn ids_and_aliases_are_told_apart() {
+    let registry = Registry::builtin();
+    for meta in registry.rules() {
+        assert!(!meta.summary.ends_with('.'), "{}: the summary is no sentence", meta.id);
+        for alias in meta.aliases {
+            assert!(registry.rules().all(|other| other.id != *alias), "{}: `{alias}` is a rule's id", meta.id);
+        }
+    }
+}
+
+#[test]
+fn at_least_half_of_the_rules_are_declarative() {
+    let all = mbopt::rule::registry::RULES;
+    let declarative = all.iter().filter(|r| matches!(r.check, mbopt::rule::Check::Match(_))).count();
+    assert!(declarative * 2 >= all.len(), "{declarative} of {}", all.len());
+}
