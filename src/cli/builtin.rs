@@ -4,12 +4,15 @@ use super::args::FailOn;
 use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
 use super::surroundings::config_text;
 use super::tree::FolderTree;
-use crate::config::{self, ConfigErrors, Document, FileSettings, Names, RuleEntry, Settings};
+use crate::apply::{self, SkipReason};
+use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
 use crate::context::{Context, Tree, dockerignore, find};
 use crate::edit::Applicability;
 use crate::model::{Dockerfile, Kind};
-use crate::rule::{Diagnostic, RuleMeta};
+use crate::report::{AppliedFix, SkippedFix};
+use crate::rule::{self, Registry, Rule, RuleMeta};
 use crate::source::SourceFile;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,12 +29,42 @@ pub struct Builtin {
     contexts: Mutex<HashMap<(PathBuf, Option<PathBuf>), Arc<Context>>>,
 }
 
+/// Settings, and the rules that they speak of.
+pub struct Config {
+    settings: Settings,
+    /// With the config's own rules; none where it has none.
+    registry: Option<Registry>,
+    /// The config's own rules.
+    own: Vec<&'static RuleMeta>,
+}
+
 impl Builtin {
+    /// One look at a file by all rules, and what to say of it with `--verbose`.
+    fn look(&self, source: SourceFile, request: &Request<'_, Config>) -> (apply::Linted, Vec<String>) {
+        let file = Dockerfile::parse(source);
+        let (context, said) = self.context(&file, request);
+        let settings = request.config.settings.for_file(request.framed);
+        let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
+        let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
+        let (details, notes) = match said {
+            Ok(detail) => (vec![detail], Vec::new()),
+            Err(note) => (Vec::new(), vec![note]),
+        };
+        (
+            apply::Linted {
+                file,
+                diagnostics,
+                notes,
+            },
+            details,
+        )
+    }
+
     /// The build context of a file, and what to say of it: a note where there is none, else a detail.
     fn context(
         &self,
         file: &Dockerfile,
-        request: &Request<'_, Settings>,
+        request: &Request<'_, Config>,
     ) -> (Option<Arc<Context>>, Result<String, String>) {
         let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
         let chosen = match request.contexts {
@@ -112,6 +145,29 @@ fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
     })
 }
 
+/// Reads the rules that a config brings along.
+///
+/// # Errors
+/// The first rule file that cannot be used, with the place where the reader knows it.
+fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report> {
+    let mut rules = Vec::new();
+    for path in document.user_rules() {
+        let fault = |place: &str, why: &str| miette::miette!("{path}{place}: {why}");
+        let text = config_text(Path::new(path)).map_err(|why| fault("", &why))?;
+        let id = Path::new(path)
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        rules.push(rule::user::load(id, &text).map_err(|error| {
+            let place = error
+                .place()
+                .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+            fault(&place, &error.to_string())
+        })?);
+    }
+    Ok(rules)
+}
+
 /// One error is drawn as itself, several under a common heading.
 fn drawn_alone(errors: ConfigErrors) -> miette::Report {
     match errors.errors() {
@@ -120,44 +176,16 @@ fn drawn_alone(errors: ConfigErrors) -> miette::Report {
     }
 }
 
-/// The findings of all rules; the place where the rule engine is called.
-fn findings(_file: &Dockerfile, _context: Option<&Context>, _settings: &FileSettings<'_>) -> Vec<Diagnostic> {
-    Vec::new()
-}
-
 impl Engine for Builtin {
-    type Config = Settings;
+    type Config = Config;
 
     fn rules(&self) -> Vec<&'static RuleMeta> {
-        Vec::new()
+        Registry::builtin().rules().collect()
     }
 
-    fn config(&self, text: Option<ConfigText>, selection: &Selection) -> Result<Settings, miette::Report> {
-        let rules = self.rules();
-        let find = |name: &str| {
-            let by_alias = |rule: &&&RuleMeta| rule.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
-            rules
-                .iter()
-                .find(|rule| rule.id == name)
-                .or_else(|| rules.iter().find(by_alias))
-                .copied()
-        };
-        let known: Vec<&str> = rules
-            .iter()
-            .flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]))
-            .collect();
-        let names = Names {
-            resolve: &|name| find(name).map(|rule| rule.id),
-            known: &known,
-            categories: &CATEGORIES,
-            options: &|id| {
-                find(id).map_or(Vec::new(), |rule| {
-                    rule.options.iter().map(|o| (o.name, o.kind)).collect()
-                })
-            },
-        };
-        let mut settings = match text {
-            None => Settings::default(),
+    fn config(&self, text: Option<ConfigText>, selection: &Selection) -> Result<Config, miette::Report> {
+        let document = match text {
+            None => None,
             Some(text) => {
                 let path = text.path.to_string_lossy();
                 let document = if text.hadolint {
@@ -165,23 +193,62 @@ impl Engine for Builtin {
                 } else {
                     Document::read(&path, &text.text, &|path| config_text(Path::new(path)))
                 };
-                document
-                    .and_then(|document| document.check(&names))
-                    .map_err(drawn_alone)?
+                Some(document.map_err(drawn_alone)?)
             }
         };
+        let user = match &document {
+            Some(document) => user_rules(document)?,
+            None => Vec::new(),
+        };
+        let own = user.iter().map(|rule| rule.meta).collect();
+        let registry = if user.is_empty() {
+            None
+        } else {
+            Some(Registry::with(user))
+        };
+        let known_rules = registry.as_ref().unwrap_or_else(|| Registry::builtin());
+        let known: Vec<&str> = known_rules
+            .rules()
+            .flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]))
+            .collect();
+        let options = |id: &str| {
+            known_rules.find(id).map_or(Vec::new(), |rule| {
+                rule.options.iter().map(|o| (o.name, o.kind)).collect()
+            })
+        };
+        let names = Names {
+            resolve: &|name| known_rules.find(name).map(|rule| rule.id),
+            known: &known,
+            categories: &CATEGORIES,
+            options: &options,
+        };
+        let mut settings = match document {
+            Some(document) => document.check(&names).map_err(drawn_alone)?,
+            None => Settings::default(),
+        };
         if !selection.select.is_empty() {
+            let words = selection.select.iter().map(String::as_str);
             settings
-                .select_only(selection.select.iter().map(String::as_str), &names)
+                .select_only(words, &names)
                 .map_err(|error| miette::miette!("--select: {error}"))?;
         }
+        let words = selection.ignore.iter().map(String::as_str);
         settings
-            .ignore_also(selection.ignore.iter().map(String::as_str), &names)
+            .ignore_also(words, &names)
             .map_err(|error| miette::miette!("--ignore: {error}"))?;
-        Ok(settings)
+        Ok(Config {
+            settings,
+            registry,
+            own,
+        })
     }
 
-    fn wishes(&self, settings: &Settings) -> Wishes {
+    fn config_rules(&self, config: &Config) -> Vec<&'static RuleMeta> {
+        config.own.clone()
+    }
+
+    fn wishes(&self, config: &Config) -> Wishes {
+        let settings = &config.settings;
         Wishes {
             fail_on: settings.fail_on.map(|fail_on| match fail_on {
                 config::FailOn::Never => FailOn::Never,
@@ -195,8 +262,8 @@ impl Engine for Builtin {
         }
     }
 
-    fn excludes(&self, settings: &Settings, framed: &str) -> bool {
-        settings.excludes_file(framed)
+    fn excludes(&self, config: &Config, framed: &str) -> bool {
+        config.settings.excludes_file(framed)
     }
 
     fn config_schema(&self) -> String {
@@ -219,35 +286,53 @@ impl Engine for Builtin {
         serde_json::to_string_pretty(&config::schema(&entries, &CATEGORIES)).unwrap_or_default() + "\n"
     }
 
-    fn lint(&self, source: SourceFile, request: &Request<'_, Settings>) -> Linted {
-        let file = Dockerfile::parse(source);
-        let (context, said) = self.context(&file, request);
-        let settings = request.config.for_file(request.framed);
-        let diagnostics = findings(&file, context.as_deref(), &settings);
-        let (details, notes) = match said {
-            Ok(detail) => (vec![detail], Vec::new()),
-            Err(note) => (Vec::new(), vec![note]),
-        };
+    fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {
+        let (linted, details) = self.look(source, request);
         Linted {
-            source: file.source,
-            diagnostics,
-            refusals: file.refusals,
-            notes,
+            source: linted.file.source,
+            diagnostics: linted.diagnostics,
+            refusals: linted.file.refusals,
+            notes: linted.notes,
             details,
         }
     }
 
-    fn fix(&self, source: SourceFile, request: &Request<'_, Settings>, _level: Applicability) -> Fixed {
-        let linted = self.lint(source, request);
+    fn fix(&self, source: SourceFile, request: &Request<'_, Config>, level: Applicability) -> Fixed {
+        let original = source.clone();
+        // What is said of the last pass holds for the text that is kept.
+        let details = RefCell::new(Vec::new());
+        let fixed = apply::fix(source, level, &|source| {
+            let (linted, said) = self.look(source, request);
+            details.replace(said);
+            linted
+        });
         Fixed {
-            original: linted.source.clone(),
-            source: linted.source,
-            applied: Vec::new(),
-            skipped: Vec::new(),
-            remaining: linted.diagnostics,
-            refusals: linted.refusals,
-            notes: linted.notes,
-            details: linted.details,
+            original,
+            source: fixed.linted.file.source,
+            applied: fixed
+                .applied
+                .into_iter()
+                .map(|fix| AppliedFix {
+                    rule: fix.rule,
+                    title: fix.title,
+                    line: fix.line,
+                })
+                .collect(),
+            skipped: fixed
+                .skipped
+                .into_iter()
+                .map(|fix| SkippedFix {
+                    rule: fix.rule,
+                    title: fix.title,
+                    reason: fix.reason.to_string(),
+                    span: fix.span,
+                    unasked: matches!(fix.reason, SkipReason::Unsafe | SkipReason::DisplayOnly),
+                })
+                .collect(),
+            remaining: fixed.linted.diagnostics,
+            refusals: fixed.linted.file.refusals,
+            notes: fixed.linted.notes,
+            details: details.into_inner(),
         }
     }
 }
