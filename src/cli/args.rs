@@ -117,16 +117,15 @@ pub struct Lint {
     /// Write the report to FILE
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// The least severity that fails: error, warning, info, style, never
+    /// The least severity that fails: error, warning, info, style, never [default: info]
     #[arg(
         long,
         value_name = "SEVERITY",
         value_enum,
-        default_value_t,
         hide_possible_values = true,
         help_heading = "Output"
     )]
-    pub fail_on: FailOn,
+    pub fail_on: Option<FailOn>,
     /// End with 0 whatever is found in the files
     #[arg(long, help_heading = "Output")]
     pub exit_zero: bool,

@@ -14,6 +14,8 @@ pub struct Target {
     pub input: Input,
     /// The folder that writing must not leave through links.
     pub tree: PathBuf,
+    /// It was named itself, not found in a folder.
+    pub named: bool,
 }
 
 /// Where the text comes from.
@@ -118,6 +120,7 @@ pub fn find(paths: &[PathBuf], excludes: &Excludes, force: bool) -> Found {
                 found.targets.push(Target {
                     input: Input::Stdin,
                     tree: PathBuf::from("."),
+                    named: true,
                 });
             }
         } else if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
@@ -136,12 +139,14 @@ pub fn find(paths: &[PathBuf], excludes: &Excludes, force: bool) -> Found {
                     found.targets.push(Target {
                         input: Input::File(file.path),
                         tree: path.clone(),
+                        named: false,
                     });
                 }
             }
         } else if !(force && excludes.excludes(path, false)) && seen.insert(identity(path)) {
             found.targets.push(Target {
                 tree: tree_of(path, &excludes.here),
+                named: true,
                 input: Input::File(tidy(path)),
             });
         }

@@ -1,6 +1,7 @@
-//! The one place where the command line meets the rule engine, the applier, the config and the
-//! build context.
+//! What the command line asks of rules, fixes, settings and build contexts. [`super::builtin`]
+//! answers with those of this crate; tests of the command line have answers of their own.
 
+use super::args::FailOn;
 use super::tree::FolderTree;
 use crate::edit::Applicability;
 use crate::model::Refusal;
@@ -33,16 +34,28 @@ pub struct Selection {
 /// What the engine is to know of the file besides its text.
 #[derive(Debug)]
 pub struct Request<'a, Config> {
-    /// The file's path, for settings that depend on it; as the user wrote it.
-    pub path: &'a Path,
+    /// The file's path as the user wrote it; none for standard input without a name.
+    pub path: Option<&'a Path>,
+    /// The file's path in the frame of the config: relative to the current folder as the config's
+    /// own path is, or absolute as that is.
+    pub framed: &'a str,
     /// The config in force.
-    pub config: Option<&'a Config>,
-    /// What the command line says on rules.
-    pub selection: &'a Selection,
+    pub config: &'a Config,
     /// Folders that may be the build context, the nearest first; one alone where it was named.
     pub contexts: &'a [Arc<FolderTree>],
     /// Whether the context was named, so that it holds whatever the file copies.
     pub context_is_named: bool,
+}
+
+/// What a config says to the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The least severity that fails, where `--fail-on` does not say it.
+    pub fail_on: Option<FailOn>,
+    /// The build context, where `--context` does not say it.
+    pub context: Option<PathBuf>,
+    /// What the user should be told once.
+    pub notices: Vec<String>,
 }
 
 /// What linting gave.
@@ -89,11 +102,21 @@ pub trait Engine: Sync {
     /// All rules, by id.
     fn rules(&self) -> Vec<&'static RuleMeta>;
 
-    /// Reads a config.
+    /// Reads a config, or makes the one that holds where there is none; the selection goes on top.
     ///
     /// # Errors
     /// What is wrong with it, with the place; drawn by miette.
-    fn config(&self, text: ConfigText) -> Result<Self::Config, miette::Report>;
+    fn config(&self, text: Option<ConfigText>, selection: &Selection) -> Result<Self::Config, miette::Report>;
+
+    /// What a config says to the command line.
+    fn wishes(&self, _config: &Self::Config) -> Wishes {
+        Wishes::default()
+    }
+
+    /// Whether a config excludes a file, given in its frame.
+    fn excludes(&self, _config: &Self::Config, _framed: &str) -> bool {
+        false
+    }
 
     /// Rules that a config brings along.
     fn config_rules(&self, _config: &Self::Config) -> Vec<&'static RuleMeta> {
@@ -108,47 +131,4 @@ pub trait Engine: Sync {
 
     /// Lints one file and applies the fixes that can be trusted at least as far as `level`.
     fn fix(&self, source: SourceFile, request: &Request<'_, Self::Config>, level: Applicability) -> Fixed;
-}
-
-/// The engine of this crate.
-#[derive(Debug)]
-pub struct Builtin;
-
-impl Engine for Builtin {
-    type Config = ();
-
-    fn rules(&self) -> Vec<&'static RuleMeta> {
-        Vec::new()
-    }
-
-    fn config(&self, _text: ConfigText) -> Result<(), miette::Report> {
-        Ok(())
-    }
-
-    fn config_schema(&self) -> String {
-        "{}\n".to_owned()
-    }
-
-    fn lint(&self, source: SourceFile, _request: &Request<'_, ()>) -> Linted {
-        Linted {
-            source,
-            diagnostics: Vec::new(),
-            refusals: Vec::new(),
-            notes: Vec::new(),
-            details: Vec::new(),
-        }
-    }
-
-    fn fix(&self, source: SourceFile, _request: &Request<'_, ()>, _level: Applicability) -> Fixed {
-        Fixed {
-            original: source.clone(),
-            source,
-            applied: Vec::new(),
-            skipped: Vec::new(),
-            remaining: Vec::new(),
-            refusals: Vec::new(),
-            notes: Vec::new(),
-            details: Vec::new(),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! `mbopt explain`: a rule's own words, laid out for a terminal.
 
-use super::suggest;
+use crate::config::nearest;
 use crate::edit::Applicability;
 use crate::report::{INVALID, severity_word};
 use crate::rule::RuleMeta;
@@ -17,7 +17,7 @@ pub fn find(rules: &[&'static RuleMeta], name: &str) -> Result<&'static RuleMeta
         .or_else(|| all().find(|rule| rule.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))));
     known.ok_or_else(|| {
         let names = all().flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]));
-        match suggest::nearest(name, names) {
+        match nearest(name, names) {
             Some(near) => format!("no rule is called `{name}`; did you mean `{near}`?"),
             None => format!("no rule is called `{name}`; `mbopt rules` lists them"),
         }

@@ -1,8 +1,9 @@
 //! One file of a `lint` run, from reading to writing. Jobs know nothing of each other.
 
+use super::args::FailOn;
 use super::diff;
 use super::discover::{Input, Target};
-use super::engine::{Engine, Fixed, Request, Selection};
+use super::engine::{Engine, Fixed, Request};
 use super::panics;
 use super::read;
 use super::surroundings::Surroundings;
@@ -31,8 +32,8 @@ pub struct Run<'a, E: Engine> {
     pub engine: &'a E,
     /// Configs and contexts.
     pub around: Surroundings<'a, E>,
-    /// What the command line says on rules.
-    pub selection: Selection,
+    /// `--fail-on`.
+    pub fail_on: Option<FailOn>,
     /// `--context`.
     pub context: Option<Arc<[Arc<FolderTree>]>>,
     /// `--stdin-filename`.
@@ -53,6 +54,8 @@ pub struct Done {
     pub text: Option<Vec<u8>>,
     /// What fixes would change.
     pub diff: String,
+    /// It has findings that fail the run.
+    pub failing: bool,
     /// What is said with `--verbose`.
     pub details: Vec<String>,
     /// The error in the report was said elsewhere (a broken config, once for all its files).
@@ -65,6 +68,7 @@ impl Done {
             report,
             text: None,
             diff: String::new(),
+            failing: false,
             details: Vec::new(),
             said: false,
         }
@@ -92,18 +96,32 @@ impl<E: Engine> Run<'_, E> {
                 };
             }
         };
-        let contexts = match (&self.context, &target.input) {
-            (Some(named), _) => named.clone(),
-            // What comes through a pipe has no folder, as for `docker build -`.
-            (None, Input::Stdin) if self.stdin_name.is_none() => Arc::from([]),
-            (None, _) => self.around.contexts(path),
+        let wishes = self.engine.wishes(&config);
+        let named = match (&self.context, &wishes.context) {
+            (Some(named), _) => Some(named.clone()),
+            (None, Some(path)) => match FolderTree::open(path) {
+                Some(tree) => Some(Arc::from([Arc::new(tree)])),
+                None => {
+                    let message = format!("its config names a build context that is no folder: {}", path.display());
+                    return Done::new(FileReport::failed(shown, message));
+                }
+            },
+            (None, None) => None,
+        };
+        // What comes through a pipe has no folder, as for `docker build -`.
+        let nameless = target.input == Input::Stdin && self.stdin_name.is_none();
+        let context_is_named = named.is_some();
+        let contexts = match named {
+            Some(named) => named,
+            None if nameless => Arc::from([]),
+            None => self.around.contexts(path),
         };
         let request = Request {
-            path,
-            config: config.as_deref(),
-            selection: &self.selection,
+            path: (!nameless).then_some(path),
+            framed: &self.around.framed(path),
+            config: &*config,
             contexts: &contexts,
-            context_is_named: self.context.is_some(),
+            context_is_named,
         };
         let source = SourceFile::new(shown.clone(), bytes);
         match panics::contain(|| self.done(source, &request, target, &shown)) {
@@ -112,6 +130,8 @@ impl<E: Engine> Run<'_, E> {
                     done.details
                         .push(format!("config {}", self.around.shown(&config).display()));
                 }
+                let least = self.fail_on.or(wishes.fail_on).unwrap_or_default().severity();
+                done.failing = least.is_some_and(|least| done.report.diagnostics.iter().any(|d| d.severity >= least));
                 done
             }
             Err(message) => Done::new(FileReport::failed(shown, message)),

@@ -7,14 +7,14 @@ use super::discover::{self, Excludes, Found, Input, Target};
 use super::engine::{Engine, Selection};
 use super::exit::Outcome;
 use super::job::{Done, Mode, Run};
-use super::suggest;
 use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
 use super::write;
+use crate::config::nearest;
 use crate::edit::Applicability;
 use crate::report::{Reporter, Summary, reporter, visible};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,32 +76,39 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     } else if paths.is_empty() {
         paths.push(PathBuf::from(if args.stdin_filename.is_some() { "-" } else { "." }));
     }
-    let found = discover::find(&paths, &excludes, args.force_exclude);
+    let selection = Selection {
+        select: args.select.clone(),
+        ignore: args.ignore.clone(),
+    };
+    let colour_err = colour::wanted_here(global.color, std::io::stderr().is_terminal());
+    let mut found = discover::find(&paths, &excludes, args.force_exclude);
+    let around = Surroundings::new(engine, source, selection.clone(), here.clone(), colour_err);
+    check_names(engine, &around, &selection, &found)?;
+    found.targets.retain(|target| match &target.input {
+        Input::File(path) if !target.named || args.force_exclude => match around.config(path) {
+            Ok(config) => !engine.excludes(&config, &around.framed(path)),
+            // Kept, so that the file is reported as not linted.
+            Err(_) => true,
+        },
+        _ => true,
+    });
     let run = Run {
         engine,
-        around: Surroundings::new(
-            engine,
-            source,
-            here.clone(),
-            colour::wanted_here(global.color, std::io::stderr().is_terminal()),
-        ),
-        selection: Selection {
-            select: args.select.clone(),
-            ignore: args.ignore.clone(),
-        },
+        around,
+        fail_on: args.fail_on,
         context,
         stdin_name: args.stdin_filename.clone(),
         mode,
         relative: matches!(args.format, FormatName::Sarif | FormatName::Github).then_some(here),
         colour: args.output.is_none() && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
     };
-    check_names(&run, &found)?;
     Ok((run, found))
 }
 
 /// Names that `--select` and `--ignore` take besides rules: the groups.
-const GROUPS: [&str; 7] = [
+const GROUPS: [&str; 8] = [
     "all",
+    "default",
     "size",
     "cache",
     "security",
@@ -111,20 +118,24 @@ const GROUPS: [&str; 7] = [
 ];
 
 /// A mistyped rule must not silently select nothing.
-fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String> {
-    let flagged = [("--select", &run.selection.select), ("--ignore", &run.selection.ignore)];
+fn check_names<E: Engine>(
+    engine: &E,
+    around: &Surroundings<'_, E>,
+    selection: &Selection,
+    found: &Found,
+) -> Result<(), String> {
+    let flagged = [("--select", &selection.select), ("--ignore", &selection.ignore)];
     if flagged.iter().all(|(_, names)| names.is_empty()) {
         return Ok(());
     }
-    let mut rules = run.engine.rules();
-    rules.push(&crate::report::INVALID);
+    let mut rules = engine.rules();
     // A rule may be the config's own; the first file's config stands for all.
     let first = found.targets.iter().find_map(|t| match &t.input {
         Input::File(path) => Some(path.clone()),
         Input::Stdin => None,
     });
-    if let Ok(Some(config)) = run.around.config(first.as_deref().unwrap_or(Path::new("-"))) {
-        rules.extend(run.engine.config_rules(&config));
+    if let Ok(config) = around.config(first.as_deref().unwrap_or(Path::new("-"))) {
+        rules.extend(engine.config_rules(&config));
     }
     let names = || {
         rules
@@ -135,7 +146,7 @@ fn check_names<E: Engine>(run: &Run<'_, E>, found: &Found) -> Result<(), String>
     for (flag, given) in flagged {
         for name in given {
             if !names().any(|known| known.eq_ignore_ascii_case(name)) {
-                let hint = match suggest::nearest(name, names()) {
+                let hint = match nearest(name, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`mbopt rules` lists them".to_owned(),
                 };
@@ -162,6 +173,8 @@ struct Report<'a> {
     /// Notes, with the first file that has it and how many others have it.
     notes: BTreeMap<String, (String, usize)>,
     outcome: Outcome,
+    /// Whether a file has findings that fail the run.
+    failing: bool,
     /// Files that `--diff` would change.
     would_change: usize,
 }
@@ -193,6 +206,7 @@ impl<'a> Report<'a> {
             begun: false,
             notes: BTreeMap::new(),
             outcome: Outcome::Clean,
+            failing: false,
             would_change: 0,
         }
     }
@@ -224,6 +238,17 @@ impl<'a> Report<'a> {
                 self.take(done);
             }
             many => self.many(run, many),
+        }
+        if !self.global.quiet {
+            let configs = run.around.configs();
+            let notices: BTreeSet<_> = configs
+                .iter()
+                .flat_map(|config| run.engine.wishes(config).notices)
+                .collect();
+            for notice in notices {
+                self.flush();
+                say(&format!("note: {}", visible(&notice)));
+            }
         }
         for error in run.around.config_errors() {
             self.flush();
@@ -266,6 +291,7 @@ impl<'a> Report<'a> {
             report,
             text,
             diff,
+            failing,
             details,
             said,
         } = done;
@@ -278,6 +304,7 @@ impl<'a> Report<'a> {
             self.failure("standard output", &error.to_string());
         }
         self.summary.add(&report);
+        self.failing |= failing;
         self.would_change += usize::from(!diff.is_empty());
         if let Some(error) = report.error.as_ref().filter(|_| !said) {
             self.failure(&report.path, error);
@@ -335,13 +362,10 @@ impl<'a> Report<'a> {
         {
             self.failure(&path.to_string_lossy(), &error.to_string());
         }
-        let failing = match self.drawn {
-            true => self
-                .args
-                .fail_on
-                .severity()
-                .is_some_and(|least| self.summary.at_least(least) > 0),
-            false => self.would_change > 0,
+        let failing = if self.drawn {
+            self.failing
+        } else {
+            self.would_change > 0
         };
         if failing {
             self.ended(Outcome::Findings);

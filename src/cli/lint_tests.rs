@@ -2,7 +2,7 @@
 
 use super::args::{FailOn, FormatName, Global, Lint};
 use super::colour::When;
-use super::engine::{ConfigText, Engine, Fixed, Linted, Request};
+use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
 use super::exit::Outcome;
 use super::lint;
 use crate::edit::{Applicability, Edit, Fix};
@@ -26,11 +26,23 @@ impl Engine for Fake {
         vec![&sample::RULE]
     }
 
-    fn config(&self, text: ConfigText) -> Result<String, miette::Report> {
+    fn config(&self, text: Option<ConfigText>, _selection: &Selection) -> Result<String, miette::Report> {
+        let Some(text) = text else { return Ok(String::new()) };
         if text.text.contains("wrong") {
             return Err(miette::miette!("{}: unknown key `wrong`", text.path.display()));
         }
         Ok(text.text)
+    }
+
+    fn wishes(&self, config: &String) -> Wishes {
+        Wishes {
+            fail_on: config.contains("strict").then_some(FailOn::Style),
+            ..Wishes::default()
+        }
+    }
+
+    fn excludes(&self, config: &String, framed: &str) -> bool {
+        config.contains("no-vendor") && framed.contains("/vendor/")
     }
 
     fn config_schema(&self) -> String {
@@ -53,7 +65,7 @@ impl Engine for Fake {
                 ..sample::warning(Span::new(start, start + word.len()), "a matter of taste")
             });
         }
-        if request.config.is_some_and(|config| config.contains("silent")) {
+        if request.config.contains("silent") {
             diagnostics.clear();
         }
         let refusals = text.find("BROKEN").map(|start| Refusal {
@@ -163,7 +175,7 @@ fn findings_end_with_one_and_taste_does_not() {
     assert_eq!(case.run(&case.args(&["a"])), Outcome::Findings);
     assert_eq!(case.run(&case.args(&["b"])), Outcome::Clean);
     let strict = Lint {
-        fail_on: FailOn::Style,
+        fail_on: Some(FailOn::Style),
         ..case.args(&["b"])
     };
     assert_eq!(case.run(&strict), Outcome::Findings);
@@ -174,7 +186,7 @@ fn findings_end_with_one_and_taste_does_not() {
     ] {
         assert_eq!(
             case.run(&Lint {
-                fail_on,
+                fail_on: Some(fail_on),
                 ..case.args(&["a", "b"])
             }),
             outcome,
@@ -407,4 +419,33 @@ fn a_file_named_twice_is_done_once() {
     let case = Case::new(&[("sub/Dockerfile", "FROM BAD\n")]);
     case.run(&case.args(&["sub/../sub/Dockerfile", "sub", "sub/Dockerfile"]));
     assert_eq!(case.findings().len(), 1);
+}
+
+#[test]
+fn a_config_can_be_strict_and_leave_files_out() {
+    let case = Case::new(&[
+        ("a/Dockerfile", "FROM taste\n"),
+        ("b/Dockerfile", "FROM taste\n"),
+        ("b/mbopt.yaml", "strict no-vendor\n"),
+        ("b/vendor/Dockerfile", "FROM BAD\n"),
+    ]);
+    fs::create_dir(case.path(".git")).unwrap();
+    assert_eq!(case.run(&case.args(&["a"])), Outcome::Clean);
+    assert_eq!(case.run(&case.args(&["b"])), Outcome::Findings);
+    assert_eq!(case.findings(), named(&[("b/Dockerfile", 1)]));
+    let lenient = Lint {
+        fail_on: Some(FailOn::Never),
+        ..case.args(&["b"])
+    };
+    assert_eq!(
+        case.run(&lenient),
+        Outcome::Clean,
+        "the command line stands above the config"
+    );
+    case.run(&case.args(&["b/vendor/Dockerfile"]));
+    assert_eq!(
+        case.findings(),
+        named(&[("b/vendor/Dockerfile", 1)]),
+        "a named file is linted"
+    );
 }

@@ -2,6 +2,7 @@
 //! is here.
 
 pub mod args;
+mod builtin;
 pub mod colour;
 mod console;
 mod diff;
@@ -16,15 +17,15 @@ mod lint_tests;
 mod panics;
 mod read;
 mod rules;
-mod suggest;
 mod surroundings;
 pub mod tree;
 mod write;
 
 use args::{Cli, Command, SchemaName};
+use builtin::Builtin;
 use clap::Parser;
 use console::{Sink, say};
-use engine::{Builtin, Engine};
+use engine::Engine;
 use exit::Outcome;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     panics::keep_quiet();
-    run(&Builtin).into()
+    run(&Builtin::default()).into()
 }
 
 fn run<E: Engine>(engine: &E) -> Outcome {

@@ -1,23 +1,20 @@
 //! What lies around a Dockerfile: its repository, the config in force, the folders that may be its
 //! build context. Looked up once a folder.
 
-use super::engine::{ConfigText, Engine};
+use super::engine::{ConfigText, Engine, Selection};
 use super::tree::FolderTree;
+use crate::config::discovery;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Names of the config, the first found in a folder is taken.
-const CONFIG_NAMES: [&str; 4] = ["mbopt.yaml", ".mbopt.yaml", "mbopt.yml", ".mbopt.yml"];
-/// hadolint's names, taken where no folder up to the repository root has one of ours.
-const HADOLINT_NAMES: [&str; 2] = [".hadolint.yaml", ".hadolint.yml"];
 /// The largest config that is read, in bytes.
 const CONFIG_LIMIT: u64 = 1024 * 1024;
 
 /// A config in force, or why there is none although there should be: then the message, already
 /// drawn.
-pub type Loaded<C> = Result<Option<Arc<C>>, Arc<str>>;
+pub type Loaded<C> = Result<Arc<C>, Arc<str>>;
 
 /// Where configs come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +31,14 @@ pub enum ConfigSource {
 pub struct Surroundings<'e, E: Engine> {
     engine: &'e E,
     source: ConfigSource,
+    selection: Selection,
     here: PathBuf,
     /// Whether errors are drawn in colour.
     colour: bool,
     /// The config that holds in a folder.
     found: Mutex<HashMap<PathBuf, Option<(PathBuf, bool)>>>,
-    loaded: Mutex<HashMap<PathBuf, Loaded<E::Config>>>,
+    /// Configs by their path; the one that holds without a config under none.
+    loaded: Mutex<HashMap<Option<PathBuf>, Loaded<E::Config>>>,
     contexts: Mutex<HashMap<PathBuf, Arc<[Arc<FolderTree>]>>>,
 }
 
@@ -50,10 +49,11 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl<'e, E: Engine> Surroundings<'e, E> {
     /// `here` is the current folder; `colour` is for what is said on standard error.
-    pub fn new(engine: &'e E, source: ConfigSource, here: PathBuf, colour: bool) -> Self {
+    pub fn new(engine: &'e E, source: ConfigSource, selection: Selection, here: PathBuf, colour: bool) -> Self {
         Surroundings {
             engine,
             source,
+            selection,
             here,
             colour,
             found: Mutex::default(),
@@ -101,49 +101,75 @@ impl<'e, E: Engine> Surroundings<'e, E> {
 
     /// The config in force for a file.
     pub fn config(&self, file: &Path) -> Loaded<E::Config> {
-        let Some((path, hadolint)) = self.config_path(file) else {
-            return Ok(None);
-        };
+        let found = self.config_path(file);
         // Held while reading, so that a config is read once and its errors are drawn once.
         let mut loaded = locked(&self.loaded);
-        loaded
-            .entry(path.clone())
-            .or_insert_with(|| self.load(path, hadolint))
-            .clone()
+        if let Some(known) = loaded.get(&found.as_ref().map(|(path, _)| path.clone())) {
+            return known.clone();
+        }
+        let config = self.load(found.as_ref());
+        loaded.insert(found.map(|(path, _)| path), config.clone());
+        config
+    }
+
+    /// A file's path in the frame of its config: both relative to the current folder where the
+    /// config lies there, else both absolute.
+    pub fn framed(&self, file: &Path) -> String {
+        let full = normal(&self.here.join(file));
+        let outside = self
+            .config_path(file)
+            .is_some_and(|(config, _)| config.strip_prefix(&self.here).is_err());
+        let framed = if outside { full } else { self.shown(&full) };
+        framed.to_string_lossy().replace('\\', "/")
+    }
+
+    /// Every config that could be used.
+    pub fn configs(&self) -> Vec<Arc<E::Config>> {
+        let loaded = locked(&self.loaded);
+        let mut all: Vec<_> = loaded
+            .iter()
+            .filter_map(|(path, config)| Some((path, config.as_ref().ok()?.clone())))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(b.0));
+        all.into_iter().map(|(_, config)| config).collect()
     }
 
     /// Every config that could not be used, drawn, once.
     pub fn config_errors(&self) -> Vec<Arc<str>> {
-        let mut errors: Vec<(PathBuf, Arc<str>)> = locked(&self.loaded)
+        let loaded = locked(&self.loaded);
+        let mut errors: Vec<_> = loaded
             .iter()
-            .filter_map(|(path, l)| Some((path.clone(), l.as_ref().err()?.clone())))
+            .filter_map(|(path, config)| Some((path, config.as_ref().err()?.clone())))
             .collect();
         errors.sort();
         errors.into_iter().map(|(_, error)| error).collect()
     }
 
     fn search(&self, folder: &Path) -> Option<(PathBuf, bool)> {
-        let folders = self.upward(folder);
-        let first = |names: &[&str]| {
-            folders
-                .iter()
-                .flat_map(|f| names.iter().map(move |n| f.join(n)))
-                .find(|p| p.exists())
-        };
-        first(&CONFIG_NAMES)
-            .map(|p| (p, false))
-            .or_else(|| first(&HADOLINT_NAMES).map(|p| (p, true)))
+        let folders: Vec<String> = self
+            .upward(folder)
+            .iter()
+            .map(|f| f.to_string_lossy().into_owned())
+            .collect();
+        let found = discovery::nearest(folders.iter().map(String::as_str), &|path| Path::new(path).exists())?;
+        Some((PathBuf::from(found.path), found.hadolint))
     }
 
-    fn load(&self, path: PathBuf, hadolint: bool) -> Loaded<E::Config> {
-        let shown = self.shown(&path);
-        let text = config_text(&path).map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
-        match self.engine.config(ConfigText {
-            path: shown,
-            text,
-            hadolint,
-        }) {
-            Ok(config) => Ok(Some(Arc::new(config))),
+    fn load(&self, found: Option<&(PathBuf, bool)>) -> Loaded<E::Config> {
+        let text = match found {
+            None => None,
+            Some((path, hadolint)) => {
+                let shown = self.shown(path);
+                let text = config_text(path).map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
+                Some(ConfigText {
+                    path: shown,
+                    text,
+                    hadolint: *hadolint,
+                })
+            }
+        };
+        match self.engine.config(text, &self.selection) {
+            Ok(config) => Ok(Arc::new(config)),
             Err(report) => Err(Arc::from(self.draw(&report).trim_end())),
         }
     }
@@ -196,10 +222,10 @@ impl<'e, E: Engine> Surroundings<'e, E> {
 fn is_hadolint(path: &Path) -> bool {
     path.file_name()
         .and_then(|n| n.to_str())
-        .is_some_and(|n| HADOLINT_NAMES.contains(&n))
+        .is_some_and(|n| discovery::hadolint_names().contains(&n))
 }
 
-fn config_text(path: &Path) -> Result<String, String> {
+pub(super) fn config_text(path: &Path) -> Result<String, String> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "no such config file".to_owned(),
         _ => format!("the config cannot be read: {error}"),
@@ -234,7 +260,7 @@ fn normal(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::engine::Builtin;
+    use crate::cli::builtin::Builtin;
     use std::fs;
 
     /// `a/.git`, `a/b/c/Dockerfile` under a current folder.
@@ -249,8 +275,16 @@ mod tests {
     #[test]
     fn the_nearest_config_up_to_the_repository_holds() {
         let (_folder, here) = layout();
+        let engine = Builtin::default();
         let search = |here: &Path| {
-            Surroundings::new(&Builtin, ConfigSource::Nearest, here.to_owned(), false).search(&here.join("a/b/c"))
+            Surroundings::new(
+                &engine,
+                ConfigSource::Nearest,
+                Selection::default(),
+                here.to_owned(),
+                false,
+            )
+            .search(&here.join("a/b/c"))
         };
         fs::write(here.join("mbopt.yaml"), "").unwrap();
         assert_eq!(search(&here), None, "above the repository");
@@ -269,7 +303,8 @@ mod tests {
     #[test]
     fn contexts_go_upward_to_the_repository() {
         let (_folder, here) = layout();
-        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone(), false);
+        let engine = Builtin::default();
+        let around = Surroundings::new(&engine, ConfigSource::None, Selection::default(), here.clone(), false);
         let shown: Vec<_> = around
             .contexts(Path::new("./a/b/x/../Dockerfile"))
             .iter()
@@ -277,7 +312,8 @@ mod tests {
             .collect();
         assert_eq!(shown, [PathBuf::from("a/b"), PathBuf::from("a")]);
         fs::remove_dir(here.join("a/.git")).unwrap();
-        let around = Surroundings::new(&Builtin, ConfigSource::None, here.clone(), false);
+        let engine = Builtin::default();
+        let around = Surroundings::new(&engine, ConfigSource::None, Selection::default(), here.clone(), false);
         assert_eq!(
             around.contexts(Path::new("a/Dockerfile")).len(),
             2,
@@ -290,7 +326,8 @@ mod tests {
     fn a_config_that_cannot_be_read_is_an_error_said_once() {
         let (_folder, here) = layout();
         fs::create_dir(here.join("a/mbopt.yaml")).unwrap();
-        let around = Surroundings::new(&Builtin, ConfigSource::Nearest, here, false);
+        let engine = Builtin::default();
+        let around = Surroundings::new(&engine, ConfigSource::Nearest, Selection::default(), here, false);
         assert!(around.config(Path::new("a/Dockerfile")).is_err());
         assert!(around.config(Path::new("a/b/Dockerfile")).is_err());
         let errors = around.config_errors();

@@ -1,0 +1,338 @@
+//! The engine of this crate: its settings, its build contexts, its rules and fixes, put together.
+
+use super::args::FailOn;
+use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
+use super::surroundings::config_text;
+use super::tree::FolderTree;
+use crate::apply::{self, SkipReason};
+use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
+use crate::context::{Context, Tree, dockerignore, find};
+use crate::edit::Applicability;
+use crate::model::{Dockerfile, Kind};
+use crate::report::{AppliedFix, SkippedFix};
+use crate::rule::{self, Registry, Rule, RuleMeta};
+use crate::source::SourceFile;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The categories of rules.
+const CATEGORIES: [&str; 6] = ["size", "cache", "security", "correctness", "reproducibility", "style"];
+
+/// The engine of this crate.
+#[derive(Debug, Default)]
+pub struct Builtin {
+    /// Build contexts by root and by the path of the ignore file of a Dockerfile's own, so that a
+    /// folder that many Dockerfiles use is walked once.
+    contexts: Mutex<HashMap<(PathBuf, Option<PathBuf>), Arc<Context>>>,
+}
+
+/// Settings, and the rules that they speak of.
+pub struct Config {
+    settings: Settings,
+    /// With the config's own rules; none where it has none.
+    registry: Option<Registry>,
+    /// The config's own rules.
+    own: Vec<&'static RuleMeta>,
+}
+
+impl Builtin {
+    /// One look at a file by all rules, and what to say of it with `--verbose`.
+    fn look(&self, source: SourceFile, request: &Request<'_, Config>) -> (apply::Linted, Vec<String>) {
+        let file = Dockerfile::parse(source);
+        let (context, said) = self.context(&file, request);
+        let settings = request.config.settings.for_file(request.framed);
+        let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
+        let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
+        let (details, notes) = match said {
+            Ok(detail) => (vec![detail], Vec::new()),
+            Err(note) => (Vec::new(), vec![note]),
+        };
+        (
+            apply::Linted {
+                file,
+                diagnostics,
+                notes,
+            },
+            details,
+        )
+    }
+
+    /// The build context of a file, and what to say of it: a note where there is none, else a detail.
+    fn context(
+        &self,
+        file: &Dockerfile,
+        request: &Request<'_, Config>,
+    ) -> (Option<Arc<Context>>, Result<String, String>) {
+        let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
+        let chosen = match request.contexts {
+            [] if copied(file).next().is_none() => {
+                return (None, Ok("no build context, and nothing to copy".to_owned()));
+            }
+            [] => {
+                return (
+                    None,
+                    Err("no build context: what COPY and ADD name was not looked at".to_owned()),
+                );
+            }
+            [named, ..] if request.context_is_named => named,
+            all => match find::choose(&folders, copied(file)) {
+                Ok(index) => match all.get(index) {
+                    Some(chosen) => chosen,
+                    None => return (None, Err("no build context".to_owned())),
+                },
+                Err(missing) => {
+                    let message = match missing.missing.first() {
+                        Some(name) => format!(
+                            "no build context: no folder from here up to the repository's root has `{name}`; --context names one"
+                        ),
+                        None => "no build context was found; --context names one".to_owned(),
+                    };
+                    return (None, Err(message));
+                }
+            },
+        };
+        let detail = format!("build context {}", chosen.path().display());
+        (Some(self.open(chosen, request.path)), Ok(detail))
+    }
+
+    /// The context over a folder for a Dockerfile.
+    fn open(&self, tree: &Arc<FolderTree>, dockerfile: Option<&Path>) -> Arc<Context> {
+        let own = dockerfile.and_then(own_ignore_file);
+        let key = (tree.root().to_owned(), own.clone());
+        let mut known = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let name = tree.path().display().to_string();
+            let tree: Arc<dyn Tree> = tree.clone();
+            match own.as_deref().and_then(ignore_file) {
+                Some(file) => Context::with_ignore_file(name, tree, Some(file)),
+                None => Context::new(name, tree, None),
+            }
+        };
+        known.entry(key).or_insert_with(|| Arc::new(make())).clone()
+    }
+}
+
+/// What COPY and ADD take from the build context, as written.
+fn copied(file: &Dockerfile) -> impl Iterator<Item = &str> {
+    let transfers = file
+        .instructions
+        .iter()
+        .filter_map(|instruction| match &instruction.kind {
+            Kind::Copy(transfer) | Kind::Add(transfer) if transfer.from.is_none() => Some(transfer),
+            _ => None,
+        });
+    transfers
+        .flat_map(|transfer| &transfer.sources)
+        .map(|word| word.value.as_str())
+}
+
+/// The ignore file that stands beside a Dockerfile and bears its name, if there is one.
+fn own_ignore_file(dockerfile: &Path) -> Option<PathBuf> {
+    let name = dockerfile.file_name()?.to_str()?;
+    let [own, _] = dockerignore::candidates(name);
+    let path = dockerfile.with_file_name(own);
+    fs::metadata(&path).is_ok_and(|m| m.is_file()).then_some(path)
+}
+
+fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
+    let text = config_text(path).ok()?;
+    Some(crate::context::IgnoreFile {
+        path: path.to_string_lossy().into_owned(),
+        text,
+    })
+}
+
+/// Reads the rules that a config brings along.
+///
+/// # Errors
+/// The first rule file that cannot be used, with the place where the reader knows it.
+fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report> {
+    let mut rules = Vec::new();
+    for path in document.user_rules() {
+        let fault = |place: &str, why: &str| miette::miette!("{path}{place}: {why}");
+        let text = config_text(Path::new(path)).map_err(|why| fault("", &why))?;
+        let id = Path::new(path)
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        rules.push(rule::user::load(id, &text).map_err(|error| {
+            let place = error
+                .place()
+                .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+            fault(&place, &error.to_string())
+        })?);
+    }
+    Ok(rules)
+}
+
+/// One error is drawn as itself, several under a common heading.
+fn drawn_alone(errors: ConfigErrors) -> miette::Report {
+    match errors.errors() {
+        [error] => miette::Report::new(error.clone()),
+        _ => miette::Report::new(errors),
+    }
+}
+
+impl Engine for Builtin {
+    type Config = Config;
+
+    fn rules(&self) -> Vec<&'static RuleMeta> {
+        Registry::builtin().rules().collect()
+    }
+
+    fn config(&self, text: Option<ConfigText>, selection: &Selection) -> Result<Config, miette::Report> {
+        let document = match text {
+            None => None,
+            Some(text) => {
+                let path = text.path.to_string_lossy();
+                let document = if text.hadolint {
+                    config::hadolint::read(&path, &text.text)
+                } else {
+                    Document::read(&path, &text.text, &|path| config_text(Path::new(path)))
+                };
+                Some(document.map_err(drawn_alone)?)
+            }
+        };
+        let user = match &document {
+            Some(document) => user_rules(document)?,
+            None => Vec::new(),
+        };
+        let own = user.iter().map(|rule| rule.meta).collect();
+        let registry = if user.is_empty() {
+            None
+        } else {
+            Some(Registry::with(user))
+        };
+        let known_rules = registry.as_ref().unwrap_or_else(|| Registry::builtin());
+        let known: Vec<&str> = known_rules
+            .rules()
+            .flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]))
+            .collect();
+        let options = |id: &str| {
+            known_rules.find(id).map_or(Vec::new(), |rule| {
+                rule.options.iter().map(|o| (o.name, o.kind)).collect()
+            })
+        };
+        let names = Names {
+            resolve: &|name| known_rules.find(name).map(|rule| rule.id),
+            known: &known,
+            categories: &CATEGORIES,
+            options: &options,
+        };
+        let mut settings = match document {
+            Some(document) => document.check(&names).map_err(drawn_alone)?,
+            None => Settings::default(),
+        };
+        if !selection.select.is_empty() {
+            let words = selection.select.iter().map(String::as_str);
+            settings
+                .select_only(words, &names)
+                .map_err(|error| miette::miette!("--select: {error}"))?;
+        }
+        let words = selection.ignore.iter().map(String::as_str);
+        settings
+            .ignore_also(words, &names)
+            .map_err(|error| miette::miette!("--ignore: {error}"))?;
+        Ok(Config {
+            settings,
+            registry,
+            own,
+        })
+    }
+
+    fn config_rules(&self, config: &Config) -> Vec<&'static RuleMeta> {
+        config.own.clone()
+    }
+
+    fn wishes(&self, config: &Config) -> Wishes {
+        let settings = &config.settings;
+        Wishes {
+            fail_on: settings.fail_on.map(|fail_on| match fail_on {
+                config::FailOn::Never => FailOn::Never,
+                config::FailOn::At(config::Level::Style) => FailOn::Style,
+                config::FailOn::At(config::Level::Info) => FailOn::Info,
+                config::FailOn::At(config::Level::Warning) => FailOn::Warning,
+                config::FailOn::At(config::Level::Error) => FailOn::Error,
+            }),
+            context: settings.context.as_ref().map(PathBuf::from),
+            notices: settings.notices.clone(),
+        }
+    }
+
+    fn excludes(&self, config: &Config, framed: &str) -> bool {
+        config.settings.excludes_file(framed)
+    }
+
+    fn config_schema(&self) -> String {
+        let rules = self.rules();
+        let options: Vec<Vec<(&str, &str, &str)>> = rules
+            .iter()
+            .map(|rule| rule.options.iter().map(|o| (o.name, o.kind, o.what)).collect())
+            .collect();
+        let entries: Vec<RuleEntry<'_>> = rules
+            .iter()
+            .zip(&options)
+            .map(|(rule, options)| RuleEntry {
+                id: rule.id,
+                summary: rule.summary,
+                aliases: rule.aliases,
+                options,
+            })
+            .collect();
+        // A value made of strings can be written.
+        serde_json::to_string_pretty(&config::schema(&entries, &CATEGORIES)).unwrap_or_default() + "\n"
+    }
+
+    fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {
+        let (linted, details) = self.look(source, request);
+        Linted {
+            source: linted.file.source,
+            diagnostics: linted.diagnostics,
+            refusals: linted.file.refusals,
+            notes: linted.notes,
+            details,
+        }
+    }
+
+    fn fix(&self, source: SourceFile, request: &Request<'_, Config>, level: Applicability) -> Fixed {
+        let original = source.clone();
+        // What is said of the last pass holds for the text that is kept.
+        let details = RefCell::new(Vec::new());
+        let fixed = apply::fix(source, level, &|source| {
+            let (linted, said) = self.look(source, request);
+            details.replace(said);
+            linted
+        });
+        Fixed {
+            original,
+            source: fixed.linted.file.source,
+            applied: fixed
+                .applied
+                .into_iter()
+                .map(|fix| AppliedFix {
+                    rule: fix.rule,
+                    title: fix.title,
+                    line: fix.line,
+                })
+                .collect(),
+            skipped: fixed
+                .skipped
+                .into_iter()
+                .map(|fix| SkippedFix {
+                    rule: fix.rule,
+                    title: fix.title,
+                    reason: fix.reason.to_string(),
+                    span: fix.span,
+                    unasked: matches!(fix.reason, SkipReason::Unsafe | SkipReason::DisplayOnly),
+                })
+                .collect(),
+            remaining: fixed.linted.diagnostics,
+            refusals: fixed.linted.file.refusals,
+            notes: fixed.linted.notes,
+            details: details.into_inner(),
+        }
+    }
+}
