@@ -33,6 +33,11 @@ impl Evidence {
     pub fn is_strong(&self) -> bool {
         matches!(self.kind, EvidenceKind::Build | EvidenceKind::BuildPackages)
     }
+
+    /// Whether what it shows would fail on an image without compilers.
+    pub fn needs_toolchain(&self) -> bool {
+        self.kind == EvidenceKind::Build
+    }
 }
 
 /// Whether the stage is meant to run something of its own: it takes sources from the context or

@@ -192,7 +192,8 @@ impl<'a> Walk<'a> {
         let registry = self.registry;
         let stage = instruction.stage.and_then(|id| self.file.stages.get(id.0));
         let subject = Subject { stage, instruction: Some(instruction), ..self.subject() };
-        for name in ["", instruction.keyword.name()] {
+        let keyword = instruction.keyword.name();
+        for name in ["", keyword] {
             if let Some(rules) = registry.instruction.get(name) {
                 self.show(rules, subject, &mut |check, cx| check.instruction(cx, instruction));
             }

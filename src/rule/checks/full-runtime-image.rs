@@ -1,5 +1,63 @@
 //! The image runs on a full base image although a slim one exists.
-use crate::rule::Inspect;
-/// x
+
+use crate::edit::{Edit, Effect, Fix};
+use crate::facts::ship;
+use crate::knowledge::{self, Brings, Kind as VariantKind};
+use crate::model::Kind;
+use crate::rule::{Cx, Finding, Inspect};
+
+/// See `rules/full-runtime-image.yaml`.
 pub struct Rule;
-impl Inspect for Rule {}
+
+impl Inspect for Rule {
+    fn file(&self, cx: &mut Cx<'_>) {
+        let Some(stage) = cx.file.target() else { return };
+        let Some(root) = cx.file.chain(stage).last() else { return };
+        let (Some(image), Some(from)) = (&root.image, cx.file.from_of(root)) else { return };
+        let Kind::From { image: written, .. } = &from.kind else { return };
+        let tag = image.tag.as_deref().unwrap_or_default();
+        let Some(known) = knowledge::image(image.registry.as_deref(), &image.repository) else { return };
+        let Some(variant) = known.variant(tag) else { return };
+        if !matches!(variant.kind, VariantKind::Full | VariantKind::Sdk) || !ship::is_application(cx.facts, stage) {
+            return;
+        }
+        // The first offer that needs no proof about the program keeps interpreter and C library.
+        let offers = knowledge::offers(known, tag, None);
+        let Some(offer) = offers.iter().find(|o| o.needs.is_empty()).or(offers.first()) else { return };
+        let name = &written.text;
+        let mut finding = Finding::new(written.span, format!("the image ships all of `{name}`, of which a program runs little"))
+            .help(format!("run on `{}`; {}", offer.reference, hazards(variant.brings, offer)));
+        if let (Some(from), Some(to)) = (variant.size, offer.variant.and_then(|v| v.size)) {
+            finding = finding.label(format!("about {from} MB unpacked, `{}` about {to} MB", offer.reference));
+        }
+        // Where the same stage compiles, the slim variant has not what the build needs.
+        let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
+        if offer.needs.is_empty() && !builds && image.digest.is_none() && !written.has_variables() {
+            let fix = Fix::unsafe_(format!("run on `{}`", offer.reference), vec![Edit::replace(written.span, &offer.reference)]);
+            finding = finding.fix(fix.with_effects([Effect::Base, Effect::Files, Effect::Packages]));
+        }
+        cx.report(finding);
+    }
+}
+
+/// What may be missed on the offered image.
+fn hazards(brings: &[Brings], offer: &knowledge::Offer) -> String {
+    let left = |what: Brings| brings.contains(&what) && !offer.variant.is_some_and(|v| v.brings(what));
+    let mut words = Vec::new();
+    if left(Brings::Compilers) {
+        words.push("compilers and headers");
+    }
+    if left(Brings::Vcs) {
+        words.push("git");
+    }
+    if left(Brings::Fetch) {
+        words.push("curl and wget");
+    }
+    if left(Brings::Certificates) {
+        words.push("CA certificates");
+    }
+    if left(Brings::Shell) {
+        words.push("a shell");
+    }
+    if words.is_empty() { "it is the same release".into() } else { format!("it has no {}", words.join(", no ")) }
+}
