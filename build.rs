@@ -228,7 +228,7 @@ impl Emitter {
         Ok(format!(
             "Matcher {{ on: Hook::{:?}, keywords: &{:?}, commands: &{:?}, each: {each}, scope: &[{scope}], when: {when}, at: {at}, message: {}, help: {help}, fix: {fix} }}",
             file.on,
-            file.keyword,
+            file.keyword.iter().map(|k| k.to_uppercase()).collect::<Vec<_>>(),
             file.command,
             template(message)?
         ))

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub struct Matcher {
     /// What it looks at.
     pub on: Hook,
-    /// Lower-cased instruction keywords it is limited to; empty for all.
+    /// Upper-cased instruction keywords it is limited to; empty for all.
     pub keywords: &'static [&'static str],
     /// Command names it is limited to; empty for all.
     pub commands: &'static [&'static str],

@@ -111,7 +111,7 @@ fn matcher(rule: &RuleFile, file: &MatchFile) -> Result<Matcher, RuleError> {
     let Some(message) = &rule.message else { return meaning("`message:` is missing") };
     Ok(Matcher {
         on: file.on,
-        keywords: leak_all(&file.keyword),
+        keywords: leak_slice(file.keyword.iter().map(|k| leak(&k.to_uppercase()))),
         commands: leak_all(&file.command),
         each: file.each,
         scope: leak_slice(file.scope.iter().copied()),

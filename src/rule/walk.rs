@@ -22,7 +22,7 @@ pub struct Registry {
     file: Vec<usize>,
     stage: Vec<usize>,
     suppression: Vec<usize>,
-    /// By lower-cased keyword; rules for every instruction stand under the empty one.
+    /// By upper-cased keyword; rules for every instruction stand under the empty one.
     instruction: HashMap<&'static str, Vec<usize>>,
     /// By command name; rules for every command stand under the empty one.
     command: HashMap<&'static str, Vec<usize>>,
