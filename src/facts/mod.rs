@@ -12,7 +12,7 @@ pub use command::CommandView;
 pub use stage::StageFacts;
 
 use crate::context::Context;
-use crate::model::{Dockerfile, Instruction, Keyword, Kind, StageId};
+use crate::model::{Dockerfile, Instruction, Keyword, Kind, Stage, StageId};
 use std::collections::HashMap;
 use crate::shell::Dialect;
 use scripts::{RunFacts, Shells};
@@ -94,5 +94,11 @@ impl<'f> Facts<'f> {
         let last = self.last.get_or_init(|| self.file.instructions.iter().map(|i| ((i.stage, i.keyword), i.index)).collect());
         !self.in_onbuild(instruction)
             && last.get(&(instruction.stage, instruction.keyword)).is_some_and(|&last| last > instruction.index)
+    }
+
+    /// Whether the stage begins with nothing and neither it nor a stage below writes a file.
+    pub fn is_empty_stage(&self, stage: &Stage) -> bool {
+        let writes = |k| matches!(k, Keyword::Copy | Keyword::Add | Keyword::Run | Keyword::Workdir | Keyword::Onbuild);
+        stage.from_scratch && self.file.chain(stage).all(|s| !self.file.instructions_of(s).iter().any(|i| writes(i.keyword)))
     }
 }

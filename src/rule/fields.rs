@@ -249,6 +249,13 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
         (Field::Source, Kind::Copy(t) | Kind::Add(t)) => t.sources.iter().any(|s| found(word(s))),
         (Field::Destination, Kind::Copy(t) | Kind::Add(t)) => t.destination.as_ref().is_some_and(|d| found(word(d))),
         (Field::From, Kind::Copy(t) | Kind::Add(t)) => from(t).is_some_and(|f| found(word(f))),
+        (Field::FromKind, Kind::Copy(t) | Kind::Add(t)) => {
+            t.from.as_ref().is_some_and(|(w, base)| found(value(from_kind(subject, instruction, base), w.span)))
+        }
+        (Field::FromKind, Kind::Run { mounts, .. }) => mounts
+            .iter()
+            .filter_map(|m| m.from.as_ref())
+            .any(|(w, base)| found(value(from_kind(subject, instruction, base), w.span))),
         (Field::Chown, _) => flag_value(instruction, "chown").is_some_and(|w| found(word(w))),
         (Field::Chmod, _) => flag_value(instruction, "chmod").is_some_and(|w| found(word(w))),
         (Field::Key, Kind::Env(pairs) | Kind::Label(pairs) | Kind::Arg(pairs)) => pairs.iter().any(|p| found(word(&p.key))),
@@ -283,6 +290,18 @@ fn from(transfer: &Transfer) -> Option<&Word> {
 
 fn flag_value<'a>(instruction: &'a Instruction, name: &str) -> Option<&'a Word> {
     instruction.flags.iter().find(|f| f.name == name)?.value.as_ref()
+}
+
+fn from_kind(subject: &Subject<'_>, instruction: &Instruction, base: &StageRef) -> &'static str {
+    let (Some(own), Some(stage)) = (instruction.stage, base.stage().and_then(|id| subject.file.stage(id))) else {
+        return base_kind(base);
+    };
+    match stage.id.cmp(&own) {
+        std::cmp::Ordering::Equal => "own-stage",
+        std::cmp::Ordering::Greater => "later-stage",
+        std::cmp::Ordering::Less if subject.facts.is_empty_stage(stage) => "empty-stage",
+        std::cmp::Ordering::Less => "stage",
+    }
 }
 
 fn base_kind(base: &StageRef) -> &'static str {

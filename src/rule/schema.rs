@@ -229,6 +229,8 @@ pub enum ScopeWord {
     Posix,
     /// Not below ONBUILD.
     Direct,
+    /// Before the first FROM.
+    Preamble,
 }
 
 /// What can be asked of the thing looked at. A field may have several values; a test holds if it
@@ -277,6 +279,9 @@ pub enum Field {
     Destination,
     /// `--from`.
     From,
+    /// What `--from` of COPY, ADD and mounts refers to: `stage` (one above), `empty-stage` (one above
+    /// without any file), `own-stage`, `later-stage`, `image`, `scratch`, `unknown`.
+    FromKind,
     /// `--chown`.
     Chown,
     /// `--chmod`.
