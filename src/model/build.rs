@@ -99,7 +99,11 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
                 built.instruction.keyword_span,
             ));
         }
-        built.instruction.stage = parsed.blocks.len().checked_sub(1).map(StageId);
+        let stage = parsed.blocks.len().checked_sub(1).map(StageId);
+        built.instruction.stage = stage;
+        if let Kind::Onbuild(inner) = &mut built.instruction.kind {
+            inner.stage = stage;
+        }
         built.instruction.opaque = built.fault.is_some() || built.lexical.is_some();
         faults.extend(built.fault.map(refusal));
         lexical.extend(built.lexical.map(refusal));
