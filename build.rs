@@ -168,7 +168,9 @@ impl Emitter {
             .iter()
             .map(|e| {
                 let context: Vec<(&String, &String)> = e.context.iter().collect();
-                format!("Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?} }}, ", e.title, e.bad, e.good)
+                let options: Vec<(&String, String)> =
+                    e.options.iter().map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default())).collect();
+                format!("Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ", e.title, e.bad, e.good)
             })
             .collect();
         let _ = writeln!(

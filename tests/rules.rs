@@ -45,6 +45,10 @@ fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
     } else {
         settings_for(&[meta.id])
     };
+    let mut settings = settings;
+    for (name, value) in example.options {
+        settings.set_option(meta.id, name, serde_yaml::from_str(value).unwrap());
+    }
     let context = context_of(example);
     let check = |source: SourceFile| {
         let mut linted = lint_with(&settings, context.as_ref(), source);

@@ -108,6 +108,12 @@ impl Cx<'_> {
         }
     }
 
+    /// A map option's keys and values, in the order of the keys; empty where it is not set.
+    pub fn map(&self, name: &str) -> Vec<(&str, &str)> {
+        let entries = self.option(name).and_then(|v| v.as_object()).into_iter().flatten();
+        entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+    }
+
     /// A list option's values; empty where the option is not set (lists have no other default).
     pub fn list(&self, name: &str) -> Vec<&str> {
         self.option(name)

@@ -129,7 +129,7 @@ pub struct Docs {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptionFile {
-    /// `bool`, `integer`, `string` or `list`.
+    /// `bool`, `integer`, `string`, `list` or `map`.
     #[serde(rename = "type")]
     pub kind: OptionKind,
     /// Its default.
@@ -147,6 +147,7 @@ pub enum OptionKind {
     Integer,
     String,
     List,
+    Map,
 }
 
 /// An example.
@@ -165,6 +166,9 @@ pub struct ExampleFile {
     /// Files of the build context.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// The rule's options, where they are not the default ones.
+    #[serde(default)]
+    pub options: BTreeMap<String, serde_yaml::Value>,
 }
 
 /// The declarative check.

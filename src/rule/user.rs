@@ -81,6 +81,7 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
             bad: leak(&e.bad),
             good: leak(&e.good),
             context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
+            options: leak_slice(e.options.iter().map(|(name, value)| (leak(name), leak(&serde_yaml::to_string(value).unwrap_or_default())))),
         })),
     };
     let hooks: &'static [Hook] = leak_slice([compiled.on]);
