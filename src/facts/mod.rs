@@ -2,6 +2,7 @@
 //! instructions, and for each stage what it installs, copies, builds and sets.
 
 pub mod command;
+pub mod dependencies;
 pub mod scripts;
 pub mod ship;
 pub mod stage;
