@@ -29,6 +29,16 @@ pub struct Builtin {
     contexts: Mutex<HashMap<(PathBuf, Option<PathBuf>), Arc<Context>>>,
 }
 
+/// Said once where files have no build context.
+const NO_CONTEXT: &str =
+    "no folder has all that COPY and ADD name, so it was not looked at (--context names one, -v says what is missing)";
+
+/// What to say of a build context.
+struct Said {
+    note: Option<String>,
+    detail: String,
+}
+
 /// Settings, and the rules that they speak of.
 pub struct Config {
     settings: Settings,
@@ -46,10 +56,8 @@ impl Builtin {
         let settings = request.config.settings.for_file(request.framed);
         let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
         let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
-        let (details, notes) = match said {
-            Ok(detail) => (vec![detail], Vec::new()),
-            Err(note) => (Vec::new(), vec![note]),
-        };
+        let notes = said.note.into_iter().collect();
+        let details = vec![said.detail];
         (
             apply::Linted {
                 file,
@@ -61,41 +69,31 @@ impl Builtin {
     }
 
     /// The build context of a file, and what to say of it: a note where there is none, else a detail.
-    fn context(
-        &self,
-        file: &Dockerfile,
-        request: &Request<'_, Config>,
-    ) -> (Option<Arc<Context>>, Result<String, String>) {
+    fn context(&self, file: &Dockerfile, request: &Request<'_, Config>) -> (Option<Arc<Context>>, Said) {
+        // The note is the same for all files, so that it is said once however many have it.
+        let none = |detail: String| {
+            let note = copied(file).next().is_some().then(|| NO_CONTEXT.to_owned());
+            (None, Said { note, detail })
+        };
         let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
         let chosen = match request.contexts {
-            [] if copied(file).next().is_none() => {
-                return (None, Ok("no build context, and nothing to copy".to_owned()));
-            }
-            [] => {
-                return (
-                    None,
-                    Err("no build context: what COPY and ADD name was not looked at".to_owned()),
-                );
-            }
-            [named, ..] if request.context_is_named => named,
+            [named, ..] if request.context_is_named => Some(named),
             all => match find::choose(&folders, copied(file)) {
-                Ok(index) => match all.get(index) {
-                    Some(chosen) => chosen,
-                    None => return (None, Err("no build context".to_owned())),
-                },
+                Ok(index) => all.get(index),
                 Err(missing) => {
-                    let message = match missing.missing.first() {
-                        Some(name) => format!(
-                            "no build context: no folder from here up to the repository's root has `{name}`; --context names one"
-                        ),
-                        None => "no build context was found; --context names one".to_owned(),
+                    let detail = match missing.missing.first() {
+                        Some(name) => format!("no build context: no folder on the way up has `{name}`"),
+                        None => "no build context".to_owned(),
                     };
-                    return (None, Err(message));
+                    return none(detail);
                 }
             },
         };
+        let Some(chosen) = chosen else {
+            return none("no build context".to_owned());
+        };
         let detail = format!("build context {}", chosen.path().display());
-        (Some(self.open(chosen, request.path)), Ok(detail))
+        (Some(self.open(chosen, request.path)), Said { note: None, detail })
     }
 
     /// The context over a folder for a Dockerfile.
