@@ -24,6 +24,20 @@ impl Dockerfile {
             .and_then(|id| self.stage(*id))
     }
 
+    /// The stage an instruction belongs to; none above the first FROM.
+    pub fn stage_of(&self, instruction: &Instruction) -> Option<&Stage> {
+        instruction.stage.and_then(|id| self.stage(id))
+    }
+
+    /// The instruction that covers a byte of the file, heredocs included.
+    pub fn instruction_at(&self, offset: usize) -> Option<&Instruction> {
+        let behind = self
+            .instructions
+            .partition_point(|i| i.span.start <= offset);
+        let instruction = self.instructions.get(behind.checked_sub(1)?)?;
+        (offset < instruction.span.end).then_some(instruction)
+    }
+
     /// A stage's instructions, FROM excluded.
     pub fn instructions_of(&self, stage: &Stage) -> &[Instruction] {
         self.instructions
@@ -204,6 +218,14 @@ mod tests {
         assert_eq!(file.instructions_of(last).len(), 2);
         assert_eq!(file.from_of(last).map(|f| f.lines), Some((8, 8)));
         assert_eq!(file.preamble().len(), 1);
+        let copy = file
+            .instruction_at(TEXT.find("--from").expect("a flag"))
+            .expect("the COPY");
+        assert_eq!(
+            (copy.index, file.stage_of(copy).map(|s| s.id.0)),
+            (8, Some(2))
+        );
+        assert!(file.instruction_at(7).is_none() && file.instruction_at(TEXT.len()).is_none());
     }
 
     #[test]
