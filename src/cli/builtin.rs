@@ -21,12 +21,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The categories of rules.
 const CATEGORIES: [&str; 6] = ["size", "cache", "security", "correctness", "reproducibility", "style"];
 
+/// The root of a context, and the ignore file that bears the Dockerfile's own name.
+type ContextKey = (PathBuf, Option<PathBuf>);
+
 /// The engine of this crate.
 #[derive(Debug, Default)]
 pub struct Builtin {
     /// Build contexts by root and by the path of the ignore file of a Dockerfile's own, so that a
     /// folder that many Dockerfiles use is walked once.
-    contexts: Mutex<HashMap<(PathBuf, Option<PathBuf>), Arc<Context>>>,
+    contexts: Mutex<HashMap<ContextKey, Arc<Context>>>,
 }
 
 /// Said once where files have no build context.
