@@ -18,9 +18,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The categories of rules.
-const CATEGORIES: [&str; 6] = ["size", "cache", "security", "correctness", "reproducibility", "style"];
-
 /// The root of a context, and the ignore file that bears the Dockerfile's own name.
 type ContextKey = (PathBuf, Option<PathBuf>);
 
@@ -217,10 +214,11 @@ impl Engine for Builtin {
                 rule.options.iter().map(|o| (o.name, o.kind)).collect()
             })
         };
+        let categories = known_rules.categories();
         let names = Names {
-            resolve: &|name| known_rules.find(name).map(|rule| rule.id),
+            resolve: &|name| known_rules.matching(name).iter().map(|rule| rule.meta.id).collect(),
             known: &known,
-            categories: &CATEGORIES,
+            categories: &categories,
             options: &options,
         };
         let mut settings = match document {
@@ -284,7 +282,7 @@ impl Engine for Builtin {
             })
             .collect();
         // A value made of strings can be written.
-        serde_json::to_string_pretty(&config::schema(&entries, &CATEGORIES)).unwrap_or_default() + "\n"
+        serde_json::to_string_pretty(&config::schema(&entries, &Registry::builtin().categories())).unwrap_or_default() + "\n"
     }
 
     fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {

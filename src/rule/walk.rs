@@ -73,6 +73,14 @@ impl Registry {
         self.rules.iter().map(|rule| rule.meta)
     }
 
+    /// What the rules are about, each once.
+    pub fn categories(&self) -> Vec<&'static str> {
+        let mut categories: Vec<&'static str> = self.rules().map(|meta| meta.category).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        categories
+    }
+
     /// The rule of this id or alias; aliases are compared without regard to case.
     pub fn find(&self, name: &str) -> Option<&'static RuleMeta> {
         let by_alias = |meta: &&'static RuleMeta| meta.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
