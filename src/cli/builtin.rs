@@ -51,11 +51,12 @@ pub struct Config {
 impl Builtin {
     /// One look at a file by all rules, and what to say of it with `--verbose`.
     fn look(&self, source: SourceFile, request: &Request<'_, Config>) -> (apply::Linted, Vec<String>) {
-        let file = Dockerfile::parse(source);
+        let mut file = Dockerfile::parse(source);
         let (context, said) = self.context(&file, request);
         let settings = request.config.settings.for_file(request.framed);
         let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
         let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
+        file.refusals.extend(rule::failed_checks(&file, &diagnostics));
         let notes = said.note.into_iter().collect();
         let details = vec![said.detail];
         (

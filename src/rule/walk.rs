@@ -4,14 +4,14 @@ use super::check::{Check, Cx, Rule};
 use super::diagnostic::{Diagnostic, Severity};
 use super::evaluate;
 use super::fields::Subject;
-use super::meta::RuleMeta;
+use super::meta::{Peer, RuleMeta};
 use super::registry::RULES;
 use super::schema::Hook;
 use super::suppression;
 use crate::config::{Candidate, FileSettings};
 use crate::context::Context;
 use crate::facts::{CommandView, Facts};
-use crate::model::{Dockerfile, Instruction, Kind, Stage};
+use crate::model::{Dockerfile, Instruction, Kind, Phase, Refusal, Stage};
 use crate::syntax::suppress;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -128,6 +128,25 @@ pub fn lint(registry: &Registry, file: &Dockerfile, context: Option<&Context>, s
     walk.suppressions();
     out.sort_by(|a, b| (a.primary.span, a.rule.id).cmp(&(b.primary.span, b.rule.id)));
     out
+}
+
+/// The refusal that `# check=error=true` makes of findings: BuildKit then fails the build for what
+/// its own checks find.
+pub fn failed_checks(file: &Dockerfile, diagnostics: &[Diagnostic]) -> Option<Refusal> {
+    let directive = file.lines.directives.iter().find(|d| d.name == "check")?;
+    let options = suppress::suppressions(&file.source, &file.lines).check?;
+    if !options.error {
+        return None;
+    }
+    let mut codes: Vec<&str> = diagnostics.iter().flat_map(|d| d.rule.codes_of(Peer::BuildKit)).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    (!codes.is_empty()).then(|| Refusal {
+        phase: Phase::Convert,
+        message: format!("the build fails for what its checks find, as `error=true` asks: {}", codes.join(", ")),
+        span: directive.span,
+        line: None,
+    })
 }
 
 struct Walk<'a> {
