@@ -229,6 +229,12 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
     Some(match (field, &instruction.kind) {
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
+        (Field::Instruction, _) => {
+            let lines = source.lines();
+            let whole = Span::new(lines.start(lines.line(instruction.span.start)), lines.start(lines.line(instruction.span.end) + 1));
+            found(value(source.slice(instruction.span), whole))
+        }
+        (Field::Superseded, _) => subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span)),
         (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),
         (Field::Flag, _) => instruction.flags.iter().any(|f| found(value(f.name.as_str(), f.span))),
         (Field::Form, kind) => form(kind).is_some_and(|f| {

@@ -243,6 +243,10 @@ pub enum Field {
     Keyword,
     /// The instruction's keyword as written.
     KeywordText,
+    /// The whole instruction; its place is its lines, line ending included.
+    Instruction,
+    /// `yes` where a later instruction of the same kind in the stage takes its place.
+    Superseded,
     /// Everything behind keyword and flags, as written.
     Arguments,
     /// `shell` or `exec`.
