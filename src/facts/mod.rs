@@ -2,6 +2,8 @@
 //! instructions, and for each stage what it installs, copies, builds and sets.
 
 pub mod command;
+pub mod leftovers;
+pub mod pins;
 pub mod scripts;
 pub mod ship;
 pub mod stage;
