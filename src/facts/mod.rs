@@ -5,6 +5,8 @@ pub mod command;
 pub mod dependencies;
 pub mod defaults;
 pub mod renaming;
+pub mod leftovers;
+pub mod pins;
 pub mod scripts;
 pub mod ship;
 pub mod stage;
