@@ -1,9 +1,14 @@
 //! What is derived once from a file and shared by rules and planner: the scripts of its RUN
 //! instructions, and for each stage what it installs, copies, builds and sets.
 
+pub mod archives;
 pub mod command;
+pub mod identity;
+pub mod private;
 pub mod scripts;
+pub mod secrets;
 pub mod ship;
+pub mod sources;
 pub mod stage;
 
 pub use command::CommandView;
