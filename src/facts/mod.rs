@@ -10,6 +10,7 @@ pub mod secrets;
 pub mod ship;
 pub mod sources;
 pub mod stage;
+pub mod windows;
 
 pub use command::CommandView;
 pub use stage::StageFacts;
