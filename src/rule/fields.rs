@@ -213,6 +213,7 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
         Field::Argument => view.arguments().any(|w| found(shell_word(w))),
         Field::Option => view.options().any(|(name, span)| found(value(name, span))),
         Field::Redirect => view.command.redirects.iter().filter_map(|r| r.target.as_ref()).any(|t| found(shell_word(t))),
+        Field::Assignment => view.command.assignments.iter().any(|a| found(value(view.source.slice(a.span), a.span))),
         Field::Url => urls(Some(view)).any(|w| found(shell_word(w))),
         Field::Manager => packages(Some(view)).any(|p| found(value(p.manager.name(), view.name_span()))),
         Field::Action => packages(Some(view)).any(|p| found(value(p.action.name(), p.action_span.unwrap_or(view.name_span())))),
@@ -245,6 +246,12 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
             let name = if matches!(f, Form::Shell(_)) { "shell" } else { "exec" };
             found(value(name, instruction.arguments_span))
         }),
+        (Field::CurrentUser, _) => subject
+            .file
+            .settings_at(instruction.index)
+            .user
+            .and_then(|setting| setting.value)
+            .is_some_and(|user| found(value(user.to_string(), None))),
         (Field::Platform, Kind::From { platform, .. }) => platform.as_ref().is_some_and(|p| found(word(p))),
         (Field::StageName, Kind::From { name, .. }) => name.as_ref().is_some_and(|n| found(word(n))),
         (Field::AsKeyword, Kind::From { as_span, .. }) => as_span.is_some_and(|s| found(value(source.slice(s), s))),

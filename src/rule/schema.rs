@@ -229,6 +229,8 @@ pub enum ScopeWord {
     Posix,
     /// Not below ONBUILD.
     Direct,
+    /// Its base is a Windows image.
+    Windows,
 }
 
 /// What can be asked of the thing looked at. A field may have several values; a test holds if it
@@ -334,6 +336,10 @@ pub enum Field {
     Url,
     /// Target of a redirect.
     Redirect,
+    /// Assignments in front of the command, or by `export`, as written: `A=b`.
+    Assignment,
+    /// The user that the instruction runs as, variables put in; absent where the base image decides.
+    CurrentUser,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }
