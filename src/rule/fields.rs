@@ -256,7 +256,7 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
         (Field::StageName, Kind::From { name, .. }) => name.as_ref().is_some_and(|n| found(word(n))),
         (Field::AsKeyword, Kind::From { as_span, .. }) => as_span.is_some_and(|s| found(value(source.slice(s), s))),
         (Field::BaseKind, Kind::From { base, image, .. }) => found(value(base_kind(base), image.span)),
-        (_, Kind::From { image, .. }) => return of_image(image, field, found),
+        (_, Kind::From { image, .. }) => return of_image(subject, image, field, found),
         (Field::Source, Kind::Copy(t) | Kind::Add(t)) => t.sources.iter().any(|s| found(word(s))),
         (Field::Destination, Kind::Copy(t) | Kind::Add(t)) => t.destination.as_ref().is_some_and(|d| found(word(d))),
         (Field::From, Kind::Copy(t) | Kind::Add(t)) => from(t).is_some_and(|f| found(word(f))),
@@ -305,15 +305,27 @@ fn base_kind(base: &StageRef) -> &'static str {
     }
 }
 
-fn of_image<'a>(image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_image<'a>(subject: &Subject<'a>, image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+    // The parts stand in the reference in this order, each once; quotes around it do not count.
+    let written = subject.file.source.slice(image.span);
+    let place = |part: &str, from: usize| {
+        let at = written.get(from..).and_then(|rest| rest.find(part)).map(|at| image.span.start + from + at);
+        at.map_or(image.span, |start| Span::new(start, start + part.len()))
+    };
+    let behind_registry = image.registry.as_ref().map_or(0, |r| r.len());
     let mut part = |text: Option<&'a str>, span: Span| text.is_some_and(|t| found(value(t, span)));
     Some(match field {
         Field::Image => part(Some(image.text.as_str()), image.span),
-        Field::Registry => part(image.registry.as_deref(), image.span),
-        Field::Repository => part(Some(image.repository.as_str()), image.span),
+        Field::Registry => {
+            let registry = image.registry.as_deref();
+            part(registry, place(registry.unwrap_or_default(), 0))
+        }
+        Field::Repository => part(Some(image.repository.as_str()), place(&image.repository, behind_registry)),
         Field::Tag => part(image.tag.as_deref(), image.tag_span.unwrap_or(image.span)),
-        Field::Digest => part(image.digest.as_deref(), image.span),
+        Field::Digest => {
+            let digest = image.digest.as_deref();
+            part(digest, place(digest.unwrap_or_default(), written.find('@').unwrap_or(0)))
+        }
         _ => return None,
     })
 }
-
