@@ -211,6 +211,7 @@ impl Emitter {
                         EditFile::Replace(e) => format!("EditTemplate::Replace(Field::{:?}, {})", e.at, template(&e.text)?),
                         EditFile::Delete(e) => format!("EditTemplate::Delete(Field::{:?})", e.at),
                         EditFile::Wrap(e) => format!("EditTemplate::Wrap(Field::{:?}, {:?}, {:?})", e.at, e.before, e.after),
+                        EditFile::AppendCommand(e) => format!("EditTemplate::AppendCommand({})", template(&e.text)?),
                     };
                     edits.push_str(&text);
                     edits.push_str(", ");
@@ -271,7 +272,7 @@ impl Emitter {
             ops.push(format!("Op::Contains({text:?})"));
         }
         if let Some(text) = &test.regex {
-            regex::Regex::new(text).map_err(|e| format!("regex: {e}"))?;
+            regex::bytes::RegexBuilder::new(text).unicode(false).build().map_err(|e| format!("regex: {e}"))?;
             self.count += 1;
             let _ = writeln!(self.patterns, "static PATTERN_{}: Pattern = Pattern::new({text:?});", self.count);
             ops.push(format!("Op::Regex(&PATTERN_{})", self.count));

@@ -79,7 +79,7 @@ fn warns_where_buildkit_does() {
     let folder = Path::new(&folder);
     let text = std::fs::read_to_string(folder.join("answers.jsonl")).expect("answers.jsonl");
     let registry = Registry::builtin();
-    let resolve = |name: &str| registry.find(name).map(|meta| meta.id);
+    let resolve = |name: &str| registry.matching(name).iter().map(|rule| rule.meta.id).collect();
     let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
     let mut settings = Settings::default();
     let ids: Vec<&str> = CHECKS.iter().flat_map(|c| registry.matching(c)).map(|r| r.meta.id).collect();

@@ -1,12 +1,21 @@
 //! What is derived once from a file and shared by rules and planner: the scripts of its RUN
 //! instructions, and for each stage what it installs, copies, builds and sets.
 
+pub mod archives;
 pub mod command;
+pub mod dependencies;
 pub mod defaults;
 pub mod renaming;
+pub mod leftovers;
+pub mod pins;
+pub mod identity;
+pub mod private;
 pub mod scripts;
+pub mod secrets;
 pub mod ship;
+pub mod sources;
 pub mod stage;
+pub mod windows;
 
 pub use command::CommandView;
 pub use stage::StageFacts;

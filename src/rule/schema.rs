@@ -235,6 +235,8 @@ pub enum ScopeWord {
     Direct,
     /// Before the first FROM.
     Preamble,
+    /// Its base is a Windows image.
+    Windows,
 }
 
 /// What can be asked of the thing looked at. A field may have several values; a test holds if it
@@ -334,10 +336,19 @@ pub enum Field {
     NoRecommends,
     /// `yes` where no cache is left.
     NoCache,
+    /// Packages named without a version, where their manager takes one; not files and variables.
+    UnpinnedPackage,
+    /// The folder of lists or downloads that the command leaves in its layer: no flag, setting or
+    /// mount keeps it out, and nothing behind it in the same RUN removes it.
+    Leftover,
     /// URLs that the command fetches.
     Url,
     /// Target of a redirect.
     Redirect,
+    /// Assignments in front of the command, or by `export`, as written: `A=b`.
+    Assignment,
+    /// The user that the instruction runs as, variables put in; absent where the base image decides.
+    CurrentUser,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }
@@ -420,6 +431,8 @@ pub enum EditFile {
     Delete(Delete),
     /// Text before and behind a field.
     Wrap(Wrap),
+    /// A command behind the last one of the RUN, in the RUN's own layout.
+    AppendCommand(AppendCommand),
 }
 
 /// See [`EditFile::InsertArg`].
@@ -460,6 +473,14 @@ pub struct Wrap {
     pub before: String,
     /// Text behind it.
     pub after: String,
+}
+
+/// See [`EditFile::AppendCommand`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppendCommand {
+    /// The command; `{field}` is replaced.
+    pub text: String,
 }
 
 /// A piece of a template: text, or a field with a filter.

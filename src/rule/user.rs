@@ -145,7 +145,7 @@ fn op(test: &TestFile) -> Result<Op, RuleError> {
     ops.extend(test.suffix.as_deref().map(|t| Op::Suffix(leak_exact(t))));
     ops.extend(test.contains.as_deref().map(|t| Op::Contains(leak_exact(t))));
     if let Some(source) = &test.regex {
-        if let Err(error) = regex::Regex::new(source) {
+        if let Err(error) = super::matcher::compile(source) {
             return meaning(format!("`regex: {source}` cannot be read: {error}"));
         }
         ops.push(Op::Regex(Box::leak(Box::new(Pattern::new(leak_exact(source))))));
@@ -189,6 +189,7 @@ fn fix(file: &FixFile) -> Result<FixTemplate, RuleError> {
             EditFile::Replace(e) => EditTemplate::Replace(e.at, template(&e.text)?),
             EditFile::Delete(e) => EditTemplate::Delete(e.at),
             EditFile::Wrap(e) => EditTemplate::Wrap(e.at, leak_exact(&e.before), leak_exact(&e.after)),
+            EditFile::AppendCommand(e) => EditTemplate::AppendCommand(template(&e.text)?),
         });
     }
     Ok(FixTemplate {
