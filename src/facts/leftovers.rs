@@ -154,7 +154,11 @@ fn covers(target: &str, folder: &str) -> bool {
                 || target.contains(&format!("{rest}/"))
                 || rest.rfind('/').is_some_and(|at| at > 0 && target.ends_with(&rest[..at]))
         }
-        None => target == folder || folder.strip_prefix(target).is_some_and(|rest| rest.starts_with('/')) || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
+        None => {
+            target == folder
+                || folder.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'))
+                || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        }
     }
 }
 

@@ -321,6 +321,8 @@ pub enum Field {
     NoRecommends,
     /// `yes` where no cache is left.
     NoCache,
+    /// `production`, `development` or `unsaid`: which of a project's dependencies are installed.
+    Selection,
     /// Packages named without a version, where their manager takes one; not files and variables.
     UnpinnedPackage,
     /// The folder of lists or downloads that the command leaves in its layer: no flag, setting or
@@ -330,6 +332,8 @@ pub enum Field {
     Url,
     /// Target of a redirect.
     Redirect,
+    /// Variables outside double quotes in the command's words.
+    UnquotedVariable,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }
