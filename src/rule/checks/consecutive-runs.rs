@@ -3,6 +3,7 @@
 use crate::edit::{Effect, Fix};
 use crate::model::{Instruction, Kind};
 use crate::rule::{Cx, Finding, Inspect, layout};
+use crate::shell::Command;
 
 /// See `rules/consecutive-runs.yaml`.
 pub struct Rule;
@@ -33,8 +34,9 @@ fn is_single(cx: &Cx<'_>, instruction: &Instruction) -> bool {
     if !heredocs.is_empty() {
         return false;
     }
+    let counts = |c: &&Command| !c.place.nested && !matches!(c.name.text.as_str(), "[" | "[[" | "true");
     cx.facts.run(instruction).is_some_and(|run| match run.script.dialect.is_posix_like() {
-        true => run.script.chain.len() <= 1 && run.script.chain.iter().all(|link| link.pipes.is_empty()),
+        true => run.script.commands.iter().filter(counts).count() <= 1,
         false => !cx.slice(instruction.arguments_span).contains(['&', ';', '|', '\n']),
     })
 }

@@ -4,6 +4,7 @@ use crate::facts::leftovers;
 use crate::model::{Instruction, Kind, Stage};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::Operation;
+use crate::shell::operations::Action;
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -51,6 +52,10 @@ fn run(cx: &mut Cx<'_>, instruction: &Instruction, held: &mut Held) {
         }
         for operation in view.operations {
             match operation {
+                // Lists that are fetched again here are this layer's, and removed with it.
+                Operation::Packages(p) if p.manager.is_apt() && p.action == Action::Update => {
+                    held.remove("/var/lib/apt/lists");
+                }
                 Operation::Clean(clean) if !view.command.place.in_conditional => {
                     for word in clean.paths.iter().filter(|w| !w.expands) {
                         let text = word.text.trim_end_matches(['*', '/']);
