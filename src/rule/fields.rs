@@ -245,6 +245,10 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
 fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
     let source = &subject.file.source;
     Some(match (field, &instruction.kind) {
+        (Field::Environment, _) => {
+            let variables = subject.file.view_at(instruction.index).variables();
+            variables.into_iter().any(|v| found(value(v.name.as_str(), None)))
+        }
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
         (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),

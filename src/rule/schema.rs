@@ -334,6 +334,8 @@ pub enum Field {
     Redirect,
     /// Variables outside double quotes in the command's words.
     UnquotedVariable,
+    /// Names of the variables that ENV and ARG have set so far.
+    Environment,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }

@@ -87,7 +87,7 @@ fn is_set(cx: &Cx<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
         _ => !matches!(value, "" | "0" | "false"),
     };
     let by_env = habit.variables.iter().any(|name| {
-        let here = view.script.commands.iter().take(view.index + 1).flat_map(|c| &c.assignments);
+        let here = view.script.commands.iter().take(view.index + 1).skip(view.index.saturating_sub(REACH)).flat_map(|c| &c.assignments);
         let here = here.filter(|a| a.name == *name).last().and_then(|a| a.value.as_ref());
         match here {
             Some(value) => says_no(name, &value.text),
@@ -123,7 +123,7 @@ fn is_pruned(cx: &Cx<'_>, view: &CommandView<'_>, manager: Manager) -> bool {
 /// Whether something behind it may need them.
 fn builds_later(cx: &Cx<'_>, view: &CommandView<'_>) -> bool {
     let needs = |o: &Operation| matches!(o, Operation::Build(_) | Operation::Test(_));
-    let here = cx.facts.run(view.instruction).is_some_and(|run| run.operations_from(view.index + 1).iter().any(needs));
+    let here = cx.facts.run(view.instruction).is_some_and(|run| run.operations_from(view.index + 1).iter().take(REACH).any(needs));
     let later = cx.file.instructions.get(view.instruction.index + 1..).unwrap_or_default();
     here || later.len() > REACH
         || later.iter().any(|i| match &i.kind {
