@@ -270,7 +270,7 @@ impl Emitter {
             ops.push(format!("Op::Contains({text:?})"));
         }
         if let Some(text) = &test.regex {
-            regex::Regex::new(text).map_err(|e| format!("regex: {e}"))?;
+            regex::bytes::RegexBuilder::new(text).unicode(false).build().map_err(|e| format!("regex: {e}"))?;
             self.count += 1;
             let _ = writeln!(self.patterns, "static PATTERN_{}: Pattern = Pattern::new({text:?});", self.count);
             ops.push(format!("Op::Regex(&PATTERN_{})", self.count));

@@ -60,7 +60,7 @@ fn finds(code: &str, text: &str) -> Option<bool> {
     if ids.is_empty() {
         return None;
     }
-    let resolve = |name: &str| registry.find(name).map(|meta| meta.id);
+    let resolve = |name: &str| registry.matching(name).iter().map(|rule| rule.meta.id).collect();
     let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
     let mut settings = Settings::default();
     settings.select_only(ids, &names).unwrap();

@@ -54,6 +54,7 @@ fn in_scope(subject: &Subject<'_>, scope: &[ScopeWord]) -> bool {
         ScopeWord::Builder => subject.stage.is_some_and(|s| !s.ships),
         ScopeWord::Final => subject.stage.is_some_and(|s| Some(s.id) == subject.file.default_target),
         ScopeWord::Posix => subject.instruction.is_none_or(|i| subject.facts.is_posix(i)),
+        ScopeWord::Windows => subject.stage.is_some_and(crate::facts::windows::is_windows),
         ScopeWord::Direct => subject.instruction.is_none_or(|i| !subject.facts.in_onbuild(i)),
     })
 }

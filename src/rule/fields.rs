@@ -221,6 +221,7 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
         Field::Argument => view.arguments().any(|w| found(shell_word(w))),
         Field::Option => view.options().any(|(name, span)| found(value(name, span))),
         Field::Redirect => view.command.redirects.iter().filter_map(|r| r.target.as_ref()).any(|t| found(shell_word(t))),
+        Field::Assignment => view.command.assignments.iter().any(|a| found(value(view.source.slice(a.span), a.span))),
         Field::Url => urls(Some(view)).any(|w| found(shell_word(w))),
         Field::Manager => packages(Some(view)).any(|p| found(value(p.manager.name(), view.name_span()))),
         Field::Action => packages(Some(view)).any(|p| found(value(p.action.name(), p.action_span.unwrap_or(view.name_span())))),
@@ -251,17 +252,29 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
         }
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
+        (Field::Instruction, _) => {
+            let lines = source.lines();
+            let whole = Span::new(lines.start(lines.line(instruction.span.start)), lines.start(lines.line(instruction.span.end) + 1));
+            found(value(source.slice(instruction.span), whole))
+        }
+        (Field::Superseded, _) => subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span)),
         (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),
         (Field::Flag, _) => instruction.flags.iter().any(|f| found(value(f.name.as_str(), f.span))),
         (Field::Form, kind) => form(kind).is_some_and(|f| {
             let name = if matches!(f, Form::Shell(_)) { "shell" } else { "exec" };
             found(value(name, instruction.arguments_span))
         }),
+        (Field::CurrentUser, _) => subject
+            .file
+            .settings_at(instruction.index)
+            .user
+            .and_then(|setting| setting.value)
+            .is_some_and(|user| found(value(user.to_string(), None))),
         (Field::Platform, Kind::From { platform, .. }) => platform.as_ref().is_some_and(|p| found(word(p))),
         (Field::StageName, Kind::From { name, .. }) => name.as_ref().is_some_and(|n| found(word(n))),
         (Field::AsKeyword, Kind::From { as_span, .. }) => as_span.is_some_and(|s| found(value(source.slice(s), s))),
         (Field::BaseKind, Kind::From { base, image, .. }) => found(value(base_kind(base), image.span)),
-        (_, Kind::From { image, .. }) => return of_image(image, field, found),
+        (_, Kind::From { image, .. }) => return of_image(subject, image, field, found),
         (Field::Source, Kind::Copy(t) | Kind::Add(t)) => t.sources.iter().any(|s| found(word(s))),
         (Field::Destination, Kind::Copy(t) | Kind::Add(t)) => t.destination.as_ref().is_some_and(|d| found(word(d))),
         (Field::From, Kind::Copy(t) | Kind::Add(t)) => from(t).is_some_and(|f| found(word(f))),
@@ -310,15 +323,27 @@ fn base_kind(base: &StageRef) -> &'static str {
     }
 }
 
-fn of_image<'a>(image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_image<'a>(subject: &Subject<'a>, image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+    // The parts stand in the reference in this order, each once; quotes around it do not count.
+    let written = subject.file.source.slice(image.span);
+    let place = |part: &str, from: usize| {
+        let at = written.get(from..).and_then(|rest| rest.find(part)).map(|at| image.span.start + from + at);
+        at.map_or(image.span, |start| Span::new(start, start + part.len()))
+    };
+    let behind_registry = image.registry.as_ref().map_or(0, |r| r.len());
     let mut part = |text: Option<&'a str>, span: Span| text.is_some_and(|t| found(value(t, span)));
     Some(match field {
         Field::Image => part(Some(image.text.as_str()), image.span),
-        Field::Registry => part(image.registry.as_deref(), image.span),
-        Field::Repository => part(Some(image.repository.as_str()), image.span),
+        Field::Registry => {
+            let registry = image.registry.as_deref();
+            part(registry, place(registry.unwrap_or_default(), 0))
+        }
+        Field::Repository => part(Some(image.repository.as_str()), place(&image.repository, behind_registry)),
         Field::Tag => part(image.tag.as_deref(), image.tag_span.unwrap_or(image.span)),
-        Field::Digest => part(image.digest.as_deref(), image.span),
+        Field::Digest => {
+            let digest = image.digest.as_deref();
+            part(digest, place(digest.unwrap_or_default(), written.find('@').unwrap_or(0)))
+        }
         _ => return None,
     })
 }
-

@@ -21,4 +21,4 @@ pub mod walk;
 pub use check::{Check, Cx, Inspect, Rule};
 pub use diagnostic::{Diagnostic, Finding, Label, Severity};
 pub use meta::RuleMeta;
-pub use walk::{Registry, lint};
+pub use walk::{Registry, failed_checks, lint};

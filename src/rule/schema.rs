@@ -229,6 +229,8 @@ pub enum ScopeWord {
     Posix,
     /// Not below ONBUILD.
     Direct,
+    /// Its base is a Windows image.
+    Windows,
 }
 
 /// What can be asked of the thing looked at. A field may have several values; a test holds if it
@@ -243,6 +245,10 @@ pub enum Field {
     Keyword,
     /// The instruction's keyword as written.
     KeywordText,
+    /// The whole instruction; its place is its lines, line ending included.
+    Instruction,
+    /// `yes` where a later instruction of the same kind in the stage takes its place.
+    Superseded,
     /// Everything behind keyword and flags, as written.
     Arguments,
     /// `shell` or `exec`.
@@ -336,6 +342,10 @@ pub enum Field {
     UnquotedVariable,
     /// Names of the variables that ENV and ARG have set so far.
     Environment,
+    /// Assignments in front of the command, or by `export`, as written: `A=b`.
+    Assignment,
+    /// The user that the instruction runs as, variables put in; absent where the base image decides.
+    CurrentUser,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }

@@ -144,7 +144,7 @@ fn op(test: &TestFile) -> Result<Op, RuleError> {
     ops.extend(test.suffix.as_deref().map(|t| Op::Suffix(leak_exact(t))));
     ops.extend(test.contains.as_deref().map(|t| Op::Contains(leak_exact(t))));
     if let Some(source) = &test.regex {
-        if let Err(error) = regex::Regex::new(source) {
+        if let Err(error) = super::matcher::compile(source) {
             return meaning(format!("`regex: {source}` cannot be read: {error}"));
         }
         ops.push(Op::Regex(Box::leak(Box::new(Pattern::new(leak_exact(source))))));

@@ -1,0 +1,21 @@
+//! What COPY and ADD take from the build context.
+
+use crate::model::{Instruction, Transfer};
+use crate::syntax::Word;
+
+/// The sources of a COPY or ADD that are paths in the build context, without quotes around them.
+pub fn of_context(instruction: &Instruction) -> impl Iterator<Item = (&Word, &str)> {
+    let transfer = instruction.transfer().filter(|t| t.from.is_none());
+    transfer
+        .into_iter()
+        .flat_map(|t: &Transfer| &t.sources)
+        .filter_map(|source| {
+            let path = source.value.trim_matches(['"', '\'']);
+            (!path.is_empty() && !super::archives::is_remote(path)).then_some((source, path))
+        })
+}
+
+/// Whether a source is the whole build context.
+pub fn is_whole(path: &str) -> bool {
+    matches!(path.trim_start_matches("./").trim_matches('/'), "" | "." | "*" | "**")
+}
