@@ -209,6 +209,7 @@ impl Emitter {
                         EditFile::Replace(e) => format!("EditTemplate::Replace(Field::{:?}, {})", e.at, template(&e.text)?),
                         EditFile::Delete(e) => format!("EditTemplate::Delete(Field::{:?})", e.at),
                         EditFile::Wrap(e) => format!("EditTemplate::Wrap(Field::{:?}, {:?}, {:?})", e.at, e.before, e.after),
+                        EditFile::AppendCommand(e) => format!("EditTemplate::AppendCommand({})", template(&e.text)?),
                     };
                     edits.push_str(&text);
                     edits.push_str(", ");

@@ -1,5 +1,7 @@
 //! The program as a process: the cases in `fixtures/cli`, and what cannot be kept as files there.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -29,11 +29,12 @@ const RULES: [(&str, &str, bool, &str); 5] = [
 ];
 const CATEGORIES: [&str; 5] = ["cache", "reproducibility", "security", "size", "style"];
 
-fn resolve(word: &str) -> Option<&'static str> {
+fn resolve(word: &str) -> Vec<&'static str> {
     RULES
         .iter()
-        .find(|(id, _, _, alias)| *id == word || *alias == word)
+        .filter(|(id, _, _, alias)| *id == word || *alias == word)
         .map(|rule| rule.0)
+        .collect()
 }
 
 fn options(id: &str) -> Vec<OptionName> {

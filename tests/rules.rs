@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 fn settings_for(id: &str) -> Settings {
     let registry = Registry::builtin();
-    let resolve = |name: &str| registry.find(name).map(|meta| meta.id);
+    let resolve = |name: &str| registry.find(name).map(|meta| meta.id).into_iter().collect();
     let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
     let mut settings = Settings::default();
     settings.select_only([id], &names).unwrap();

@@ -18,15 +18,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The categories of rules.
-const CATEGORIES: [&str; 6] = ["size", "cache", "security", "correctness", "reproducibility", "style"];
+/// The root of a context, and the ignore file that bears the Dockerfile's own name.
+type ContextKey = (PathBuf, Option<PathBuf>);
 
 /// The engine of this crate.
 #[derive(Debug, Default)]
 pub struct Builtin {
     /// Build contexts by root and by the path of the ignore file of a Dockerfile's own, so that a
     /// folder that many Dockerfiles use is walked once.
-    contexts: Mutex<HashMap<(PathBuf, Option<PathBuf>), Arc<Context>>>,
+    contexts: Mutex<HashMap<ContextKey, Arc<Context>>>,
+}
+
+/// Said once where files have no build context.
+const NO_CONTEXT: &str =
+    "no folder has all that COPY and ADD name, so it was not looked at (--context names one, -v says what is missing)";
+
+/// What to say of a build context.
+struct Said {
+    note: Option<String>,
+    detail: String,
 }
 
 /// Settings, and the rules that they speak of.
@@ -41,15 +51,14 @@ pub struct Config {
 impl Builtin {
     /// One look at a file by all rules, and what to say of it with `--verbose`.
     fn look(&self, source: SourceFile, request: &Request<'_, Config>) -> (apply::Linted, Vec<String>) {
-        let file = Dockerfile::parse(source);
+        let mut file = Dockerfile::parse(source);
         let (context, said) = self.context(&file, request);
         let settings = request.config.settings.for_file(request.framed);
         let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
         let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
-        let (details, notes) = match said {
-            Ok(detail) => (vec![detail], Vec::new()),
-            Err(note) => (Vec::new(), vec![note]),
-        };
+        file.refusals.extend(rule::failed_checks(&file, &diagnostics));
+        let notes = said.note.into_iter().collect();
+        let details = vec![said.detail];
         (
             apply::Linted {
                 file,
@@ -61,41 +70,31 @@ impl Builtin {
     }
 
     /// The build context of a file, and what to say of it: a note where there is none, else a detail.
-    fn context(
-        &self,
-        file: &Dockerfile,
-        request: &Request<'_, Config>,
-    ) -> (Option<Arc<Context>>, Result<String, String>) {
+    fn context(&self, file: &Dockerfile, request: &Request<'_, Config>) -> (Option<Arc<Context>>, Said) {
+        // The note is the same for all files, so that it is said once however many have it.
+        let none = |detail: String| {
+            let note = copied(file).next().is_some().then(|| NO_CONTEXT.to_owned());
+            (None, Said { note, detail })
+        };
         let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
         let chosen = match request.contexts {
-            [] if copied(file).next().is_none() => {
-                return (None, Ok("no build context, and nothing to copy".to_owned()));
-            }
-            [] => {
-                return (
-                    None,
-                    Err("no build context: what COPY and ADD name was not looked at".to_owned()),
-                );
-            }
-            [named, ..] if request.context_is_named => named,
+            [named, ..] if request.context_is_named => Some(named),
             all => match find::choose(&folders, copied(file)) {
-                Ok(index) => match all.get(index) {
-                    Some(chosen) => chosen,
-                    None => return (None, Err("no build context".to_owned())),
-                },
+                Ok(index) => all.get(index),
                 Err(missing) => {
-                    let message = match missing.missing.first() {
-                        Some(name) => format!(
-                            "no build context: no folder from here up to the repository's root has `{name}`; --context names one"
-                        ),
-                        None => "no build context was found; --context names one".to_owned(),
+                    let detail = match missing.missing.first() {
+                        Some(name) => format!("no build context: no folder on the way up has `{name}`"),
+                        None => "no build context".to_owned(),
                     };
-                    return (None, Err(message));
+                    return none(detail);
                 }
             },
         };
+        let Some(chosen) = chosen else {
+            return none("no build context".to_owned());
+        };
         let detail = format!("build context {}", chosen.path().display());
-        (Some(self.open(chosen, request.path)), Ok(detail))
+        (Some(self.open(chosen, request.path)), Said { note: None, detail })
     }
 
     /// The context over a folder for a Dockerfile.
@@ -216,10 +215,11 @@ impl Engine for Builtin {
                 rule.options.iter().map(|o| (o.name, o.kind)).collect()
             })
         };
+        let categories = known_rules.categories();
         let names = Names {
-            resolve: &|name| known_rules.find(name).map(|rule| rule.id),
+            resolve: &|name| known_rules.matching(name).iter().map(|rule| rule.meta.id).collect(),
             known: &known,
-            categories: &CATEGORIES,
+            categories: &categories,
             options: &options,
         };
         let mut settings = match document {
@@ -283,7 +283,7 @@ impl Engine for Builtin {
             })
             .collect();
         // A value made of strings can be written.
-        serde_json::to_string_pretty(&config::schema(&entries, &CATEGORIES)).unwrap_or_default() + "\n"
+        serde_json::to_string_pretty(&config::schema(&entries, &Registry::builtin().categories())).unwrap_or_default() + "\n"
     }
 
     fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {

@@ -3,8 +3,9 @@
 use super::args::{ListFormat, Peer, Rules};
 use crate::edit::Applicability;
 use crate::report::severity_word;
-use crate::rule::RuleMeta;
+use crate::rule::{RuleMeta, meta};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The list as it is printed.
@@ -14,11 +15,12 @@ pub fn list(rules: &[&'static RuleMeta], args: &Rules) -> String {
     match (args.map, args.format) {
         (Some(peer), ListFormat::Text) => map_text(&map(&rules, peer)),
         (Some(peer), ListFormat::Json) => {
-            let map: serde_json::Map<String, Value> = map(&rules, peer)
-                .into_iter()
-                .map(|(code, id)| (code.to_owned(), json!(id)))
-                .collect();
-            pretty(&Value::Object(map))
+            // A code may be spread over several rules.
+            let mut codes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (code, id) in map(&rules, peer) {
+                codes.entry(code).or_default().push(id);
+            }
+            pretty(&json!(codes))
         }
         (None, ListFormat::Text) => text(&rules),
         (None, ListFormat::Json) => {
@@ -89,31 +91,19 @@ fn describe(rule: &RuleMeta) -> Value {
     })
 }
 
-/// Whether a code is one of the peer's: hadolint's are `DL` or `SC` and digits, BuildKit's are
-/// words in camel case.
-fn is_code_of(peer: Peer, code: &str) -> bool {
-    let digits = |prefix: &str| {
-        code.strip_prefix(prefix)
-            .is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+fn codes_of(peer: Peer, rule: &RuleMeta) -> Vec<&'static str> {
+    let peer = match peer {
+        Peer::Hadolint => meta::Peer::Hadolint,
+        Peer::Buildkit => meta::Peer::BuildKit,
     };
-    match peer {
-        Peer::Hadolint => digits("DL") || digits("SC"),
-        Peer::Buildkit => {
-            code.bytes().all(|b| b.is_ascii_alphabetic())
-                && code.starts_with(|c: char| c.is_ascii_uppercase())
-                && code.contains(|c: char| c.is_ascii_lowercase())
-        }
-    }
+    rule.codes_of(peer).collect()
 }
 
 fn map(rules: &[&'static RuleMeta], peer: Peer) -> Vec<(&'static str, &'static str)> {
     let mut pairs: Vec<_> = rules
         .iter()
         .flat_map(|rule| {
-            rule.aliases
-                .iter()
-                .filter(|code| is_code_of(peer, code))
-                .map(|code| (*code, rule.id))
+            codes_of(peer, rule).into_iter().map(|code| (code, rule.id))
         })
         .collect();
     pairs.sort_unstable();

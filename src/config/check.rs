@@ -12,8 +12,8 @@ pub type OptionName = (&'static str, &'static str);
 /// The names that settings may use.
 #[derive(Clone, Copy)]
 pub struct Names<'a> {
-    /// A rule's id by its id or alias.
-    pub resolve: &'a dyn Fn(&str) -> Option<&'static str>,
+    /// The ids of the rules of this id or alias: another tool's code may be spread over several.
+    pub resolve: &'a dyn Fn(&str) -> Vec<&'static str>,
     /// Ids and aliases, for suggestions.
     pub known: &'a [&'a str],
     /// The categories.
@@ -41,31 +41,27 @@ fn suggestion(near: Option<&str>) -> String {
 const GROUPS: [&str; 2] = ["all", "default"];
 
 impl Names<'_> {
-    /// What a word selects: `all`, `default` (what runs without being selected), a category, or a
-    /// rule by its id or alias.
+    /// What a word selects: `all`, `default` (what runs without being selected), a category, or
+    /// rules by their id or alias.
     ///
     /// # Errors
     /// It is none of them.
-    pub fn selector(&self, word: &str) -> Result<Selector, UnknownName> {
+    pub fn selectors(&self, word: &str) -> Result<Vec<Selector>, UnknownName> {
         match word {
-            "all" | "ALL" => return Ok(Selector::All),
-            "default" => return Ok(Selector::Default),
+            "all" | "ALL" => return Ok(vec![Selector::All]),
+            "default" => return Ok(vec![Selector::Default]),
             _ => {}
         }
         if let Some(category) = self.categories.iter().find(|category| **category == word) {
-            return Ok(Selector::Category(category));
+            return Ok(vec![Selector::Category(category)]);
         }
-        (self.resolve)(word).map(Selector::Rule).ok_or_else(|| {
-            let groups = GROUPS
-                .iter()
-                .copied()
-                .chain(self.categories.iter().copied());
-            let near = nearest(word, self.known.iter().copied().chain(groups));
-            UnknownName {
-                word: word.to_owned(),
-                near: near.map(str::to_owned),
-            }
-        })
+        let rules: Vec<Selector> = (self.resolve)(word).into_iter().map(Selector::Rule).collect();
+        if !rules.is_empty() {
+            return Ok(rules);
+        }
+        let groups = GROUPS.iter().copied().chain(self.categories.iter().copied());
+        let near = nearest(word, self.known.iter().copied().chain(groups));
+        Err(UnknownName { word: word.to_owned(), near: near.map(str::to_owned) })
     }
 }
 
@@ -134,19 +130,22 @@ impl Checking<'_> {
             ..RuleSettings::default()
         };
         for (word, level) in &raw.severity {
-            if let Some(id) = self.rule(word) {
+            for id in self.rules_named(word) {
                 out.severity.insert(id, *level);
             }
         }
         for (word, options) in &raw.options {
-            let Some(id) = self.rule(word) else { continue };
-            let known = (self.names.options)(id);
+            let ids = self.rules_named(word);
             for (option, value) in options {
-                if self.option(id, &known, option, value) {
-                    out.options
-                        .entry(id)
-                        .or_default()
-                        .insert(option.text.clone(), value.clone());
+                // Of several rules under one code, the option is for those that have it.
+                let has = |id: &&&'static str| (self.names.options)(id).iter().any(|(name, _)| *name == option.text);
+                let owners: Vec<&'static str> = ids.iter().filter(has).copied().collect();
+                let owners = if owners.is_empty() { ids.iter().take(1).copied().collect() } else { owners };
+                for id in owners {
+                    let known = (self.names.options)(id);
+                    if self.option(id, &known, option, value) {
+                        out.options.entry(id).or_default().insert(option.text.clone(), value.clone());
+                    }
                 }
             }
         }
@@ -156,17 +155,17 @@ impl Checking<'_> {
     fn selectors(&mut self, words: &[Word]) -> Vec<Selector> {
         let mut out = Vec::new();
         for word in words {
-            match self.names.selector(&word.text) {
-                Ok(selector) => out.push(selector),
+            match self.names.selectors(&word.text) {
+                Ok(selectors) => out.extend(selectors),
                 Err(unknown) => self.unknown(word.mark, &unknown),
             }
         }
         out
     }
 
-    fn rule(&mut self, word: &Word) -> Option<&'static str> {
-        let id = (self.names.resolve)(&word.text);
-        if id.is_none() {
+    fn rules_named(&mut self, word: &Word) -> Vec<&'static str> {
+        let ids = (self.names.resolve)(&word.text);
+        if ids.is_empty() {
             let near = nearest(&word.text, self.names.known.iter().copied());
             self.unknown(
                 word.mark,
@@ -176,7 +175,7 @@ impl Checking<'_> {
                 },
             );
         }
-        id
+        ids
     }
 
     fn unknown(&mut self, mark: Mark, unknown: &UnknownName) {

@@ -95,9 +95,11 @@ impl Settings {
         words: impl IntoIterator<Item = &'w str>,
         names: &Names<'_>,
     ) -> Result<(), UnknownName> {
-        let selectors: Result<Vec<_>, _> =
-            words.into_iter().map(|word| names.selector(word)).collect();
-        self.only = Some(selectors?);
+        let mut selectors = Vec::new();
+        for word in words {
+            selectors.extend(names.selectors(word)?);
+        }
+        self.only = Some(selectors);
         Ok(())
     }
 
@@ -111,7 +113,7 @@ impl Settings {
         names: &Names<'_>,
     ) -> Result<(), UnknownName> {
         for word in words {
-            self.never.push(names.selector(word)?);
+            self.never.extend(names.selectors(word)?);
         }
         Ok(())
     }

@@ -3,6 +3,11 @@
 
 pub mod archives;
 pub mod command;
+pub mod dependencies;
+pub mod defaults;
+pub mod renaming;
+pub mod leftovers;
+pub mod pins;
 pub mod identity;
 pub mod private;
 pub mod scripts;
@@ -16,7 +21,8 @@ pub use command::CommandView;
 pub use stage::StageFacts;
 
 use crate::context::Context;
-use crate::model::{Dockerfile, Instruction, Kind, StageId};
+use crate::model::{Dockerfile, Instruction, Keyword, Kind, StageId};
+use std::collections::HashMap;
 use crate::shell::Dialect;
 use scripts::{RunFacts, Shells};
 use std::cell::OnceCell;
@@ -30,6 +36,8 @@ pub struct Facts<'f> {
     /// By stage.
     stages: Vec<OnceCell<StageFacts>>,
     shells: OnceCell<Shells>,
+    /// The last instruction of each kind in each stage; see [`Facts::is_superseded`].
+    last: OnceCell<HashMap<(Option<StageId>, Keyword), usize>>,
 }
 
 impl<'f> Facts<'f> {
@@ -41,6 +49,7 @@ impl<'f> Facts<'f> {
             runs: file.instructions.iter().map(|_| OnceCell::new()).collect(),
             stages: file.stages.iter().map(|_| OnceCell::new()).collect(),
             shells: OnceCell::new(),
+            last: OnceCell::new(),
         }
     }
 
@@ -86,5 +95,13 @@ impl<'f> Facts<'f> {
             .instructions
             .get(instruction.index)
             .is_some_and(|outer| matches!(&outer.kind, Kind::Onbuild(_)) && outer.keyword_span != instruction.keyword_span)
+    }
+
+    /// Whether a later instruction of the same kind stands in the same stage. What ONBUILD puts off
+    /// is none of the stage's own.
+    pub fn is_superseded(&self, instruction: &Instruction) -> bool {
+        let last = self.last.get_or_init(|| self.file.instructions.iter().map(|i| ((i.stage, i.keyword), i.index)).collect());
+        !self.in_onbuild(instruction)
+            && last.get(&(instruction.stage, instruction.keyword)).is_some_and(|&last| last > instruction.index)
     }
 }

@@ -4,6 +4,7 @@
 //! after the other. A fault of the first kind anywhere in the file is found before one of the second.
 
 mod arguments;
+mod check;
 mod flags;
 mod healthcheck;
 mod run;
@@ -100,6 +101,9 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
             ));
         }
         built.instruction.stage = parsed.blocks.len().checked_sub(1).map(StageId);
+        if let Kind::Onbuild(inner) = &mut built.instruction.kind {
+            inner.stage = built.instruction.stage;
+        }
         built.instruction.opaque = built.fault.is_some() || built.lexical.is_some();
         faults.extend(built.fault.map(refusal));
         lexical.extend(built.lexical.map(refusal));
@@ -108,7 +112,10 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
             .extend(built.trigger.map(|fault| (index, fault)));
         parsed.instructions.push(built.instruction);
     }
-    parsed.refusals = merge(lines, lexical);
+    parsed.refusals = check::refusal(lines)
+        .into_iter()
+        .chain(merge(lines, lexical))
+        .collect();
     parsed.refusals.append(&mut faults);
     parsed
 }

@@ -125,6 +125,7 @@ impl Converter<'_> {
             declared: None,
             settable: true,
             from: 0,
+            lost: false,
         });
         let end = blocks.first().map_or(instructions.len(), |b| b.from);
         for instruction in instructions.iter().take(end) {
@@ -135,13 +136,12 @@ impl Converter<'_> {
                 continue;
             }
             for pair in pairs {
-                let mut value = self
-                    .global_view()
-                    .get(&pair.key.value)
-                    .and_then(|v| v.value.clone());
+                let before = self.global_view().get(&pair.key.value);
+                let mut lost = before.is_some_and(|v| v.lost);
+                let mut value = before.and_then(|v| v.value.clone());
                 if let Some(word) = &pair.value {
                     match expand(&word.value, self.global_view(), self.escape, &self.budget) {
-                        Ok(expanded) => value = expanded.known(),
+                        Ok(expanded) => (lost, value) = (expanded.lost, expanded.known()),
                         Err(error) => {
                             let line = Some(instruction.lines.0);
                             self.refuse(error.open, Fault::new(error.message, word.span), line);
@@ -155,6 +155,7 @@ impl Converter<'_> {
                     declared: Some(pair.key.span),
                     settable: true,
                     from: instruction.index + 1,
+                    lost,
                 });
             }
         }
@@ -200,6 +201,12 @@ impl Converter<'_> {
             from_scratch: below.map_or(base == StageRef::Scratch, |b| b.from_scratch),
             base,
             image,
+            windows: match (below, &platform) {
+                (Some(below), _) => below.windows,
+                (None, platform) => platform
+                    .as_deref()
+                    .is_some_and(|p| platform::system(p) == "windows"),
+            },
             platform,
             depends_on: Vec::new(),
             uses: Vec::new(),

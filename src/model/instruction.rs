@@ -56,9 +56,13 @@ const KEYWORDS: [(Keyword, &str); 18] = [
 impl Keyword {
     /// The keyword that a word is, in any case; [`Keyword::Unknown`] for every other word.
     pub fn of(word: &str) -> Keyword {
+        let same = |name: &str| {
+            name.eq_ignore_ascii_case(word)
+                || (!word.is_ascii() && word.to_lowercase() == name.to_ascii_lowercase())
+        };
         KEYWORDS
             .iter()
-            .find(|(_, name)| name.eq_ignore_ascii_case(word))
+            .find(|(_, name)| same(name))
             .map_or(Keyword::Unknown, |(k, _)| *k)
     }
 

@@ -1,7 +1,6 @@
 //! The typed Dockerfile: instructions with a span for every part, stages and how they depend on
 //! each other, and which variables are known where.
 
-pub mod build;
 pub mod image;
 pub mod instruction;
 pub mod platform;
@@ -13,7 +12,9 @@ pub mod settings;
 pub mod stage;
 pub mod suggest;
 
+mod build;
 mod convert;
+mod drive;
 mod duration;
 mod mode;
 mod mount;

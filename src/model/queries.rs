@@ -5,7 +5,7 @@ use super::instruction::Instruction;
 use super::refusal::{Phase, Refusal};
 use super::scope::View;
 use super::settings::Settings;
-use super::stage::{Stage, StageId, Use};
+use super::stage::{Stage, StageId, Use, UseKind};
 use super::{Dockerfile, Keyword};
 use crate::syntax::Word;
 use crate::syntax::expand::{self, ExpandError, Expansion, Options};
@@ -22,6 +22,20 @@ impl Dockerfile {
         self.names
             .get(&name.to_lowercase())
             .and_then(|id| self.stage(*id))
+    }
+
+    /// The stage an instruction belongs to; none above the first FROM.
+    pub fn stage_of(&self, instruction: &Instruction) -> Option<&Stage> {
+        instruction.stage.and_then(|id| self.stage(id))
+    }
+
+    /// The instruction that covers a byte of the file, heredocs included.
+    pub fn instruction_at(&self, offset: usize) -> Option<&Instruction> {
+        let behind = self
+            .instructions
+            .partition_point(|i| i.span.start <= offset);
+        let instruction = self.instructions.get(behind.checked_sub(1)?)?;
+        (offset < instruction.span.end).then_some(instruction)
     }
 
     /// A stage's instructions, FROM excluded.
@@ -62,10 +76,13 @@ impl Dockerfile {
 
     /// Stages that are built on this one directly.
     pub fn children<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
-        self.stages
-            .iter()
-            .skip(stage.id.0 + 1)
-            .filter(move |s| s.parent() == Some(stage.id))
+        let bases = stage.uses.iter().filter(|u| u.kind == UseKind::Base);
+        bases.filter_map(|u| {
+            self.instructions
+                .get(u.instruction)?
+                .stage
+                .and_then(|id| self.stage(id))
+        })
     }
 
     /// All places that refer to a stage.
@@ -174,5 +191,74 @@ impl Dockerfile {
     /// The reasons for which BuildKit refuses the file whatever the context and the arguments.
     pub fn hard_refusals(&self) -> impl Iterator<Item = &Refusal> {
         self.refusals.iter().filter(|r| r.phase != Phase::Context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceFile;
+
+    const TEXT: &str = "ARG V=1\nFROM alpine AS Base\nENV A=$V B=x\nRUN one\nFROM base\nARG V\nRUN $A $V\nFROM base AS last\nCOPY --from=1 a b\nNO x\n";
+
+    fn file() -> Dockerfile {
+        Dockerfile::parse(SourceFile::new("Dockerfile", TEXT))
+    }
+
+    #[test]
+    fn stages_know_each_other() {
+        let file = file();
+        let base = file.stage_by_name("BASE").expect("the stage");
+        let ids = |stages: Vec<&Stage>| stages.iter().map(|s| s.id.0).collect::<Vec<_>>();
+        assert_eq!(ids(file.children(base).collect()), [1, 2]);
+        let last = file.target().expect("the target");
+        assert_eq!(ids(file.chain(last).collect()), [2, 0]);
+        assert!(file.is_last(last) && !file.is_last(base));
+        assert_eq!(file.uses_of(base).len(), 2);
+        assert_eq!(file.instructions_of(last).len(), 2);
+        assert_eq!(file.from_of(last).map(|f| f.lines), Some((8, 8)));
+        assert_eq!(file.preamble().len(), 1);
+        let copy = file
+            .instruction_at(TEXT.find("--from").expect("a flag"))
+            .expect("the COPY");
+        assert_eq!(
+            (copy.index, file.stage_of(copy).map(|s| s.id.0)),
+            (8, Some(2))
+        );
+        assert!(file.instruction_at(7).is_none() && file.instruction_at(TEXT.len()).is_none());
+    }
+
+    #[test]
+    fn words_are_expanded_at_their_place() {
+        let file = file();
+        let span = file.instructions[6].arguments_span;
+        let value = |text: &str, at| file.expand(&Word::new(text, span), at).map(|e| e.value);
+        assert_eq!(value("$A-$V-$B", 6).as_deref(), Ok("-1-x"));
+        assert_eq!(value("'$V' \"$V\"", 6).as_deref(), Ok("$V 1"));
+        assert_eq!(value("$V", 1).as_deref(), Ok("1"));
+        assert_eq!(value("$V", 3).as_deref(), Ok(""));
+        assert!(value("${V:x}", 3).is_err());
+        let fixed = |text: &str| file.fixed_value(&Word::new(text, span), 6);
+        assert_eq!(fixed("/$B/y").as_deref(), Some("/x/y"));
+        assert_eq!(
+            (fixed("$V"), fixed("$A"), fixed("$HOME")),
+            (None, None, None)
+        );
+        let view = file.view_of(file.target().expect("the target"));
+        assert_eq!(
+            (view.get("V").is_none(), view.get("B").is_some()),
+            (true, true)
+        );
+    }
+
+    #[test]
+    fn what_is_refused_is_opaque() {
+        let file = file();
+        assert_eq!(file.hard_refusals().count(), 1);
+        let opaque: Vec<_> = (0..file.instructions.len())
+            .filter(|i| file.is_opaque(*i))
+            .collect();
+        assert_eq!(opaque, [9]);
+        assert!(file.is_opaque(usize::MAX));
     }
 }

@@ -72,7 +72,10 @@ pub fn check(name: &str) -> Result<(), ReferenceError> {
     {
         return Err(ReferenceError::Tag(tag.to_owned()));
     }
-    if repository.len() > MAX_PATH {
+    // A short name on Docker Hub has `library/` put before it.
+    let is_short =
+        matches!(domain, None | Some("docker.io" | "index.docker.io")) && !repository.contains('/');
+    if repository.len() + if is_short { "library/".len() } else { 0 } > MAX_PATH {
         return Err(ReferenceError::TooLong);
     }
     match digest {
@@ -204,6 +207,8 @@ mod tests {
             "my_org.x/app",
             "[::1]:80/app",
             "a--b__c.d_e:t",
+            &"y".repeat(247),
+            &format!("localhost/{}", "y".repeat(255)),
             &format!("alpine:3@sha256:{sha}"),
             &format!("alpine@sha256:{sha}"),
         ] {
@@ -237,7 +242,8 @@ mod tests {
             &sha,
             &format!("x@sha256:{}", "A".repeat(64)),
             &format!("x:{}", "t".repeat(129)),
-            &"y".repeat(256),
+            &"y".repeat(248),
+            &format!("localhost/{}", "y".repeat(256)),
         ] {
             assert!(check(name).is_err(), "{name}");
         }

@@ -35,6 +35,7 @@ static PREDEFINED: LazyLock<Vec<Variable>> = LazyLock::new(|| {
         declared: None,
         settable: true,
         from: 0,
+        lost: false,
     };
     PLATFORM_ARGS.iter().map(variable).collect()
 });
@@ -61,6 +62,7 @@ static DEFAULT_PATH: LazyLock<Variable> = LazyLock::new(|| Variable {
     declared: None,
     settable: true,
     from: 0,
+    lost: false,
 });
 
 /// Up to this many variables are searched one after the other.
@@ -86,6 +88,8 @@ pub struct Variable {
     pub settable: bool,
     /// Index of the first instruction that sees it.
     pub from: usize,
+    /// It has a value, which is too large to follow or known to the build alone.
+    pub(super) lost: bool,
 }
 
 /// What a stage itself declares, or the ARGs above the first FROM.
@@ -308,5 +312,84 @@ impl Env for View<'_> {
             .collect();
         names.sort_unstable();
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MAX_DEPTH;
+    use crate::model::Dockerfile;
+    use crate::source::SourceFile;
+    use crate::syntax::expand::Env;
+
+    /// More stages on each other than are walked, every other one without variables.
+    #[test]
+    fn a_long_chain_of_stages_keeps_all_variables() {
+        let count = 5 * MAX_DEPTH;
+        let mut text = "FROM scratch AS s0\nENV FIRST=1 SAME=0\n".to_owned();
+        for i in 1..count {
+            text.push_str(&format!("FROM s{} AS s{i}\n", i - 1));
+            if i % 2 == 0 {
+                text.push_str(&format!("ENV V{i}=$SAME SAME={i}\n"));
+            }
+        }
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+        assert!(file.refusals.is_empty());
+        assert!(
+            file.stages.iter().any(|s| s.scope.table.is_some()),
+            "there is a table"
+        );
+        for stage in file.stages.iter().step_by(97) {
+            let i = stage.id.0;
+            let even = i - i % 2;
+            let view = file.view_of(stage);
+            let value = |name: &str| Env::get(&view, name).map(|v| v.into_owned());
+            assert_eq!(value("FIRST").as_deref(), Some("1"));
+            assert_eq!(value("SAME"), Some(even.to_string()));
+            assert_eq!(value(&format!("V{}", even + 2)), None);
+            if even >= 2 {
+                assert_eq!(value(&format!("V{even}")), Some((even - 2).to_string()));
+                assert_eq!(value("V2").as_deref(), Some("0"));
+            }
+        }
+    }
+
+    #[test]
+    fn many_variables_are_found_as_few_are() {
+        let mut text = "FROM scratch\n".to_owned();
+        for i in 0..40 {
+            text.push_str(&format!("ENV V{}=${{V{}}}x\n", i % 20, (i + 19) % 20));
+        }
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+        let at = |index: usize, name: &str| Env::get(&file.view_at(index), name).map(|v| v.len());
+        assert_eq!(
+            (at(1, "V0"), at(2, "V0"), at(5, "V3")),
+            (None, Some(1), Some(4))
+        );
+        assert_eq!(
+            (at(20, "V0"), at(21, "V0"), at(22, "V0")),
+            (Some(1), Some(1), Some(21))
+        );
+        assert_eq!(
+            file.stages[0]
+                .scope
+                .get("V19")
+                .and_then(|v| v.value.as_deref())
+                .map(str::len),
+            Some(40)
+        );
+    }
+
+    /// Values that double each time are followed as long as they are small.
+    #[test]
+    fn values_do_not_grow_without_bounds() {
+        let text = format!(
+            "FROM scratch\nENV A=xx\n{}RUN x\n",
+            "ENV A=$A$A\n".repeat(80)
+        );
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+        let last = file.stages[0].scope.get("A").expect("A is declared");
+        assert_eq!((last.value.as_deref(), last.settable), (None, true));
+        assert!(file.refusals.is_empty());
     }
 }

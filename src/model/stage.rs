@@ -94,6 +94,8 @@ pub struct Stage {
     pub from_scratch: bool,
     /// `--platform` after expansion with default values.
     pub platform: Option<String>,
+    /// Whether its platform, or that of the stage it is built on, is Windows by name.
+    pub windows: bool,
     /// Stages it takes anything from: base, `COPY --from`, mounts. Each once, in order; a stage's own
     /// and later ones, which BuildKit refuses, are left out.
     pub depends_on: Vec<StageId>,

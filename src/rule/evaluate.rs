@@ -3,6 +3,7 @@
 use super::check::Cx;
 use super::diagnostic::Finding;
 use super::fields::{self, Element, Subject, Value};
+use super::layout;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Template, version};
 use super::schema::{Field, Filter, ScopeWord};
 use crate::edit::{Edit, Fix, Isolation};
@@ -167,6 +168,10 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
                 let span = place(*at)?;
                 edits.push(Edit::insert(span.start, *before));
                 edits.push(Edit::insert(span.end, *after));
+            }
+            EditTemplate::AppendCommand(new) => {
+                let script = subject.command?.script;
+                edits.push(layout::append(subject.file, subject.instruction?, script, &render(new, subject, captures))?);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! then the instruction, then the stage.
 
 use super::schema::{Each, Field};
-use crate::facts::{CommandView, Facts};
+use crate::facts::{CommandView, Facts, leftovers, pins};
 use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::model::instruction::{Healthcheck, Transfer};
 use crate::shell::ShellWord;
@@ -97,7 +97,7 @@ pub fn visit<'a>(subject: &Subject<'a>, field: Field, found: Visitor<'_, 'a>) ->
         return enough;
     }
     if let Some(command) = subject.command
-        && let Some(enough) = of_command(command, field, found)
+        && let Some(enough) = of_command(subject.facts, command, field, found)
     {
         return enough;
     }
@@ -204,7 +204,7 @@ fn urls<'a>(command: Option<&'a CommandView<'a>>) -> impl Iterator<Item = &'a Sh
     })
 }
 
-fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
     Some(match field {
         Field::Name => found(value(view.name(), view.name_span())),
         Field::Command => found(value(view.text(), view.command.span)),
@@ -221,6 +221,10 @@ fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a
         Field::AssumeYes => packages(Some(view)).any(|p| p.assume_yes && found(value("yes", None))),
         Field::NoRecommends => packages(Some(view)).any(|p| p.no_recommends && found(value("yes", None))),
         Field::NoCache => packages(Some(view)).any(|p| p.no_cache && found(value("yes", None))),
+        Field::UnpinnedPackage => {
+            packages(Some(view)).flat_map(|p| pins::unpinned(p, view)).any(|p| found(value(p.name.as_str(), p.span)))
+        }
+        Field::Leftover => leftovers::left_by(facts, view).is_some_and(|l| found(value(l.folder, view.name_span()))),
         _ => return None,
     })
 }
@@ -230,6 +234,12 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
     Some(match (field, &instruction.kind) {
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
+        (Field::Instruction, _) => {
+            let lines = source.lines();
+            let whole = Span::new(lines.start(lines.line(instruction.span.start)), lines.start(lines.line(instruction.span.end) + 1));
+            found(value(source.slice(instruction.span), whole))
+        }
+        (Field::Superseded, _) => subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span)),
         (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),
         (Field::Flag, _) => instruction.flags.iter().any(|f| found(value(f.name.as_str(), f.span))),
         (Field::Form, kind) => form(kind).is_some_and(|f| {

@@ -125,6 +125,8 @@ pub enum EditTemplate {
     Delete(Field),
     /// Text before and behind a field.
     Wrap(Field, &'static str, &'static str),
+    /// A command behind the last one of the RUN.
+    AppendCommand(Template),
 }
 
 /// Reads the leading dotted number of a version: `3.11-slim` gives `[3, 11]`; a leading `v` is skipped.

@@ -35,6 +35,39 @@ pub struct RuleMeta {
     pub examples: &'static [Example],
 }
 
+/// Whose codes stand among the aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// `DL` or `SC` and digits.
+    Hadolint,
+    /// BuildKit's build checks: words in upper camel case.
+    BuildKit,
+}
+
+impl Peer {
+    /// Whether a code is one of the peer's, by its shape.
+    pub fn owns(self, code: &str) -> bool {
+        let digits = |prefix: &str| {
+            code.strip_prefix(prefix).is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+        };
+        match self {
+            Peer::Hadolint => digits("DL") || digits("SC"),
+            Peer::BuildKit => {
+                code.bytes().all(|b| b.is_ascii_alphabetic())
+                    && code.starts_with(|c: char| c.is_ascii_uppercase())
+                    && code.contains(|c: char| c.is_ascii_lowercase())
+            }
+        }
+    }
+}
+
+impl RuleMeta {
+    /// The rule's codes of a peer.
+    pub fn codes_of(&self, peer: Peer) -> impl Iterator<Item = &'static str> {
+        self.aliases.iter().copied().filter(move |code| peer.owns(code))
+    }
+}
+
 /// An option of a rule.
 #[derive(Debug)]
 pub struct OptionSpec {

@@ -245,6 +245,10 @@ pub enum Field {
     Keyword,
     /// The instruction's keyword as written.
     KeywordText,
+    /// The whole instruction; its place is its lines, line ending included.
+    Instruction,
+    /// `yes` where a later instruction of the same kind in the stage takes its place.
+    Superseded,
     /// Everything behind keyword and flags, as written.
     Arguments,
     /// `shell` or `exec`.
@@ -323,6 +327,11 @@ pub enum Field {
     NoRecommends,
     /// `yes` where no cache is left.
     NoCache,
+    /// Packages named without a version, where their manager takes one; not files and variables.
+    UnpinnedPackage,
+    /// The folder of lists or downloads that the command leaves in its layer: no flag, setting or
+    /// mount keeps it out, and nothing behind it in the same RUN removes it.
+    Leftover,
     /// URLs that the command fetches.
     Url,
     /// Target of a redirect.
@@ -413,6 +422,8 @@ pub enum EditFile {
     Delete(Delete),
     /// Text before and behind a field.
     Wrap(Wrap),
+    /// A command behind the last one of the RUN, in the RUN's own layout.
+    AppendCommand(AppendCommand),
 }
 
 /// See [`EditFile::InsertArg`].
@@ -453,6 +464,14 @@ pub struct Wrap {
     pub before: String,
     /// Text behind it.
     pub after: String,
+}
+
+/// See [`EditFile::AppendCommand`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppendCommand {
+    /// The command; `{field}` is replaced.
+    pub text: String,
 }
 
 /// A piece of a template: text, or a field with a filter.

@@ -188,6 +188,7 @@ fn fix(file: &FixFile) -> Result<FixTemplate, RuleError> {
             EditFile::Replace(e) => EditTemplate::Replace(e.at, template(&e.text)?),
             EditFile::Delete(e) => EditTemplate::Delete(e.at),
             EditFile::Wrap(e) => EditTemplate::Wrap(e.at, leak_exact(&e.before), leak_exact(&e.after)),
+            EditFile::AppendCommand(e) => EditTemplate::AppendCommand(template(&e.text)?),
         });
     }
     Ok(FixTemplate {

@@ -4,14 +4,14 @@ use super::check::{Check, Cx, Rule};
 use super::diagnostic::{Diagnostic, Severity};
 use super::evaluate;
 use super::fields::Subject;
-use super::meta::RuleMeta;
+use super::meta::{Peer, RuleMeta};
 use super::registry::RULES;
 use super::schema::Hook;
 use super::suppression;
 use crate::config::{Candidate, FileSettings};
 use crate::context::Context;
 use crate::facts::{CommandView, Facts};
-use crate::model::{Dockerfile, Instruction, Kind, Stage};
+use crate::model::{Dockerfile, Instruction, Kind, Phase, Refusal, Stage};
 use crate::syntax::suppress;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -73,6 +73,14 @@ impl Registry {
         self.rules.iter().map(|rule| rule.meta)
     }
 
+    /// What the rules are about, each once.
+    pub fn categories(&self) -> Vec<&'static str> {
+        let mut categories: Vec<&'static str> = self.rules().map(|meta| meta.category).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        categories
+    }
+
     /// The rule of this id or alias; aliases are compared without regard to case.
     pub fn find(&self, name: &str) -> Option<&'static RuleMeta> {
         let by_alias = |meta: &&'static RuleMeta| meta.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
@@ -120,6 +128,25 @@ pub fn lint(registry: &Registry, file: &Dockerfile, context: Option<&Context>, s
     walk.suppressions();
     out.sort_by(|a, b| (a.primary.span, a.rule.id).cmp(&(b.primary.span, b.rule.id)));
     out
+}
+
+/// The refusal that `# check=error=true` makes of findings: BuildKit then fails the build for what
+/// its own checks find.
+pub fn failed_checks(file: &Dockerfile, diagnostics: &[Diagnostic]) -> Option<Refusal> {
+    let directive = file.lines.directives.iter().find(|d| d.name == "check")?;
+    let options = suppress::suppressions(&file.source, &file.lines).check?;
+    if !options.error {
+        return None;
+    }
+    let mut codes: Vec<&str> = diagnostics.iter().flat_map(|d| d.rule.codes_of(Peer::BuildKit)).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    (!codes.is_empty()).then(|| Refusal {
+        phase: Phase::Convert,
+        message: format!("the build fails for what its checks find, as `error=true` asks: {}", codes.join(", ")),
+        span: directive.span,
+        line: None,
+    })
 }
 
 struct Walk<'a> {

@@ -7,7 +7,7 @@ use crate::model::instruction::{Instruction, Kind, Pair, Transfer};
 use crate::model::scope::{self, Variable};
 use crate::model::settings::{Track, join_path};
 use crate::model::stage::StageId;
-use crate::model::{port, signal};
+use crate::model::{drive, port, signal};
 use crate::source::Span;
 use crate::syntax::Word;
 use std::borrow::Cow;
@@ -204,7 +204,7 @@ impl Converter<'_> {
                 if let Some(stage) = self.stage_mut(place) {
                     stage
                         .users
-                        .set(value.and_then(Value::known), at(place, instruction));
+                        .set(value.and_then(|v| v.known()), at(place, instruction));
                 }
             }
             Kind::Workdir(word) => self.workdir(word, place, instruction),
@@ -297,6 +297,7 @@ impl Converter<'_> {
                 declared: Some(pair.key.span),
                 settable: value.open,
                 from: place.seen_from,
+                lost: value.lost,
                 value: value.known(),
             });
         }
@@ -314,21 +315,22 @@ impl Converter<'_> {
                 continue;
             }
             let mut is_env = false;
-            let value: Option<Arc<str>> = match &pair.value {
+            let (value, lost) = match &pair.value {
                 Some(word) => {
                     let Some(value) = self.value(word, place) else {
                         return;
                     };
-                    value.known()
+                    (value.known(), value.lost)
                 }
                 None => {
                     let view = self.view(place.stage);
-                    let global = view.global(name).and_then(|v| v.value.clone());
-                    global.or_else(|| {
-                        let known = view.get(name)?;
-                        is_env = known.is_env;
-                        known.value.clone()
-                    })
+                    let is_set = |v: &&Variable| v.value.is_some() || v.lost;
+                    let known = view.global(name).filter(is_set).or_else(|| view.get(name));
+                    is_env = known.is_some_and(|v| v.is_env);
+                    (
+                        known.and_then(|v| v.value.clone()),
+                        known.is_some_and(|v| v.lost),
+                    )
                 }
             };
             if let Some(stage) = self.stage_mut(place) {
@@ -339,13 +341,27 @@ impl Converter<'_> {
                     declared: Some(pair.key.span),
                     settable: true,
                     from: place.seen_from,
+                    lost,
                 });
             }
         }
     }
 
     fn workdir(&mut self, word: &Word, place: Place, instruction: &Instruction) {
-        let path = self.value(word, place).and_then(Value::known);
+        let value = self.value(word, place);
+        let windows = self
+            .out
+            .stages
+            .get(place.stage.0)
+            .is_some_and(|s| s.windows);
+        if let Some(value) = &value
+            && windows
+            && let Some(fault) = drive::fault(&value.text)
+        {
+            let message = format!("`{}` cannot be the working directory: {fault}", value.text);
+            self.fault(value.open, message, word.span, place);
+        }
+        let path = value.and_then(|v| v.known());
         let Some(stage) = self.stage_mut(place) else {
             return;
         };
@@ -397,7 +413,7 @@ pub(super) struct Value<'w> {
 }
 
 impl Value<'_> {
-    fn known(self) -> Option<Arc<str>> {
+    fn known(&self) -> Option<Arc<str>> {
         (!self.lost).then(|| Arc::from(self.text.as_ref()))
     }
 }

@@ -56,6 +56,7 @@ impl Converter<'_> {
             declared: Some(span),
             settable: true,
             from,
+            lost: true,
         });
     }
 

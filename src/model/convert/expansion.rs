@@ -192,6 +192,10 @@ struct Metered<'a> {
 impl Env for Metered<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let variable = self.view.get(name)?;
+        if variable.lost {
+            self.lost.set(true);
+            return Some(Cow::Borrowed("?"));
+        }
         let value = variable.value.as_deref()?;
         match self.budget.0.get().checked_sub(value.len()) {
             Some(left) => {

@@ -5,7 +5,7 @@ use super::{Converter, expansion};
 use crate::model::instruction::{Instruction, Keyword, Transfer};
 use crate::model::remote::{self, Source};
 use crate::model::stage::StageId;
-use crate::model::{mode, reference};
+use crate::model::{drive, mode, reference};
 use crate::source::Span;
 use crate::syntax::expand::Options;
 use crate::syntax::{Heredoc, Word};
@@ -34,10 +34,12 @@ impl Converter<'_> {
             };
             sources.push((value, word.span));
         }
-        if let Some(word) = &transfer.destination
-            && self.value(word, place).is_none()
-        {
-            return;
+        let mut destination = None;
+        if let Some(word) = &transfer.destination {
+            let Some(value) = self.value(word, place) else {
+                return;
+            };
+            destination = Some((value, word.span));
         }
         if transfer
             .inline
@@ -50,6 +52,23 @@ impl Converter<'_> {
             && let Some(later) = reference.stage().filter(|s| *s > place.stage)
         {
             self.later_stage(word, later, place);
+            return;
+        }
+        let windows = self
+            .out
+            .stages
+            .get(place.stage.0)
+            .is_some_and(|s| s.windows);
+        if let Some((value, span)) = &destination
+            && windows
+            && let Some(fault) = drive::fault(&value.text)
+        {
+            self.fault(
+                value.open,
+                format!("`{}` cannot be copied to: {fault}", value.text),
+                *span,
+                place,
+            );
             return;
         }
         let [_, chmod, checksum] = &flags;
@@ -91,6 +110,12 @@ impl Converter<'_> {
                     "the git address `{}` has a wrong query behind `?`",
                     source.text
                 ),
+                Source::Path => match drive::fault(&source.text) {
+                    Some(fault) if windows => {
+                        format!("`{}` cannot be copied: {fault}", source.text)
+                    }
+                    _ => continue,
+                },
                 Source::Git if !is_add => "COPY takes nothing from git: use ADD".to_owned(),
                 Source::Url if !is_add => "COPY takes nothing from a URL: use ADD".to_owned(),
                 Source::Url => match checksum {

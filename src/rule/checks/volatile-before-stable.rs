@@ -1,5 +1,61 @@
-//! The image runs on a full base image although a slim one exists.
-use crate::rule::Inspect;
-/// x
+//! Something that changes often stands before something slow that does not.
+
+use crate::model::{Kind, Stage};
+use crate::rule::{Cx, Finding, Inspect};
+use crate::shell::Operation;
+use crate::source::Span;
+
+/// See `rules/volatile-before-stable.yaml`.
 pub struct Rule;
-impl Inspect for Rule {}
+
+/// Words in a variable's or label's name that say its value is another one in every build.
+const VOLATILE: &[&str] = &["COMMIT", "REVISION", "BUILD_DATE", "BUILD_TIME", "BUILD_NUMBER", "BUILD_ID", "GIT_SHA", "TIMESTAMP", "CACHEBUST", "CACHE_BUST"];
+
+impl Inspect for Rule {
+    fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
+        let Some(facts) = cx.facts.stage(stage.id) else { return };
+        let mut volatile: Option<(Span, &str)> = None;
+        for instruction in cx.file.instructions_of(stage) {
+            let name = match &instruction.kind {
+                Kind::Arg(pairs) | Kind::Env(pairs) | Kind::Label(pairs) => {
+                    pairs.iter().find(|p| is_volatile(&p.key.value)).map(|p| p.span)
+                }
+                _ => None,
+            };
+            if volatile.is_none() && facts.broad_copies.contains(&instruction.index) {
+                volatile = Some((instruction.span, "any change of the sources"));
+            }
+            // A deliberate cache breaker stands where it is on purpose.
+            if volatile.is_none()
+                && let Some(span) = name
+                && !cx.slice(span).to_ascii_uppercase().contains("BUST")
+            {
+                volatile = Some((span, "its value, another one in every build,"));
+            }
+            let Some((span, what)) = volatile else { continue };
+            for view in cx.facts.commands(instruction) {
+                let system = view.operations.iter().find_map(|o| match o {
+                    Operation::Packages(p) if p.manager.is_system() && p.installs() && p.packages.iter().any(|p| !p.is_file) => Some(p),
+                    _ => None,
+                });
+                if system.is_some() && !uses_sources(&view) {
+                    let finding = Finding::new(view.command.span, format!("{what} makes these packages install again"))
+                        .related(span, "changes often")
+                        .help("install system packages above what changes often");
+                    cx.report(finding);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn is_volatile(name: &str) -> bool {
+    let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
+    VOLATILE.iter().any(|word| name.contains(word))
+}
+
+/// Whether the package list itself comes from the sources: `apt-get install $(cat packages.txt)`.
+fn uses_sources(view: &crate::facts::CommandView<'_>) -> bool {
+    view.words().iter().any(|word| word.text.contains("$(") || word.text.contains('`'))
+}
