@@ -16,7 +16,7 @@ impl Inspect for Rule {
         if !INTERPRETERS.contains(&view.name()) {
             return;
         }
-        let found = piped_from(view).or_else(|| substituted(view));
+        let found = if reads_script(view) { piped_from(view) } else { None }.or_else(|| substituted(view));
         if let Some(download) = found {
             let fetcher = download.effective();
             cx.report(
@@ -28,6 +28,19 @@ impl Inspect for Rule {
                 .help("download to a file, check its sum, then run it"),
             );
         }
+    }
+}
+
+/// Whether it runs what it reads, and not a script of its own that reads it (`python -m json.tool`,
+/// `sh -c '...'`, `python filter.py`).
+fn reads_script(view: &CommandView<'_>) -> bool {
+    let first = view.arguments().next().map(|w| w.text.as_str());
+    let own = ["-c", "-m", "-e", "-n", "-p"]
+        .iter()
+        .any(|option| view.has_option(option));
+    match first {
+        None | Some("-" | "/dev/stdin") => !own,
+        Some(_) => view.has_option("-s"),
     }
 }
 

@@ -27,7 +27,7 @@ impl Inspect for Rule {
         let below = || {
             let named = Tag::parse(tag).codename()?;
             let support = knowledge::support(named.product, named.version)?;
-            Some((format!("{} {}", named.product, named.version), support))
+            Some((named.product.to_owned(), support))
         };
         let is_over = |found: &(String, Support)| found.1.is_over(TABLE_DATE);
         let Some((name, support)) = own.filter(is_over).or_else(|| below().filter(is_over)) else {
@@ -37,8 +37,8 @@ impl Inspect for Rule {
             Support::Until(release) => {
                 let end = release.end;
                 format!(
-                    "`{}`: fixes for {name} ended in {}-{:02}",
-                    written.text, end.year, end.month
+                    "`{}`: fixes for {name} {} ended in {}-{:02}",
+                    written.text, release.version, end.year, end.month
                 )
             }
             Support::Ancient => format!("`{}`: fixes for {name} ended long ago", written.text),

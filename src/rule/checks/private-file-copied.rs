@@ -15,7 +15,8 @@ impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
         let found: Vec<_> = sources::of_context(instruction)
             .filter_map(|(word, path)| {
-                let text = match private::kind(path) {
+                let harmless = cx.context.is_some_and(|c| is_harmless(c, path));
+                let text = match private::kind(path).filter(|_| !harmless) {
                     Some(kind) if cx.context.is_none_or(|c| !c.exists(path) || c.is_sent(path)) => {
                         format!("`{path}` is {kind}, and the image shows it")
                     }
@@ -47,7 +48,9 @@ fn inside(context: &Context, path: &str) -> Option<String> {
         .iter()
         .map(|f| f.path.as_str())
         .filter(|p| p.starts_with(&prefix) && !is_dependency(p));
-    let names: Vec<&str> = private.filter(|p| private::kind(p).is_some()).collect();
+    let names: Vec<&str> = private
+        .filter(|p| private::kind(p).is_some() && !is_harmless(context, p))
+        .collect();
     let named: Vec<String> = names.iter().take(NAMED).map(|n| format!("`{n}`")).collect();
     let more = names.len().saturating_sub(NAMED);
     match (named.is_empty(), more) {
@@ -58,6 +61,14 @@ fn inside(context: &Context, path: &str) -> Option<String> {
             named.join(", ")
         )),
     }
+}
+
+/// A file whose text shows that it holds settings only.
+fn is_harmless(context: &Context, path: &str) -> bool {
+    private::may_be_settings(path)
+        && context
+            .read_text(path)
+            .is_some_and(|text| private::is_only_settings(&text))
 }
 
 /// Packages bring samples and settings of their own.

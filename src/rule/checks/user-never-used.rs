@@ -24,7 +24,8 @@ const SWITCHES: [&str; 9] = [
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
         let Some(stage) = cx.file.target() else { return };
-        if cx.file.settings_of(stage).user.is_some() {
+        // A dev container's own settings name the user.
+        if cx.file.settings_of(stage).user.is_some() || cx.file.source.name().contains(".devcontainer") {
             return;
         }
         let instructions = || cx.file.instructions_of(stage).iter();
