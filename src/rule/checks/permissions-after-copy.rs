@@ -8,14 +8,14 @@ use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::operations::Permissions;
 use crate::shell::{Operation, Operator, Script};
 use crate::source::Span;
+use std::collections::HashMap;
 
 /// See `rules/permissions-after-copy.yaml`.
 pub struct Rule;
 
-/// What a COPY put where.
+/// What a COPY put somewhere.
+#[derive(Clone, Copy)]
 struct Copied {
-    /// Absolute, without `/` at its end; what a single source becomes, or the folder it goes into.
-    path: String,
     /// Known to be a folder: only `-R` reaches what was copied.
     is_folder: bool,
     /// The instruction's index.
@@ -28,7 +28,8 @@ impl Inspect for Rule {
             return;
         }
         let (file, facts) = (cx.file, cx.facts);
-        let mut copied: Vec<Copied> = Vec::new();
+        // By absolute path, without `/` at its end: what a source becomes, or the folder it goes into.
+        let mut copied: HashMap<String, Copied> = HashMap::new();
         for instruction in file.instructions_of(stage) {
             if let Some(transfer) = instruction.transfer() {
                 let Some(target) = transfer
@@ -57,17 +58,10 @@ impl Inspect for Rule {
                     let own = source.value.trim_matches(['"', '\'']);
                     let is_folder = !plain
                         || transfer.from.is_none() && cx.context.and_then(|c| c.kind(own)) == Some(EntryKind::Dir);
-                    copied.push(Copied {
-                        path,
-                        is_folder,
-                        index: instruction.index,
-                    });
+                    let index = instruction.index;
+                    copied.insert(path, Copied { is_folder, index });
                     if into_folder && plain {
-                        copied.push(Copied {
-                            path: target.0.clone(),
-                            is_folder: true,
-                            index: instruction.index,
-                        });
+                        copied.insert(target.0.clone(), Copied { is_folder: true, index });
                     }
                 }
                 continue;
@@ -83,8 +77,8 @@ impl Inspect for Rule {
                 };
                 let hit = change.paths.iter().find_map(|path| {
                     let (absolute, _) = absolute(cx, &path.text, instruction.index)?;
-                    let reached = |c: &&Copied| c.path == absolute && (change.recursive || !c.is_folder);
-                    copied.iter().rev().find(reached).map(|copy| (path.span, copy.index))
+                    let copy = copied.get(&absolute)?;
+                    (change.recursive || !copy.is_folder).then_some((path.span, copy.index))
                 });
                 if let Some((span, copy)) = hit {
                     found = Some((change, span, copy));
