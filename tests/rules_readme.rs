@@ -1,6 +1,8 @@
 //! `rules/README.md` is made from the rules, and every code of the other linters is answered: by a
 //! rule's alias, or with a reason. `MBOPT_BLESS=1 cargo test --test rules_readme` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use mbopt::edit::Applicability;
 use mbopt::rule::meta::RuleMeta;
 use mbopt::rule::{Registry, Severity};
