@@ -1,5 +1,6 @@
 //! ADD copies plain files.
 
+use crate::context::EntryKind;
 use crate::edit::{Applicability, Edit, Fix};
 use crate::facts::archives::{is_remote, may_be_tar};
 use crate::model::{Instruction, Kind};
@@ -27,7 +28,7 @@ impl Inspect for Rule {
             if [written, value.as_str()].iter().any(|s| is_remote(s) || may_be_tar(s)) || value.is_empty() {
                 return;
             }
-            certain &= !written.contains(['$', '*', '?', '[', '\\']);
+            certain &= !written.contains(['$', '*', '?', '[', '\\']) && is_plain(cx, written);
         }
         let mut finding = Finding::new(instruction.keyword_span, "ADD copies plain files").help("use COPY");
         if !only_add && !cx.file.is_opaque(instruction.index) {
@@ -46,6 +47,14 @@ impl Inspect for Rule {
         }
         cx.report(finding);
     }
+}
+
+/// Whether the name tells that it is no archive: a folder, or a file with an extension.
+fn is_plain(cx: &Cx<'_>, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    matches!(name, "" | "." | "..")
+        || name.trim_start_matches('.').contains('.')
+        || cx.context.and_then(|c| c.kind(path)) == Some(EntryKind::Dir)
 }
 
 /// The source with its variables put in; none where it begins with a variable that has no value,

@@ -1,6 +1,6 @@
 //! sudo is used in a build step.
 
-use crate::edit::{Applicability, Edit, Fix};
+use crate::edit::{Edit, Fix};
 use crate::facts::{CommandView, identity};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::source::Span;
@@ -26,13 +26,9 @@ impl Inspect for Rule {
         let mut finding = Finding::new(sudo.span, "`sudo` in a build step").help(help);
         if root != Some(false)
             && !cx.facts.in_onbuild(view.instruction)
-            && let Some((span, plain)) = removable(view, sudo.span)
+            && let Some(span) = removable(view, sudo.span)
         {
-            let mut fix = Fix::safe("run it without `sudo`", vec![Edit::delete(span)]);
-            if root.is_none() || !plain {
-                fix.applicability = Applicability::Unsafe;
-            }
-            finding = finding.fix(fix);
+            finding = finding.fix(Fix::unsafe_("run it without `sudo`", vec![Edit::delete(span)]));
         }
         cx.report(finding);
     }
@@ -42,20 +38,17 @@ fn is_sudo(word: &str) -> bool {
     word.rsplit('/').next() == Some("sudo")
 }
 
-/// From sudo to the word it runs, if its options ask for nothing that would be lost; and whether it
-/// has none.
-fn removable(view: &CommandView<'_>, sudo: Span) -> Option<(Span, bool)> {
+/// From sudo to the word it runs, if its options ask for nothing that would be lost.
+fn removable(view: &CommandView<'_>, sudo: Span) -> Option<Span> {
     let name = view.name_span();
     let words = std::iter::once(&view.command.name).chain(&view.command.words);
     let between: Vec<_> = words
         .filter(|w| w.span.start > sudo.start && w.span.start < name.start)
         .collect();
     let mut end = name.start;
-    let mut plain = true;
     for word in &between {
         match word.text.as_str() {
-            "-E" | "-H" | "-n" | "-EH" | "-HE" => plain = false,
-            "--" => {}
+            "-E" | "-H" | "-n" | "-EH" | "-HE" | "--" => {}
             // Another wrapper, or a variable for the command: what stands from here on is kept.
             text if !text.starts_with('-') => {
                 end = word.span.start;
@@ -64,5 +57,5 @@ fn removable(view: &CommandView<'_>, sudo: Span) -> Option<(Span, bool)> {
             _ => return None,
         }
     }
-    Some((Span::new(sudo.start, end), plain))
+    Some(Span::new(sudo.start, end))
 }
