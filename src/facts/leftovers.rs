@@ -45,8 +45,13 @@ const HABITS: &[Habit] = &[
     habit(Manager::Cargo, &["/usr/local/cargo/registry", "~/.cargo/registry", "$CARGO_HOME/registry"]),
     habit(Manager::Go, &["/go/pkg/mod", "~/.cache/go-build", "$GOPATH/pkg/mod"]),
     habit(Manager::Maven, &["~/.m2"]),
+    habit(Manager::Bundle, &["~/.bundle/cache", "/usr/local/bundle/cache"]),
     habit(Manager::Gradle, &["~/.gradle"]),
 ];
+
+/// How many operations or commands of a script are looked at around one: no one writes more, and a
+/// hostile script must not cost its square.
+const REACH: usize = 1000;
 
 /// What the command leaves in its layer, if anything. Whether the layer ships is not asked.
 pub fn left_by(facts: &Facts<'_>, view: &CommandView<'_>) -> Option<Leftover> {
@@ -106,7 +111,7 @@ fn apt(facts: &Facts<'_>, view: &CommandView<'_>, packages: &Packages) -> Option
 /// What the commands behind this one do, in the same script.
 fn later_operations<'a>(facts: &'a Facts<'_>, view: &CommandView<'a>) -> impl Iterator<Item = &'a Operation> {
     let after = view.index + 1;
-    facts.run(view.instruction).into_iter().flat_map(move |run| run.operations_from(after))
+    facts.run(view.instruction).into_iter().flat_map(move |run| run.operations_from(after)).take(REACH)
 }
 
 fn is_cleaned(facts: &Facts<'_>, view: &CommandView<'_>, manager: Manager, folders: &[&str]) -> bool {
@@ -154,7 +159,11 @@ fn covers(target: &str, folder: &str) -> bool {
                 || target.contains(&format!("{rest}/"))
                 || rest.rfind('/').is_some_and(|at| at > 0 && target.ends_with(&rest[..at]))
         }
-        None => target == folder || folder.strip_prefix(target).is_some_and(|rest| rest.starts_with('/')) || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
+        None => {
+            target == folder
+                || folder.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'))
+                || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        }
     }
 }
 
@@ -162,7 +171,7 @@ fn covers(target: &str, folder: &str) -> bool {
 fn is_off(facts: &Facts<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
     habit.off.iter().any(|name| {
         let mut here = None;
-        for command in view.script.commands.iter().take(view.index + 1) {
+        for command in view.script.commands.iter().take(view.index + 1).skip((view.index + 1).saturating_sub(REACH)) {
             let exported = matches!(command.name.text.as_str(), "export" | "") || std::ptr::eq(command, view.command);
             for assignment in command.assignments.iter().filter(|a| exported && a.name == *name) {
                 here = Some(assignment.value.as_ref().is_some_and(|v| is_true(&v.text)));

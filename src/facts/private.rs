@@ -1,5 +1,18 @@
 //! Files that hold secrets, by their names.
 
+/// Whether the file mostly holds settings, and only its text tells whether credentials, too.
+pub fn may_be_settings(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some(".npmrc" | ".yarnrc.yml"))
+}
+
+/// Whether the text of such a file shows that it holds no credentials.
+pub fn is_only_settings(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    !["_auth", "_password", "authtoken", "authident"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
 /// What a path is, if it is a private file's: words for people.
 pub fn kind(path: &str) -> Option<&'static str> {
     let mut parts = path.trim_end_matches('/').rsplit('/');

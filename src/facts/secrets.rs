@@ -33,9 +33,9 @@ const PLACE: [&str; 10] = [
     "type",
 ];
 
-/// Values that only switch something.
-const SWITCH: [&str; 11] = [
-    "", "0", "1", "disabled", "enabled", "false", "no", "none", "off", "on", "true",
+/// Values that only switch something. An empty one is none of them: the secret is meant to come.
+const SWITCH: [&str; 10] = [
+    "0", "1", "disabled", "enabled", "false", "no", "none", "off", "on", "true",
 ];
 
 /// What a name without underscores ends with.

@@ -79,6 +79,11 @@ impl Cx<'_> {
         });
     }
 
+    /// Whether the instruction's layer ends in the image; in a file without FROM it may.
+    pub fn ships(&self, instruction: &Instruction) -> bool {
+        instruction.stage.and_then(|id| self.file.stage(id)).is_none_or(|stage| stage.ships)
+    }
+
     /// The text under a span.
     pub fn slice(&self, span: crate::source::Span) -> &str {
         self.file.source.slice(span)

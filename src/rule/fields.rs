@@ -7,7 +7,7 @@ use super::schema::{Each, Field};
 use crate::facts::{CommandView, Facts, leftovers, pins};
 use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::model::instruction::{Healthcheck, Transfer};
-use crate::shell::ShellWord;
+use crate::shell::{Selection, ShellWord};
 use crate::shell::operations::{Operation, Package, Packages};
 use crate::source::Span;
 use crate::syntax::Word;
@@ -190,6 +190,14 @@ fn package_kind(package: &Package) -> &'static str {
     }
 }
 
+fn selection(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Unsaid => "unsaid",
+        Selection::Production => "production",
+        Selection::Development => "development",
+    }
+}
+
 fn packages<'a>(command: Option<&'a CommandView<'a>>) -> impl Iterator<Item = &'a Packages> {
     command.into_iter().flat_map(|c| c.operations).filter_map(|o| match o {
         Operation::Packages(packages) => Some(packages),
@@ -221,8 +229,14 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
         Field::AssumeYes => packages(Some(view)).any(|p| p.assume_yes && found(value("yes", None))),
         Field::NoRecommends => packages(Some(view)).any(|p| p.no_recommends && found(value("yes", None))),
         Field::NoCache => packages(Some(view)).any(|p| p.no_cache && found(value("yes", None))),
+        Field::Selection => packages(Some(view)).any(|p| found(value(selection(p.selection), view.name_span()))),
         Field::UnpinnedPackage => {
             packages(Some(view)).flat_map(|p| pins::unpinned(p, view)).any(|p| found(value(p.name.as_str(), p.span)))
+                || pins::unpinned_program(view).is_some_and(|w| found(shell_word(w)))
+        }
+        Field::UnquotedVariable => {
+            let variables = view.words().iter().flat_map(|w| &w.variables).filter(|v| !v.quoted);
+            variables.into_iter().any(|v| found(value(view.source.slice(v.span), v.span)))
         }
         Field::Leftover => leftovers::left_by(facts, view).is_some_and(|l| found(value(l.folder, view.name_span()))),
         _ => return None,
@@ -232,6 +246,10 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
 fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
     let source = &subject.file.source;
     Some(match (field, &instruction.kind) {
+        (Field::Environment, _) => {
+            let variables = subject.file.view_at(instruction.index).variables();
+            variables.into_iter().any(|v| found(value(v.name.as_str(), None)))
+        }
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
         (Field::Instruction, _) => {

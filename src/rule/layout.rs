@@ -13,16 +13,17 @@ pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, com
         if !fails_early(script) {
             return None;
         }
-        let line = file.source.slice(Span::new(file.source.lines().start(file.source.line_column(last.span.start).0), last.span.start));
+        let line =
+            file.source.slice(Span::new(file.source.lines().start(file.source.line_column(last.span.start).0), last.span.start));
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         return Some(Edit::insert(last.span.end, format!("\n{indent}{command}")));
     }
-    Some(Edit::insert(last.span.end, format!("{}{command}", separator(file, instruction, script))))
+    Some(Edit::insert(last.span.end, format!("{}{command}", separator(file, script))))
 }
 
 /// What stands between two commands of the RUN when a third is added: ` && `, or the continuation
 /// that the author writes.
-pub fn separator(file: &Dockerfile, instruction: &Instruction, script: &Script) -> String {
+fn separator(file: &Dockerfile, script: &Script) -> String {
     let text = |span: Span| file.source.slice(span);
     for pair in script.chain.windows(2).rev() {
         let [before, link] = pair else { continue };
@@ -44,7 +45,6 @@ pub fn separator(file: &Dockerfile, instruction: &Instruction, script: &Script) 
     if file.source.slice(script.span).contains('\n') {
         let indent = last_indent(file.source.slice(script.span));
         let escape = file.lines.escape;
-        let _ = instruction;
         return format!(" {escape}\n{indent}&& ");
     }
     " && ".to_owned()
@@ -53,6 +53,34 @@ pub fn separator(file: &Dockerfile, instruction: &Instruction, script: &Script) 
 /// Where a RUN's last command ends, if a command may be put behind it.
 pub fn end(file: &Dockerfile, instruction: &Instruction, script: &Script) -> Option<usize> {
     last_link(file, instruction, script).map(|link| link.span.end)
+}
+
+/// Makes two RUNs that follow each other one. None where a comment stands between, where the first
+/// changes the state of its shell, or where one was not understood. Flags are the caller's matter.
+pub fn merge(file: &Dockerfile, first: (&Instruction, &Script), second: (&Instruction, &Script)) -> Option<Edit> {
+    let is_shell = |i: &Instruction| match &i.kind {
+        Kind::Run { form: Form::Shell(_), heredocs, .. } => heredocs.is_empty() && !i.opaque,
+        _ => false,
+    };
+    if !is_shell(first.0) || !is_shell(second.0) || second.1.has_error || second.1.trailing_comment.is_some() {
+        return None;
+    }
+    let keeps = first
+        .1
+        .commands
+        .iter()
+        .all(|c| !matches!(c.name.text.as_str(), "cd" | "export" | "set" | "." | "source" | "exec" | "exit" | "umask" | ""));
+    // `a || b` behind `&&` would mean something else.
+    let chained = second.1.chain.iter().all(|link| !matches!(link.operator, Some((Operator::OrIf | Operator::Background, _))));
+    let end = end(file, first.0, first.1)?;
+    let start = second.1.chain.first()?.span.start;
+    let between = file.source.slice(Span::new(first.0.span.end, second.0.span.start));
+    let before = file.source.slice(Span::new(second.0.keyword_span.end, start));
+    if !keeps || !chained || !between.trim().is_empty() || end > start || before.contains('#') {
+        return None;
+    }
+    let joint = format!(" && {}\n    ", file.lines.escape);
+    Some(Edit::replace(Span::new(end, start), joint))
 }
 
 /// The link that a command may be put behind.
@@ -88,7 +116,9 @@ fn is_heredoc(instruction: &Instruction, script: &Script) -> bool {
 fn fails_early(script: &Script) -> bool {
     let sets = |c: &&crate::shell::Command| c.name.text == "set" && c.place.depth == 0;
     script.commands.iter().filter(sets).any(|c| {
-        c.words.iter().any(|w| w.text == "errexit" || w.text.starts_with('-') && !w.text.starts_with("--") && w.text.contains('e'))
+        c.words
+            .iter()
+            .any(|w| w.text == "errexit" || w.text.starts_with('-') && !w.text.starts_with("--") && w.text.contains('e'))
     })
 }
 

@@ -336,6 +336,8 @@ pub enum Field {
     NoRecommends,
     /// `yes` where no cache is left.
     NoCache,
+    /// `production`, `development` or `unsaid`: which of a project's dependencies are installed.
+    Selection,
     /// Packages named without a version, where their manager takes one; not files and variables.
     UnpinnedPackage,
     /// The folder of lists or downloads that the command leaves in its layer: no flag, setting or
@@ -345,6 +347,10 @@ pub enum Field {
     Url,
     /// Target of a redirect.
     Redirect,
+    /// Variables outside double quotes in the command's words.
+    UnquotedVariable,
+    /// Names of the variables that ENV and ARG have set so far.
+    Environment,
     /// Assignments in front of the command, or by `export`, as written: `A=b`.
     Assignment,
     /// The user that the instruction runs as, variables put in; absent where the base image decides.

@@ -16,7 +16,7 @@ const REACH: usize = 200;
 impl Inspect for Rule {
     fn command(&self, cx: &mut Cx<'_>, view: &CommandView<'_>) {
         let Some(Operation::Packages(packages)) = view.operations.first() else { return };
-        if !packages.manager.is_apt() || packages.action != Action::Update || !ships(cx, view.instruction) {
+        if !packages.manager.is_apt() || packages.action != Action::Update || !cx.ships(view.instruction) {
             return;
         }
         let Some(left) = leftovers::left_by(cx.facts, view) else { return };
@@ -31,10 +31,6 @@ impl Inspect for Rule {
         }
         cx.report(finding);
     }
-}
-
-fn ships(cx: &Cx<'_>, instruction: &Instruction) -> bool {
-    instruction.stage.and_then(|id| cx.file.stage(id)).is_none_or(|stage| stage.ships)
 }
 
 /// Whether a later RUN may install packages from these lists.

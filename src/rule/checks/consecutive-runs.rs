@@ -1,9 +1,9 @@
 //! Two RUN instructions of one command each follow each other.
 
-use crate::edit::{Edit, Effect, Fix};
-use crate::model::{Form, Instruction, Kind};
+use crate::edit::{Effect, Fix};
+use crate::model::{Instruction, Kind};
 use crate::rule::{Cx, Finding, Inspect, layout};
-use crate::source::Span;
+use crate::shell::Command;
 
 /// See `rules/consecutive-runs.yaml`.
 pub struct Rule;
@@ -14,7 +14,7 @@ impl Inspect for Rule {
             return;
         }
         let Some(previous) = instruction.index.checked_sub(1).and_then(|i| cx.file.instructions.get(i)) else { return };
-        let ships = instruction.stage.and_then(|id| cx.file.stage(id)).is_none_or(|stage| stage.ships);
+        let ships = cx.ships(instruction);
         if !ships || !is_single(cx, previous) || !same_flags(cx, previous, instruction) {
             return;
         }
@@ -34,7 +34,11 @@ fn is_single(cx: &Cx<'_>, instruction: &Instruction) -> bool {
     if !heredocs.is_empty() {
         return false;
     }
-    cx.facts.run(instruction).is_some_and(|run| run.script.commands.iter().filter(|c| !c.place.nested).count() <= 1)
+    let counts = |c: &&Command| !c.place.nested && !matches!(c.name.text.as_str(), "[" | "[[" | "true");
+    cx.facts.run(instruction).is_some_and(|run| match run.script.dialect.is_posix_like() {
+        true => run.script.commands.iter().filter(counts).count() <= 1,
+        false => !cx.slice(instruction.arguments_span).contains(['&', ';', '|', '\n']),
+    })
 }
 
 fn same_flags(cx: &Cx<'_>, one: &Instruction, other: &Instruction) -> bool {
@@ -43,24 +47,7 @@ fn same_flags(cx: &Cx<'_>, one: &Instruction, other: &Instruction) -> bool {
 }
 
 fn merged(cx: &Cx<'_>, previous: &Instruction, instruction: &Instruction) -> Option<Fix> {
-    let is_shell = |i: &Instruction| matches!(&i.kind, Kind::Run { form: Form::Shell(_), .. }) && !i.opaque;
-    if !is_shell(previous) || !is_shell(instruction) {
-        return None;
-    }
     let (above, below) = (cx.facts.run(previous)?, cx.facts.run(instruction)?);
-    if below.script.has_error || below.script.trailing_comment.is_some() {
-        return None;
-    }
-    let keeps = above.script.commands.iter().all(|c| {
-        !matches!(c.name.text.as_str(), "cd" | "export" | "set" | "." | "source" | "exec" | "exit" | "umask" | "")
-    });
-    let end = layout::end(cx.file, previous, &above.script)?;
-    let start = below.script.chain.first()?.span.start;
-    let between = cx.slice(Span::new(previous.span.end, instruction.span.start));
-    if !keeps || !between.trim().is_empty() || end > start {
-        return None;
-    }
-    let joint = format!(" && {}\n    ", cx.file.lines.escape);
-    let edits = vec![Edit::replace(Span::new(end, start), joint)];
-    Some(Fix::unsafe_("make it part of the RUN above", edits).with_effects([Effect::Layers]))
+    let edit = layout::merge(cx.file, (previous, &above.script), (instruction, &below.script))?;
+    Some(Fix::unsafe_("make it part of the RUN above", vec![edit]).with_effects([Effect::Layers]))
 }

@@ -1,66 +1,60 @@
 //! An archive is copied and then unpacked.
 
 use crate::facts::archives::is_tar;
-use crate::model::{Kind, Stage};
+use crate::model::Kind;
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::Operation;
 use crate::source::Span;
+use std::collections::HashMap;
 
 /// See `rules/copied-archive-unpacked.yaml`.
 pub struct Rule;
 
-/// An archive that COPY put somewhere.
-struct Copied {
-    /// Its name in the image.
-    name: String,
-    span: Span,
-}
-
 impl Inspect for Rule {
-    fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
+    fn file(&self, cx: &mut Cx<'_>) {
         let (file, facts) = (cx.file, cx.facts);
-        let mut copied: Vec<Copied> = Vec::new();
-        for instruction in file.instructions_of(stage) {
+        // Archives that the stage got so far: their names in the image, and the sources.
+        let mut copied: HashMap<&str, Span> = HashMap::new();
+        for instruction in &file.instructions {
             match &instruction.kind {
+                Kind::From { .. } => copied.clear(),
                 Kind::Copy(transfer) if transfer.from.is_none() => {
                     let target = transfer
                         .destination
                         .as_ref()
-                        .map(|d| d.value.trim_matches(['"', '\'']))
+                        .map(|d| unquoted(&d.value))
                         .unwrap_or_default();
                     for source in &transfer.sources {
-                        let path = source.value.trim_matches(['"', '\'']);
+                        let path = unquoted(&source.value);
                         if is_tar(path) {
-                            let name = base_name(if is_tar(target) { target } else { path });
-                            copied.push(Copied {
-                                name: name.to_owned(),
-                                span: source.span,
-                            });
+                            copied.insert(base_name(if is_tar(target) { target } else { path }), source.span);
                         }
                     }
                 }
                 Kind::Run { .. } if !copied.is_empty() => {
-                    let Some(run) = facts.run(instruction) else { continue };
-                    for operation in run.operations() {
+                    let operations = facts.run(instruction).map(|run| run.operations()).unwrap_or_default();
+                    for operation in operations {
                         let Operation::Extract(extract) = operation else {
                             continue;
                         };
                         let Some(archive) = &extract.archive else { continue };
-                        let Some(at) = copied.iter().position(|c| c.name == base_name(&archive.text)) else {
-                            continue;
-                        };
-                        let found = copied.swap_remove(at);
-                        cx.report(
-                            Finding::new(found.span, format!("the archive `{}` stays in the image beside what is unpacked from it", found.name))
-                                .related(archive.span, "unpacked here")
-                                .help("let ADD unpack it, or mount it into the step: `RUN --mount=type=bind,source=...,target=...`"),
-                        );
+                        let name = base_name(&archive.text);
+                        let Some(span) = copied.remove(name) else { continue };
+                        let message =
+                            format!("the archive `{name}` stays in the image beside what is unpacked from it");
+                        cx.report(Finding::new(span, message).related(archive.span, "unpacked here").help(
+                            "let ADD unpack it, or mount it into the step: `RUN --mount=type=bind,source=...,target=...`",
+                        ));
                     }
                 }
                 _ => {}
             }
         }
     }
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim_matches(['"', '\''])
 }
 
 fn base_name(path: &str) -> &str {

@@ -61,5 +61,5 @@ fn is_folder_left_out(context: &Context, path: &str) -> bool {
     }
     let prefix = format!("{}/", path.trim_start_matches("./").trim_matches('/'));
     let listing = context.walk();
-    !listing.capped && !listing.files.iter().any(|f| f.path.starts_with(&prefix))
+    !listing.capped && !crate::facts::sources::below(&listing.files, &prefix).any(|_| true)
 }

@@ -22,7 +22,8 @@ impl Inspect for Rule {
         }
         let first = |wget: bool| uses.iter().find(|(w, _)| *w == wget).map(|(_, span)| *span);
         let (Some(wget), Some(curl)) = (first(true), first(false)) else { return };
-        for (is_wget, span) in &uses {
+        // Up to the second program's first use all is well.
+        for (is_wget, span) in uses.iter().filter(|(_, span)| *span >= wget.max(curl)) {
             let (name, other, place) = if *is_wget { ("wget", "curl", curl) } else { ("curl", "wget", wget) };
             cx.report(
                 Finding::new(*span, format!("{name} is used here, and {other} elsewhere in the stage"))
