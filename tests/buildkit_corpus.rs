@@ -46,11 +46,17 @@ fn theirs(answer: &serde_json::Value) -> (Found, Option<usize>) {
     let warnings = answer["warnings"].as_array().map_or(&[][..], Vec::as_slice);
     let found = warnings.iter().map(|warning| {
         let rule = warning["rule"].as_str().unwrap_or_default();
-        let check = CHECKS.iter().find(|c| **c == rule).unwrap_or_else(|| panic!("`{rule}` is not in the list of checks"));
+        let check = CHECKS
+            .iter()
+            .find(|c| **c == rule)
+            .unwrap_or_else(|| panic!("`{rule}` is not in the list of checks"));
         (number(&warning["line"]).unwrap_or_default(), *check)
     });
     let refused = answer["error"].is_string() || answer["parse_error"].is_string();
-    (found.collect(), refused.then(|| number(&answer["error_line"]).unwrap_or(0)))
+    (
+        found.collect(),
+        refused.then(|| number(&answer["error_line"]).unwrap_or(0)),
+    )
 }
 
 /// What mbopt says: by the instruction's line, and how many findings stand on another line.
@@ -61,8 +67,15 @@ fn ours(registry: &Registry, settings: &Settings, file: &Dockerfile) -> (Found, 
         for check in CHECKS.iter().filter(|c| diagnostic.rule.aliases.contains(c)) {
             let at = diagnostic.primary.span.start;
             let own = file.source.lines().line(at);
-            let whole = file.instructions.iter().find(|i| i.span.start <= at && at <= i.span.end);
-            let line = if *check == "NoEmptyContinuation" { own } else { whole.map_or(own, |i| i.lines.0) };
+            let whole = file
+                .instructions
+                .iter()
+                .find(|i| i.span.start <= at && at <= i.span.end);
+            let line = if *check == "NoEmptyContinuation" {
+                own
+            } else {
+                whole.map_or(own, |i| i.lines.0)
+            };
             elsewhere += usize::from(own != line);
             found.insert((line, *check));
         }
@@ -80,9 +93,18 @@ fn warns_where_buildkit_does() {
     let text = std::fs::read_to_string(folder.join("answers.jsonl")).expect("answers.jsonl");
     let registry = Registry::builtin();
     let resolve = |name: &str| registry.matching(name).iter().map(|rule| rule.meta.id).collect();
-    let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
+    let names = Names {
+        resolve: &resolve,
+        known: &[],
+        categories: &[],
+        options: &|_| Vec::new(),
+    };
     let mut settings = Settings::default();
-    let ids: Vec<&str> = CHECKS.iter().flat_map(|c| registry.matching(c)).map(|r| r.meta.id).collect();
+    let ids: Vec<&str> = CHECKS
+        .iter()
+        .flat_map(|c| registry.matching(c))
+        .map(|r| r.meta.id)
+        .collect();
     settings.select_only(ids, &names).expect("the rules are there");
 
     let mut table: BTreeMap<&str, [usize; 3]> = CHECKS.iter().map(|c| (*c, [0; 3])).collect();
@@ -91,12 +113,16 @@ fn warns_where_buildkit_does() {
         let answer: serde_json::Value = serde_json::from_str(line).expect("an answer is JSON");
         let name = answer["file"].as_str().expect("an answer names its file");
         let bytes = std::fs::read(folder.join(name)).expect("the corpus has the file");
-        let file = Dockerfile::parse(SourceFile::new(name, bytes));
-        let (their, stopped) = theirs(&answer);
+        // Comments that silence another linter's findings mean nothing to BuildKit.
+        let text = String::from_utf8(bytes).map(|t| t.replace("hadolint", "hadolin_").into_bytes());
+        let file = Dockerfile::parse(SourceFile::new(name, text.unwrap_or_else(|e| e.into_bytes())));
+        let (mut their, stopped) = theirs(&answer);
         let (mut our, other) = ours(registry, &settings, &file);
-        // Where BuildKit stops it has not looked at the rest; nothing to compare.
-        if stopped.is_some() {
+        // Where BuildKit stops it has not looked at the rest, and what it says of the very instruction
+        // that it refuses is a refusal here; nothing to compare.
+        if let Some(stopped) = stopped {
             our.retain(|found| their.contains(found));
+            their.retain(|found| our.contains(found) || found.0 != stopped);
         }
         files += 1;
         elsewhere += other;
@@ -111,7 +137,10 @@ fn warns_where_buildkit_does() {
                 row[column] += 1;
             }
             if column > 0 {
-                println!("{} {check} {name}:{line}", ["", "only BuildKit:", "only mbopt:   "][column]);
+                println!(
+                    "{} {check} {name}:{line}",
+                    ["", "only BuildKit:", "only mbopt:   "][column]
+                );
             }
         }
     }
@@ -126,6 +155,10 @@ fn warns_where_buildkit_does() {
     println!("{:34}{:>8}{:>16}{:>12}", "all", sums[0], sums[1], sums[2]);
     println!("{files} files; {elsewhere} findings stand on a later line of their instruction");
     let share = |missing: usize| sums[0] as f64 / (sums[0] + missing).max(1) as f64;
-    println!("of BuildKit's warnings {:.3} %, of mbopt's {:.3} %", share(sums[1]) * 100.0, share(sums[2]) * 100.0);
+    println!(
+        "of BuildKit's warnings {:.3} %, of mbopt's {:.3} %",
+        share(sums[1]) * 100.0,
+        share(sums[2]) * 100.0
+    );
     assert!(files > 0 && share(sums[1]) >= 0.995 && share(sums[2]) >= 0.995);
 }

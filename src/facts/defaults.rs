@@ -19,11 +19,24 @@ pub fn values(file: &Dockerfile, word: &Word, at: usize) -> Option<Vec<String>> 
     if !short(file, &word.value, at) {
         return None;
     }
-    expand::words(&word.value, &file.view_at(at), file.lines.escape, expand::Options::default()).ok()
+    expand::words(
+        &word.value,
+        &file.view_at(at),
+        file.lines.escape,
+        expand::Options::default(),
+    )
+    .ok()
 }
 
 fn short(file: &Dockerfile, text: &str, at: usize) -> bool {
     let view = file.view_at(at);
-    let fits = |name: &str| view.get(name).and_then(|v| v.value.as_deref()).is_none_or(|v| v.len() <= MAX_VALUE);
-    text.len() <= MAX_VALUE && expand::references_in(text, file.lines.escape).iter().all(|r| fits(&r.name))
+    let fits = |name: &str| {
+        view.get(name)
+            .and_then(|v| v.value.as_deref())
+            .is_none_or(|v| v.len() <= MAX_VALUE)
+    };
+    text.len() <= MAX_VALUE
+        && expand::references_in(text, file.lines.escape)
+            .iter()
+            .all(|r| fits(&r.name))
 }

@@ -12,6 +12,16 @@ pub fn edits(file: &Dockerfile, stage: &Stage, new: &str) -> Option<Vec<Edit>> {
         return None;
     }
     // What reaches the stage through a variable stays: names are compared in lower case.
-    let places = stage.uses.iter().map(|used| used.span).filter(|s| file.source.slice(*s).eq_ignore_ascii_case(name));
-    Some(std::iter::once(span).chain(places).filter(|s| file.source.slice(*s) != new).map(|s| Edit::replace(s, new)).collect())
+    let places = stage
+        .uses
+        .iter()
+        .map(|used| used.span)
+        .filter(|s| file.source.slice(*s).eq_ignore_ascii_case(name));
+    Some(
+        std::iter::once(span)
+            .chain(places)
+            .filter(|s| file.source.slice(*s) != new)
+            .map(|s| Edit::replace(s, new))
+            .collect(),
+    )
 }

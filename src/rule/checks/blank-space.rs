@@ -12,7 +12,13 @@ impl Inspect for Rule {
         let file = cx.file;
         let text = file.source.text();
         let lines = file.source.lines();
-        let mut inline = file.lines.instructions.iter().flat_map(|l| &l.heredocs).map(|h| h.body.to(h.terminator)).peekable();
+        let mut inline = file
+            .lines
+            .instructions
+            .iter()
+            .flat_map(|l| &l.heredocs)
+            .map(|h| h.body.to(h.terminator))
+            .peekable();
         let mut blank_run = 0;
         for line in 1..=lines.count() {
             let span = lines.span(line);

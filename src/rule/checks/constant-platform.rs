@@ -1,6 +1,6 @@
 //! FROM asks for one fixed platform.
 
-use crate::model::{Stage, Kind, platform};
+use crate::model::{Kind, Stage, platform};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::syntax::expand;
 
@@ -10,11 +10,18 @@ pub struct Rule;
 impl Inspect for Rule {
     fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
         let Some(from) = cx.file.from_of(stage) else { return };
-        let Kind::From { platform: Some(word), .. } = &from.kind else { return };
+        let Kind::From {
+            platform: Some(word), ..
+        } = &from.kind
+        else {
+            return;
+        };
         if !expand::references(word, cx.file.lines.escape).is_empty() {
             return;
         }
-        let Ok(expanded) = cx.file.expand(word, from.index) else { return };
+        let Ok(expanded) = cx.file.expand(word, from.index) else {
+            return;
+        };
         if platform::check(&expanded.value).is_err() {
             return;
         }
@@ -24,8 +31,9 @@ impl Inspect for Rule {
             return;
         }
         cx.report(
-            Finding::new(word.span, format!("FROM is bound to the platform `{}`", expanded.value))
-                .help("leave the flag out, take `$BUILDPLATFORM`, or an ARG; a stage for one platform carries it in its name"),
+            Finding::new(word.span, format!("FROM is bound to the platform `{}`", expanded.value)).help(
+                "leave the flag out, take `$BUILDPLATFORM`, or an ARG; a stage for one platform carries it in its name",
+            ),
         );
     }
 }

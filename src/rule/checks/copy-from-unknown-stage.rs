@@ -8,7 +8,9 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let Some((word, base)) = instruction.transfer().and_then(|t| t.from.as_ref()) else { return };
+        let Some((word, base)) = instruction.transfer().and_then(|t| t.from.as_ref()) else {
+            return;
+        };
         let name = word.value.as_str();
         // `host/path`, `name:tag` and `name@digest` are images, and a variable can be anything.
         if base.stage().is_some() || name.contains(['/', ':', '@', '$']) || name.eq_ignore_ascii_case("scratch") {
@@ -24,7 +26,9 @@ impl Inspect for Rule {
         } else if let Some(near) = suggest::closest(name, names) {
             format!("did you mean the stage `{near}`?")
         } else {
-            format!("for an image write its tag, as in `{name}:...`; a named build context belongs into the option `contexts`")
+            format!(
+                "for an image write its tag, as in `{name}:...`; a named build context belongs into the option `contexts`"
+            )
         };
         cx.report(Finding::new(word.span, message).help(help));
     }

@@ -9,15 +9,20 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let Kind::Copy(transfer) = &instruction.kind else { return };
+        let Kind::Copy(transfer) = &instruction.kind else {
+            return;
+        };
         let Some(word) = &transfer.destination else { return };
         let path = word.value.trim_matches(['"', '\'']);
         let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
         if path.is_empty() || path.starts_with(['/', '\\', '$']) || drive || has_workdir(cx, instruction) {
             return;
         }
-        let mut finding = Finding::new(word.span, format!("`{path}` is relative to whatever directory the base image sets"))
-            .help("set a WORKDIR above, or write the path from the root");
+        let mut finding = Finding::new(
+            word.span,
+            format!("`{path}` is relative to whatever directory the base image sets"),
+        )
+        .help("set a WORKDIR above, or write the path from the root");
         let stage = instruction.stage.and_then(|id| cx.file.stage(id));
         if stage.is_some_and(|s| s.from_scratch) && !path.starts_with('.') && !cx.facts.in_onbuild(instruction) {
             let written = cx.slice(word.span);

@@ -12,7 +12,9 @@ impl Inspect for Rule {
         let asked = || {
             let found = suppress::suppressions(&cx.file.source, &cx.file.lines);
             let experimental = found.check.map(|c| c.experimental).unwrap_or_default();
-            experimental.iter().any(|name| name == "all" || name == "InvalidDefinitionDescription")
+            experimental
+                .iter()
+                .any(|name| name == "all" || name == "InvalidDefinitionDescription")
         };
         if !cx.flag("always") && !(cx.file.lines.detected.iter().any(|d| d.name == "check") && asked()) {
             return;
@@ -29,16 +31,32 @@ fn judge(cx: &mut Cx<'_>, instruction: &Instruction) {
         Kind::Arg(pairs) => pairs.iter().map(|p| p.key.value.clone()).collect(),
         _ => return,
     };
-    let above = cx.file.lines.instructions.get(instruction.line).and_then(|l| l.comments_above.last());
-    let Some(comment) = above.and_then(|&i| cx.file.lines.comments.get(i)) else { return };
+    let above = cx
+        .file
+        .lines
+        .instructions
+        .get(instruction.line)
+        .and_then(|l| l.comments_above.last());
+    let Some(comment) = above.and_then(|&i| cx.file.lines.comments.get(i)) else {
+        return;
+    };
     let first = comment.text.split(' ').next().unwrap_or_default();
     if names.iter().any(|name| name == first) {
         return;
     }
-    let wanted = if let [name] = names.as_slice() { name.as_str() } else { "<name>" };
+    let wanted = if let [name] = names.as_slice() {
+        name.as_str()
+    } else {
+        "<name>"
+    };
     cx.report(
-        Finding::new(instruction.keyword_span, "the comment above does not begin with the name it describes")
-            .related(comment.span, "this comment")
-            .help(format!("write `# {wanted} ...`, or put an empty comment line between if it describes something else")),
+        Finding::new(
+            instruction.keyword_span,
+            "the comment above does not begin with the name it describes",
+        )
+        .related(comment.span, "this comment")
+        .help(format!(
+            "write `# {wanted} ...`, or put an empty comment line between if it describes something else"
+        )),
     );
 }

@@ -14,19 +14,30 @@ impl Inspect for Rule {
         let file = cx.file;
         let pairs = |i: &'_ Instruction| -> Vec<(String, Span)> {
             match &i.kind {
-                Kind::Label(pairs) => pairs.iter().map(|p| (p.key.value.trim_matches(['"', '\'']).to_owned(), p.key.span)).collect(),
+                Kind::Label(pairs) => pairs
+                    .iter()
+                    .map(|p| (p.key.value.trim_matches(['"', '\'']).to_owned(), p.key.span))
+                    .collect(),
                 _ => Vec::new(),
             }
         };
-        for (key, span) in file.instructions_of(stage).iter().rev().flat_map(|i| pairs(i).into_iter().rev()) {
+        for (key, span) in file
+            .instructions_of(stage)
+            .iter()
+            .rev()
+            .flat_map(|i| pairs(i).into_iter().rev())
+        {
             if key.contains('$') {
                 continue;
             }
             match last.get(&key) {
                 Some(&later) => cx.report(
-                    Finding::new(span, format!("the label `{key}` is set again below, and only that value stays"))
-                        .related(later, "set again here")
-                        .help("keep one of the two"),
+                    Finding::new(
+                        span,
+                        format!("the label `{key}` is set again below, and only that value stays"),
+                    )
+                    .related(later, "set again here")
+                    .help("keep one of the two"),
                 ),
                 None => {
                     last.insert(key, span);

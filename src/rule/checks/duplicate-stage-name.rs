@@ -10,7 +10,9 @@ impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
         let mut seen = HashMap::new();
         for stage in &cx.file.stages {
-            let (Some(name), Some(span)) = (stage.name.as_deref(), stage.name_span) else { continue };
+            let (Some(name), Some(span)) = (stage.name.as_deref(), stage.name_span) else {
+                continue;
+            };
             if let Some(first) = seen.insert(name.to_lowercase(), span) {
                 cx.report(
                     Finding::new(span, format!("an earlier stage is called `{name}` too"))

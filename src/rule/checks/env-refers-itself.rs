@@ -23,9 +23,15 @@ impl Inspect for Rule {
             let Some(value) = &pair.value else { continue };
             let own = pair.key.value.as_str();
             for reference in expand::references(value, cx.file.lines.escape) {
-                let Some(&count) = times.get(reference.name.as_str()) else { continue };
+                let Some(&count) = times.get(reference.name.as_str()) else {
+                    continue;
+                };
                 // `PATH=/x:$PATH` means the value before the instruction and is right, once.
-                let wrong = if reference.name == own { count > 1 } else { view.get(&reference.name).is_none() };
+                let wrong = if reference.name == own {
+                    count > 1
+                } else {
+                    view.get(&reference.name).is_none()
+                };
                 if wrong {
                     let message = format!("`${}` is not yet what this ENV makes of it", reference.name);
                     let finding = Finding::new(value.part(reference.range), message)

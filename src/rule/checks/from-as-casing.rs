@@ -9,7 +9,12 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let Kind::From { as_span: Some(span), .. } = instruction.kind else { return };
+        let Kind::From {
+            as_span: Some(span), ..
+        } = instruction.kind
+        else {
+            return;
+        };
         let from = cx.slice(instruction.keyword_span).to_owned();
         let written = cx.slice(span).to_owned();
         let lower = from.bytes().all(|b| b.is_ascii_lowercase());
@@ -17,13 +22,19 @@ impl Inspect for Rule {
         if !lower && !from.bytes().all(|b| b.is_ascii_uppercase()) {
             return;
         }
-        let right = if lower { written.to_lowercase() } else { written.to_uppercase() };
+        let right = if lower {
+            written.to_lowercase()
+        } else {
+            written.to_uppercase()
+        };
         if written == right {
             return;
         }
         let fix = Fix::safe(format!("write `{right}`"), vec![Edit::replace(span, &right)]);
         cx.report(
-            Finding::new(span, format!("`{written}` is not in the case of `{from}`")).help(format!("write `{right}`")).fix(fix),
+            Finding::new(span, format!("`{written}` is not in the case of `{from}`"))
+                .help(format!("write `{right}`"))
+                .fix(fix),
         );
     }
 }

@@ -25,15 +25,27 @@ impl Inspect for Rule {
         let majority = if lower > upper { "lower" } else { "upper" };
         for instruction in inside() {
             let word = text(instruction);
-            let right = if lower > upper { word.to_lowercase() } else { word.to_uppercase() };
+            let right = if lower > upper {
+                word.to_lowercase()
+            } else {
+                word.to_uppercase()
+            };
             if word == right {
                 continue;
             }
-            let fix = Fix::safe(format!("write `{right}`"), vec![Edit::replace(instruction.keyword_span, &right)]);
+            let fix = Fix::safe(
+                format!("write `{right}`"),
+                vec![Edit::replace(instruction.keyword_span, &right)],
+            );
             cx.report(
-                Finding::new(instruction.keyword_span, format!("`{word}` is written otherwise than most instructions here"))
-                    .help(format!("most keywords of this file are in {majority} case: write `{right}`"))
-                    .fix(fix),
+                Finding::new(
+                    instruction.keyword_span,
+                    format!("`{word}` is written otherwise than most instructions here"),
+                )
+                .help(format!(
+                    "most keywords of this file are in {majority} case: write `{right}`"
+                ))
+                .fix(fix),
             );
         }
     }

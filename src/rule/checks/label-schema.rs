@@ -9,8 +9,11 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
-        let schema: Vec<(String, String)> =
-            cx.map("label-schema").into_iter().map(|(key, kind)| (key.to_owned(), kind.to_owned())).collect();
+        let schema: Vec<(String, String)> = cx
+            .map("label-schema")
+            .into_iter()
+            .map(|(key, kind)| (key.to_owned(), kind.to_owned()))
+            .collect();
         let strict = cx.flag("strict-labels");
         if schema.is_empty() && !strict {
             return;
@@ -20,13 +23,26 @@ impl Inspect for Rule {
                 judge(cx, pair, &schema, strict);
             }
         }
-        let Some((stage, from)) = cx.file.target().and_then(|s| Some((s, cx.file.from_of(s)?))) else { return };
-        let set: HashSet<&str> =
-            cx.file.chain(stage).flat_map(|s| cx.file.instructions_of(s)).flat_map(labels).map(key).collect();
-        let missing: Vec<&str> = schema.iter().map(|(key, _)| key.as_str()).filter(|key| !set.contains(key)).collect();
+        let Some((stage, from)) = cx.file.target().and_then(|s| Some((s, cx.file.from_of(s)?))) else {
+            return;
+        };
+        let set: HashSet<&str> = cx
+            .file
+            .chain(stage)
+            .flat_map(|s| cx.file.instructions_of(s))
+            .flat_map(labels)
+            .map(key)
+            .collect();
+        let missing: Vec<&str> = schema
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .filter(|key| !set.contains(key))
+            .collect();
         let span = from.keyword_span;
         for key in missing {
-            cx.report(Finding::new(span, format!("the image lacks the label `{key}`")).help(format!("add `LABEL {key}=...`")));
+            cx.report(
+                Finding::new(span, format!("the image lacks the label `{key}`")).help(format!("add `LABEL {key}=...`")),
+            );
         }
     }
 }
@@ -46,11 +62,18 @@ fn judge(cx: &mut Cx<'_>, pair: &Pair, schema: &[(String, String)], strict: bool
     let name = key(pair);
     let Some((_, kind)) = schema.iter().find(|(known, _)| known == name) else {
         if strict && !name.contains('$') {
-            cx.report(Finding::new(pair.key.span, format!("the label `{name}` is not among those that the project wants")));
+            cx.report(Finding::new(
+                pair.key.span,
+                format!("the label `{name}` is not among those that the project wants"),
+            ));
         }
         return;
     };
-    let value = pair.value.as_ref().map(|v| v.value.trim_matches(['"', '\''])).unwrap_or_default();
+    let value = pair
+        .value
+        .as_ref()
+        .map(|v| v.value.trim_matches(['"', '\'']))
+        .unwrap_or_default();
     if value.contains('$') {
         return;
     }
@@ -69,8 +92,12 @@ fn judge(cx: &mut Cx<'_>, pair: &Pair, schema: &[(String, String)], strict: bool
 }
 
 fn is_url(text: &str) -> bool {
-    let scheme = |s: &str| s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b));
-    text.split_once("://").is_some_and(|(s, rest)| scheme(s) && !rest.is_empty() && !text.contains(char::is_whitespace))
+    let scheme = |s: &str| {
+        s.starts_with(|c: char| c.is_ascii_alphabetic())
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
+    };
+    text.split_once("://")
+        .is_some_and(|(s, rest)| scheme(s) && !rest.is_empty() && !text.contains(char::is_whitespace))
 }
 
 /// `2026-01-31T12:00:00.5+01:00`.
@@ -90,22 +117,78 @@ fn is_date(text: &str) -> bool {
         None => rest,
     };
     let zone_fits = matches!(zone, "Z" | "z")
-        || zone.strip_prefix(['+', '-']).and_then(|z| z.split_once(':')).is_some_and(|(h, m)| {
-            [h, m].iter().all(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit()))
-        });
+        || zone
+            .strip_prefix(['+', '-'])
+            .and_then(|z| z.split_once(':'))
+            .is_some_and(|(h, m)| {
+                [h, m]
+                    .iter()
+                    .all(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit()))
+            });
     shaped && zone_fits && number(5..7) <= 12 && number(8..10) <= 31 && number(11..13) <= 24 && number(14..16) < 60
 }
 
 /// Families of SPDX identifiers: what stands before the first version number.
 const LICENCES: [&str; 52] = [
-    "0BSD", "AFL", "AGPL", "Apache", "APSL", "Artistic", "Beerware", "BSD", "BSL", "BUSL", "CAL", "CC", "CC0", "CDDL", "CECILL",
-    "CPL", "ECL", "EFL", "Elastic", "EPL", "EUPL", "FSFAP", "FSL", "FTL", "GFDL", "GPL", "HPND", "ICU", "IPL", "ISC", "LGPL", "Libpng",
-    "LPL", "MIT", "MPL", "MS", "MulanPSL", "NCSA", "NPL", "ODbL", "OFL", "OSL", "PHP", "PostgreSQL", "PSF", "Python", "QPL", "Ruby",
-    "Unlicense", "WTFPL", "X11", "Zlib",
+    "0BSD",
+    "AFL",
+    "AGPL",
+    "Apache",
+    "APSL",
+    "Artistic",
+    "Beerware",
+    "BSD",
+    "BSL",
+    "BUSL",
+    "CAL",
+    "CC",
+    "CC0",
+    "CDDL",
+    "CECILL",
+    "CPL",
+    "ECL",
+    "EFL",
+    "Elastic",
+    "EPL",
+    "EUPL",
+    "FSFAP",
+    "FSL",
+    "FTL",
+    "GFDL",
+    "GPL",
+    "HPND",
+    "ICU",
+    "IPL",
+    "ISC",
+    "LGPL",
+    "Libpng",
+    "LPL",
+    "MIT",
+    "MPL",
+    "MS",
+    "MulanPSL",
+    "NCSA",
+    "NPL",
+    "ODbL",
+    "OFL",
+    "OSL",
+    "PHP",
+    "PostgreSQL",
+    "PSF",
+    "Python",
+    "QPL",
+    "Ruby",
+    "Unlicense",
+    "WTFPL",
+    "X11",
+    "Zlib",
 ];
 
 fn is_licence(text: &str) -> bool {
-    let mut words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).filter(|w| !w.is_empty()).peekable();
+    let mut words = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'))
+        .filter(|w| !w.is_empty())
+        .peekable();
     let mut exception = false;
     words.peek().is_some()
         && words.all(|word| {
@@ -145,10 +228,26 @@ mod tests {
     #[test]
     fn knows_values() {
         for (fits, good, bad) in [
-            (is_url as fn(&str) -> bool, &["https://a.b/c"][..], &["not-url", "://x", "http://"][..]),
-            (is_date, &["2021-03-10T10:26:33.564595127+01:00", "2021-03-10T10:26:33Z"], &["not-date", "2021-13-10T10:26:33Z", "2021-03-10"]),
-            (is_licence, &["MIT", "Apache-2.0 OR (GPL-3.0-only WITH Classpath-exception-2.0)"], &["not-spdx", "", "Apache License"]),
-            (is_commit, &["2dbfae9", "43c572f1272b6b3171dd1db9e41b7027128ce080"], &["not-git-hash", "2dbfae"]),
+            (
+                is_url as fn(&str) -> bool,
+                &["https://a.b/c"][..],
+                &["not-url", "://x", "http://"][..],
+            ),
+            (
+                is_date,
+                &["2021-03-10T10:26:33.564595127+01:00", "2021-03-10T10:26:33Z"],
+                &["not-date", "2021-13-10T10:26:33Z", "2021-03-10"],
+            ),
+            (
+                is_licence,
+                &["MIT", "Apache-2.0 OR (GPL-3.0-only WITH Classpath-exception-2.0)"],
+                &["not-spdx", "", "Apache License"],
+            ),
+            (
+                is_commit,
+                &["2dbfae9", "43c572f1272b6b3171dd1db9e41b7027128ce080"],
+                &["not-git-hash", "2dbfae"],
+            ),
             (is_version, &["2.0.1-rc1", "0.1.0"], &["not-sem-ver", "1.2", "01.2.3"]),
             (is_address, &["abc@defg.com", "Me <me@x.org>"], &["not-email", "a@b@c"]),
         ] {

@@ -12,14 +12,19 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let (Kind::Env(pairs) | Kind::Label(pairs)) = &instruction.kind else { return };
+        let (Kind::Env(pairs) | Kind::Label(pairs)) = &instruction.kind else {
+            return;
+        };
         if cx.facts.in_onbuild(instruction) {
             return;
         }
         for pair in pairs.iter().filter(|p| p.legacy) {
             let name = instruction.keyword.name();
-            let mut finding = Finding::new(pair.key.span, format!("{name} is written with a blank between key and value"))
-                .help(format!("write `{name} {}=...`", pair.key.value));
+            let mut finding = Finding::new(
+                pair.key.span,
+                format!("{name} is written with a blank between key and value"),
+            )
+            .help(format!("write `{name} {}=...`", pair.key.value));
             if let Some(edits) = rewrite(cx, pair) {
                 finding = finding.fix(Fix::safe("write it with `=`", edits));
             }
@@ -46,7 +51,12 @@ fn rewrite(cx: &Cx<'_>, pair: &Pair) -> Option<Vec<Edit>> {
         return Some(vec![Edit::replace(between, "=\""), Edit::insert(value.span.end, "\"")]);
     }
     let escaped = escape_blanks(raw, escape);
-    (in_one_piece && same(&escaped)).then(|| vec![Edit::replace(Span::new(between.start, value.span.end), format!("={escaped}"))])
+    (in_one_piece && same(&escaped)).then(|| {
+        vec![Edit::replace(
+            Span::new(between.start, value.span.end),
+            format!("={escaped}"),
+        )]
+    })
 }
 
 /// Whether `KEY=candidate` is one pair whose value expands to what the old one did, whatever the
@@ -55,14 +65,28 @@ fn keeps(key: &str, raw: &str, candidate: &str, escape: char) -> bool {
     let mut joined = Joined::new();
     joined.push(&format!("{key}={candidate}"), 0);
     let range = 0..joined.text().len();
-    let Ok(pairs) = words::pairs(&joined, range, escape, "ENV") else { return false };
+    let Ok(pairs) = words::pairs(&joined, range, escape, "ENV") else {
+        return false;
+    };
     let [pair] = pairs.as_slice() else { return false };
     if pair.legacy || pair.key.value != key || pair.value.value != candidate {
         return false;
     }
     // With variables left as they stand, and with all of them empty.
-    [Options { skip_unset: true, ..Options::default() }, Options::default()].into_iter().all(|options| {
-        let value = |text: &str| expand::word(text, &NoEnv, escape, options).ok().map(|e| (e.value, e.unset));
+    [
+        Options {
+            skip_unset: true,
+            ..Options::default()
+        },
+        Options::default(),
+    ]
+    .into_iter()
+    .all(|options| {
+        let value = |text: &str| {
+            expand::word(text, &NoEnv, escape, options)
+                .ok()
+                .map(|e| (e.value, e.unset))
+        };
         value(raw).is_some_and(|old| value(candidate) == Some(old))
     })
 }

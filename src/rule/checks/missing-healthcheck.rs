@@ -8,7 +8,12 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
-        let has_check = |s: &Stage| cx.file.instructions_of(s).iter().any(|i| i.keyword == Keyword::Healthcheck);
+        let has_check = |s: &Stage| {
+            cx.file
+                .instructions_of(s)
+                .iter()
+                .any(|i| i.keyword == Keyword::Healthcheck)
+        };
         // A stage that another one is built on leaves it to that one.
         if cx.file.children(stage).next().is_some() || cx.file.chain(stage).any(has_check) {
             return;

@@ -13,7 +13,17 @@ impl Inspect for Rule {
         }
         let text = cx.file.source.text();
         let start = text.len() - text.trim_start().len();
-        let end = start + text.get(start..).and_then(|t| t.lines().next()).map_or(0, |l| l.trim_end().len());
-        cx.report(Finding::new(Span::new(start, end), "no FROM begins a stage, so there is nothing to build").help("begin with `FROM image:tag`"));
+        let end = start
+            + text
+                .get(start..)
+                .and_then(|t| t.lines().next())
+                .map_or(0, |l| l.trim_end().len());
+        cx.report(
+            Finding::new(
+                Span::new(start, end),
+                "no FROM begins a stage, so there is nothing to build",
+            )
+            .help("begin with `FROM image:tag`"),
+        );
     }
 }

@@ -10,7 +10,9 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let (Kind::Cmd(Form::Shell(word)) | Kind::Entrypoint(Form::Shell(word))) = &instruction.kind else { return };
+        let (Kind::Cmd(Form::Shell(word)) | Kind::Entrypoint(Form::Shell(word))) = &instruction.kind else {
+            return;
+        };
         // Who chooses a shell wants one.
         if cx.facts.in_onbuild(instruction) || cx.file.settings_at(instruction.index).shell.is_some() {
             return;
@@ -20,11 +22,17 @@ impl Inspect for Rule {
             instruction.keyword_span,
             format!("{name} runs through `/bin/sh -c`, which hands no signal on to the program"),
         )
-        .help(format!("write it as a JSON array: `{name} [\"program\", \"argument\"]`"));
+        .help(format!(
+            "write it as a JSON array: `{name} [\"program\", \"argument\"]`"
+        ));
         if let Some(array) = as_json(word)
             && !cx.file.is_opaque(instruction.index)
         {
-            let effect = if instruction.keyword == Keyword::Cmd { Effect::Cmd } else { Effect::Entrypoint };
+            let effect = if instruction.keyword == Keyword::Cmd {
+                Effect::Cmd
+            } else {
+                Effect::Entrypoint
+            };
             let edit = Edit::replace(word.span, array);
             finding = finding.fix(Fix::unsafe_("write it as a JSON array", vec![edit]).with_effects([effect]));
         }
@@ -34,8 +42,8 @@ impl Inspect for Rule {
 
 /// Words that only a shell understands.
 const BUILT_IN: [&str; 24] = [
-    ".", ":", "alias", "bg", "break", "cd", "command", "eval", "exit", "export", "fg", "for", "hash", "if", "jobs", "read", "set",
-    "shift", "source", "trap", "type", "ulimit", "umask", "while",
+    ".", ":", "alias", "bg", "break", "cd", "command", "eval", "exit", "export", "fg", "for", "hash", "if", "jobs",
+    "read", "set", "shift", "source", "trap", "type", "ulimit", "umask", "while",
 ];
 
 /// The words of a script that is one command without shell syntax, as a JSON array; `exec` is left
@@ -52,7 +60,10 @@ fn as_json(word: &Word) -> Option<String> {
     if first.is_empty() || first.contains('=') || first.starts_with('-') || BUILT_IN.contains(&first.as_str()) {
         return None;
     }
-    let quoted: Vec<String> = words.into_iter().map(|w| serde_json::Value::from(w).to_string()).collect();
+    let quoted: Vec<String> = words
+        .into_iter()
+        .map(|w| serde_json::Value::from(w).to_string())
+        .collect();
     Some(format!("[{}]", quoted.join(", ")))
 }
 

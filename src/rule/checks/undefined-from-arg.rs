@@ -10,7 +10,9 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        let Kind::From { image, platform, .. } = &instruction.kind else { return };
+        let Kind::From { image, platform, .. } = &instruction.kind else {
+            return;
+        };
         let view = cx.file.view_at(instruction.index);
         let name = Word::new(image.text.as_str(), image.span);
         for word in std::iter::once(&name).chain(platform) {
@@ -32,5 +34,11 @@ fn report(cx: &mut Cx<'_>, view: View<'_>, name: &str, span: Span) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("declare it above the first FROM: `ARG {name}=...`"),
     };
-    cx.report(Finding::new(span, format!("FROM uses `{name}`, which no ARG above the first FROM declares")).help(help));
+    cx.report(
+        Finding::new(
+            span,
+            format!("FROM uses `{name}`, which no ARG above the first FROM declares"),
+        )
+        .help(help),
+    );
 }

@@ -21,7 +21,9 @@ impl Inspect for Rule {
             for (i, pair) in pairs.iter().enumerate() {
                 let before = pairs.get(..i).unwrap_or_default();
                 if let Some(word) = &pair.value {
-                    look(cx, instruction, word, &|name| before.iter().any(|p| p.key.value == name));
+                    look(cx, instruction, word, &|name| {
+                        before.iter().any(|p| p.key.value == name)
+                    });
                 }
             }
             return;
@@ -29,10 +31,18 @@ impl Inspect for Rule {
         for word in expanded(instruction) {
             look(cx, instruction, word, &|_| false);
         }
-        for heredoc in instruction.transfer().into_iter().flat_map(|t| &t.inline).filter(|h| h.expand) {
+        for heredoc in instruction
+            .transfer()
+            .into_iter()
+            .flat_map(|t| &t.inline)
+            .filter(|h| h.expand)
+        {
             // In inline files the escape character is always a backslash.
             for reference in expand::references_in(cx.file.source.slice(heredoc.body), '\\') {
-                let span = Span::new(heredoc.body.start + reference.range.start, heredoc.body.start + reference.range.end);
+                let span = Span::new(
+                    heredoc.body.start + reference.range.start,
+                    heredoc.body.start + reference.range.end,
+                );
                 check(cx, instruction, &reference.name, span);
             }
         }
@@ -47,12 +57,21 @@ fn expanded(instruction: &Instruction) -> Vec<&Word> {
             words.extend(pairs.iter().flat_map(|p| std::iter::once(&p.key).chain(&p.value)));
         }
         Kind::Copy(transfer) | Kind::Add(transfer) => {
-            let names: &[&str] = if instruction.keyword == Keyword::Add { &["chown", "chmod", "checksum"] } else { &["chown", "chmod"] };
+            let names: &[&str] = if instruction.keyword == Keyword::Add {
+                &["chown", "chmod", "checksum"]
+            } else {
+                &["chown", "chmod"]
+            };
             words.extend(names.iter().flat_map(|name| instruction.flag_values(name)));
             words.extend(transfer.sources.iter().chain(&transfer.destination));
         }
         Kind::Run { mounts, .. } => {
-            words.extend(mounts.iter().flat_map(|m| &m.options).filter_map(|(_, value)| value.as_ref()));
+            words.extend(
+                mounts
+                    .iter()
+                    .flat_map(|m| &m.options)
+                    .filter_map(|(_, value)| value.as_ref()),
+            );
         }
         Kind::Workdir(word) | Kind::User(word) | Kind::StopSignal(word) => words.push(word),
         Kind::Volume(list) => words.extend(list),

@@ -25,8 +25,14 @@ impl Inspect for Rule {
                 continue;
             }
             findings.push(
-                Finding::new(image.span, format!("`{}` comes from `{registry}`, which is not among the trusted registries", image.text))
-                    .help(format!("take it from {}", trusted.join(", "))),
+                Finding::new(
+                    image.span,
+                    format!(
+                        "`{}` comes from `{registry}`, which is not among the trusted registries",
+                        image.text
+                    ),
+                )
+                .help(format!("take it from {}", trusted.join(", "))),
             );
         }
         findings.into_iter().for_each(|f| cx.report(f));
@@ -35,7 +41,12 @@ impl Inspect for Rule {
 
 /// Whether the registry is the one of the list, which may have a `*` at its beginning or end.
 fn fits(registry: &str, trusted: &str) -> bool {
-    let is_hub = |r: &str| matches!(r, "docker.io" | "hub.docker.com" | "index.docker.io" | "registry-1.docker.io");
+    let is_hub = |r: &str| {
+        matches!(
+            r,
+            "docker.io" | "hub.docker.com" | "index.docker.io" | "registry-1.docker.io"
+        )
+    };
     match (trusted.strip_prefix('*'), trusted.strip_suffix('*')) {
         (Some(end), _) => registry.ends_with(end),
         (_, Some(start)) => registry.starts_with(start),
