@@ -143,3 +143,49 @@ fn last_indent(text: &str) -> &str {
     let indent = &line[..line.len() - line.trim_start().len()];
     if indent.is_empty() { "    " } else { indent }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use crate::source::SourceFile;
+
+    fn appended(run: &str) -> Option<String> {
+        let text = format!("FROM debian\n{run}\n");
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text.as_str()));
+        let facts = Facts::new(&file, None);
+        let instruction = &file.instructions[1];
+        let edit = append(&file, instruction, &facts.run(instruction)?.script, "c")?;
+        let mut out = text.clone();
+        out.replace_range(edit.span.range(), &edit.text);
+        Some(out["FROM debian\n".len()..].trim_end().to_owned())
+    }
+
+    #[test]
+    fn commands_are_appended_in_the_style_of_the_run() {
+        for (run, wanted) in [
+            ("RUN a", "RUN a && c"),
+            ("RUN a && b", "RUN a && b && c"),
+            ("RUN a \\\n && b", "RUN a \\\n && b \\\n && c"),
+            ("RUN a && \\\n    b", "RUN a && \\\n    b && \\\n    c"),
+            ("RUN a; \\\n  b", "RUN a; \\\n  b && \\\n  c"),
+            ("RUN a \\\n      x \\\n      y", "RUN a \\\n      x \\\n      y \\\n      && c"),
+            ("RUN a \\\n # why\n && b", "RUN a \\\n # why\n && b \\\n && c"),
+            ("RUN a || true", "RUN a || true && c"),
+            ("RUN if a; then b; fi", "RUN if a; then b; fi && c"),
+            ("RUN a > /x 2>&1", "RUN a > /x 2>&1 && c"),
+            ("RUN <<EOF\nset -e\n  a\nEOF", "RUN <<EOF\nset -e\n  a\n  c\nEOF"),
+        ] {
+            assert_eq!(appended(run).as_deref(), Some(wanted), "{run}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_appended_where_it_would_change_what_runs() {
+        for run in
+            ["RUN a &", "RUN a;", "RUN exec a", "RUN a # b", "RUN [\"a\"]", "RUN <<EOF\na\nb\nEOF", "RUN cat <<EOF > /x\na\nEOF", "RUN a && ("]
+        {
+            assert_eq!(appended(run), None, "{run}");
+        }
+    }
+}
