@@ -5,6 +5,9 @@ use crate::model::{Dockerfile, Form, Instruction, Kind};
 use crate::shell::{Link, Operator, Script};
 use crate::source::Span;
 
+/// Scripts with more links than this are left as they are.
+const MAX_LINKS: usize = 500;
+
 /// Puts a command behind the last one of a RUN, to run only if that succeeds. None where the
 /// script was not understood, or where its end leaves no place for it.
 pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, command: &str) -> Option<Edit> {
@@ -110,6 +113,10 @@ fn last_link<'s>(file: &Dockerfile, instruction: &Instruction, script: &'s Scrip
     else {
         return None;
     };
+    // A hostile script with a finding in each command must not cost its square.
+    if script.chain.len() > MAX_LINKS {
+        return None;
+    }
     let in_heredoc = is_heredoc(instruction, script);
     if script.has_error
         || script.trailing_comment.is_some()
