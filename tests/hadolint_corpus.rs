@@ -28,11 +28,14 @@ struct Tally {
 
 /// Whether the code must be found, where the row says it alike for all of its snippets.
 fn wanted(expect: &[String]) -> Option<bool> {
-    let mut judged = expect.iter().filter(|e| !e.starts_with("onBuild")).filter_map(|e| match e.as_str() {
-        "ruleCatches" => Some(true),
-        "ruleCatchesNot" => Some(false),
-        _ => None,
-    });
+    let mut judged = expect
+        .iter()
+        .filter(|e| !e.starts_with("onBuild"))
+        .filter_map(|e| match e.as_str() {
+            "ruleCatches" => Some(true),
+            "ruleCatchesNot" => Some(false),
+            _ => None,
+        });
     let first = judged.next()?;
     judged.all(|e| e == first).then_some(first)
 }
@@ -40,12 +43,19 @@ fn wanted(expect: &[String]) -> Option<bool> {
 /// The code a row is about: its own, or that of the specification it stands in.
 fn code_of(row: &Row) -> Option<String> {
     let name = row.file.rsplit('/').next().unwrap_or_default();
-    row.rule.clone().or_else(|| name.split("Spec").next().filter(|code| code.starts_with("DL")).map(str::to_owned))
+    row.rule.clone().or_else(|| {
+        name.split("Spec")
+            .next()
+            .filter(|code| code.starts_with("DL"))
+            .map(str::to_owned)
+    })
 }
 
 fn corpus() -> Option<PathBuf> {
     let root = std::env::var_os("MBOPT_CORPUS").map(PathBuf::from)?;
-    root.join("conformance/hadolint-expectations.jsonl").exists().then_some(root)
+    root.join("conformance/hadolint-expectations.jsonl")
+        .exists()
+        .then_some(root)
 }
 
 fn exceptions() -> BTreeMap<String, String> {
@@ -61,7 +71,12 @@ fn finds(code: &str, text: &str) -> Option<bool> {
         return None;
     }
     let resolve = |name: &str| registry.matching(name).iter().map(|rule| rule.meta.id).collect();
-    let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
+    let names = Names {
+        resolve: &resolve,
+        known: &[],
+        categories: &[],
+        options: &|_| Vec::new(),
+    };
     let mut settings = Settings::default();
     settings.select_only(ids, &names).unwrap();
     let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
@@ -80,7 +95,9 @@ fn hadolint_rows_hold() {
     let mut unused: Vec<&str> = exceptions.keys().map(String::as_str).collect();
     let rows = std::fs::read_to_string(root.join("conformance/hadolint-expectations.jsonl")).unwrap();
     for row in rows.lines().map(|line| serde_json::from_str::<Row>(line).unwrap()) {
-        let (Some(code), Some(wanted)) = (code_of(&row), wanted(&row.expect)) else { continue };
+        let (Some(code), Some(wanted)) = (code_of(&row), wanted(&row.expect)) else {
+            continue;
+        };
         if !only.is_empty() && !only.split(',').any(|c| c == code) {
             continue;
         }
@@ -91,23 +108,35 @@ fn hadolint_rows_hold() {
         tally.rows += 1;
         if let Some(reason) = exceptions.get(name) {
             unused.retain(|key| *key != name);
-            assert!(found.is_some_and(|f| f != wanted), "{name} needs no exception: {reason}");
+            assert!(
+                found.is_some_and(|f| f != wanted),
+                "{name} needs no exception: {reason}"
+            );
             tally.excepted += 1;
         } else if found == Some(wanted) {
             tally.held += 1;
         } else {
-            println!("{code} {} found: {found:?}, wanted: {wanted}: {name}\n    {text:?}", row.title);
+            println!(
+                "{code} {} found: {found:?}, wanted: {wanted}: {name}\n    {text:?}",
+                row.title
+            );
         }
     }
     let (mut all, mut held, mut excepted) = (0, 0, 0);
     for (code, tally) in &tallies {
-        println!("{code}: {} of {} hold, {} judged otherwise", tally.held, tally.rows, tally.excepted);
+        println!(
+            "{code}: {} of {} hold, {} judged otherwise",
+            tally.held, tally.rows, tally.excepted
+        );
         all += tally.rows;
         held += tally.held;
         excepted += tally.excepted;
     }
     println!("all: {held} of {all} hold, {excepted} judged otherwise");
-    assert!(only.is_empty().then_some(()).is_none() || unused.is_empty(), "exceptions for nothing: {unused:?}");
+    assert!(
+        only.is_empty().then_some(()).is_none() || unused.is_empty(),
+        "exceptions for nothing: {unused:?}"
+    );
     assert!(held + excepted > 0);
     assert!((held + excepted) * 100 >= all * 99, "only {held} of {all} rows hold");
 }

@@ -22,27 +22,62 @@ struct Habit {
 }
 
 const fn habit(manager: Manager, folders: &'static [&'static str]) -> Habit {
-    Habit { manager, folders, off: &[] }
+    Habit {
+        manager,
+        folders,
+        off: &[],
+    }
 }
 
 /// Sources: the managers' manuals, on their cache folders.
 const HABITS: &[Habit] = &[
     habit(Manager::Apk, &["/var/cache/apk", "/etc/apk/cache"]),
-    habit(Manager::Yum, &["/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf5"]),
-    habit(Manager::Dnf, &["/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"]),
-    habit(Manager::Microdnf, &["/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf5"]),
+    habit(
+        Manager::Yum,
+        &["/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf5"],
+    ),
+    habit(
+        Manager::Dnf,
+        &["/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"],
+    ),
+    habit(
+        Manager::Microdnf,
+        &["/var/cache/yum", "/var/cache/dnf", "/var/cache/libdnf5"],
+    ),
     habit(Manager::Zypper, &["/var/cache/zypp"]),
     habit(Manager::Pacman, &["/var/cache/pacman/pkg"]),
-    Habit { manager: Manager::Pip, folders: &["~/.cache/pip"], off: &["PIP_NO_CACHE_DIR"] },
-    Habit { manager: Manager::Uv, folders: &["~/.cache/uv"], off: &["UV_NO_CACHE"] },
+    Habit {
+        manager: Manager::Pip,
+        folders: &["~/.cache/pip"],
+        off: &["PIP_NO_CACHE_DIR"],
+    },
+    Habit {
+        manager: Manager::Uv,
+        folders: &["~/.cache/uv"],
+        off: &["UV_NO_CACHE"],
+    },
     habit(Manager::Poetry, &["~/.cache/pypoetry"]),
     habit(Manager::Pipenv, &["~/.cache/pipenv"]),
     habit(Manager::Conda, &["/opt/conda/pkgs", "~/.conda/pkgs"]),
     habit(Manager::Npm, &["~/.npm"]),
-    habit(Manager::Yarn, &["~/.cache/yarn", "/usr/local/share/.cache/yarn", "/usr/local/share/.cache", "~/.yarn"]),
+    habit(
+        Manager::Yarn,
+        &[
+            "~/.cache/yarn",
+            "/usr/local/share/.cache/yarn",
+            "/usr/local/share/.cache",
+            "~/.yarn",
+        ],
+    ),
     habit(Manager::Bun, &["~/.bun/install/cache"]),
-    habit(Manager::Composer, &["~/.composer/cache", "~/.cache/composer", "/tmp/cache"]),
-    habit(Manager::Cargo, &["/usr/local/cargo/registry", "~/.cargo/registry", "$CARGO_HOME/registry"]),
+    habit(
+        Manager::Composer,
+        &["~/.composer/cache", "~/.cache/composer", "/tmp/cache"],
+    ),
+    habit(
+        Manager::Cargo,
+        &["/usr/local/cargo/registry", "~/.cargo/registry", "$CARGO_HOME/registry"],
+    ),
     habit(Manager::Go, &["/go/pkg/mod", "~/.cache/go-build", "$GOPATH/pkg/mod"]),
     habit(Manager::Maven, &["~/.m2"]),
     habit(Manager::Bundle, &["~/.bundle/cache", "/usr/local/bundle/cache"]),
@@ -51,7 +86,7 @@ const HABITS: &[Habit] = &[
 
 /// How many operations or commands of a script are looked at around one: no one writes more, and a
 /// hostile script must not cost its square.
-const REACH: usize = 1000;
+const REACH: usize = 200;
 
 /// What the command leaves in its layer, if anything. Whether the layer ships is not asked.
 pub fn left_by(facts: &Facts<'_>, view: &CommandView<'_>) -> Option<Leftover> {
@@ -69,15 +104,22 @@ pub fn left_by(facts: &Facts<'_>, view: &CommandView<'_>) -> Option<Leftover> {
     if mounts_over(view.instruction, habit.folders) || is_cleaned(facts, view, packages.manager, habit.folders) {
         return None;
     }
-    Some(Leftover { folder: habit.folders.first()? })
+    Some(Leftover {
+        folder: habit.folders.first()?,
+    })
 }
 
 fn fills_cache(packages: &Packages) -> bool {
     match packages.action {
-        Action::Install => !packages.packages.is_empty() || !packages.requirements.is_empty() || packages.group.is_some(),
+        Action::Install => {
+            !packages.packages.is_empty() || !packages.requirements.is_empty() || packages.group.is_some()
+        }
         Action::InstallProject | Action::BuildDependencies | Action::Fetch => packages.manager != Manager::Pip,
         Action::Upgrade | Action::DistUpgrade => {
-            matches!(packages.manager, Manager::Dnf | Manager::Microdnf | Manager::Yum | Manager::Zypper | Manager::Pacman)
+            matches!(
+                packages.manager,
+                Manager::Dnf | Manager::Microdnf | Manager::Yum | Manager::Zypper | Manager::Pacman
+            )
         }
         _ => false,
     }
@@ -92,8 +134,15 @@ fn apt(facts: &Facts<'_>, view: &CommandView<'_>, packages: &Packages) -> Option
         return None;
     }
     let keeps_archives = || {
-        let previous = view.instruction.index.checked_sub(1).and_then(|i| facts.file().instructions.get(i));
-        let texts = previous.into_iter().chain([view.instruction]).map(|i| facts.file().source.slice(i.span));
+        let previous = view
+            .instruction
+            .index
+            .checked_sub(1)
+            .and_then(|i| facts.file().instructions.get(i));
+        let texts = previous
+            .into_iter()
+            .chain([view.instruction])
+            .map(|i| facts.file().source.slice(i.span));
         texts.into_iter().any(|text| text.contains("docker-clean"))
     };
     if mounts_over(view.instruction, &[LISTS]) {
@@ -111,7 +160,11 @@ fn apt(facts: &Facts<'_>, view: &CommandView<'_>, packages: &Packages) -> Option
 /// What the commands behind this one do, in the same script.
 fn later_operations<'a>(facts: &'a Facts<'_>, view: &CommandView<'a>) -> impl Iterator<Item = &'a Operation> {
     let after = view.index + 1;
-    facts.run(view.instruction).into_iter().flat_map(move |run| run.operations_from(after)).take(REACH)
+    facts
+        .run(view.instruction)
+        .into_iter()
+        .flat_map(move |run| run.operations_from(after))
+        .take(REACH)
 }
 
 fn is_cleaned(facts: &Facts<'_>, view: &CommandView<'_>, manager: Manager, folders: &[&str]) -> bool {
@@ -129,26 +182,38 @@ fn same_cache(one: Manager, other: Manager) -> bool {
 }
 
 fn removes_one(clean: &Clean, folders: &[&str]) -> bool {
-    folders.iter().any(|folder| clean.removes(folder) || homes(folder).any(|f| clean.removes(&f)))
+    folders
+        .iter()
+        .any(|folder| clean.removes(folder) || homes(folder).any(|f| clean.removes(&f)))
         || clean.paths.iter().any(|path| {
             // A cache's name inside a longer path: `$HOME/.cache/pip/http`, `/home/app/.npm/_cacache`.
-            folders.iter().any(|folder| folder.strip_prefix('~').is_some_and(|rest| path.text.contains(rest)))
+            folders
+                .iter()
+                .any(|folder| folder.strip_prefix('~').is_some_and(|rest| path.text.contains(rest)))
         })
 }
 
 /// The folder with the homes that images have.
 fn homes(folder: &str) -> impl Iterator<Item = String> {
     let rest = folder.strip_prefix('~').map(str::to_owned);
-    ["/root", "~", "$HOME", "${HOME}"].into_iter().filter_map(move |home| rest.as_ref().map(|rest| format!("{home}{rest}")))
+    ["/root", "~", "$HOME", "${HOME}"]
+        .into_iter()
+        .filter_map(move |home| rest.as_ref().map(|rest| format!("{home}{rest}")))
 }
 
 /// Whether a cache or tmpfs mount lies over one of the folders, or over a folder that holds it.
 pub fn mounts_over(instruction: &Instruction, folders: &[&str]) -> bool {
-    let Kind::Run { mounts, .. } = &instruction.kind else { return false };
-    mounts.iter().filter(|m| matches!(m.kind.as_str(), "cache" | "tmpfs")).filter_map(|m| m.target.as_ref()).any(|target| {
-        let target = target.value.trim_matches(['"', '\'']).trim_end_matches('/');
-        folders.iter().any(|folder| covers(target, folder))
-    })
+    let Kind::Run { mounts, .. } = &instruction.kind else {
+        return false;
+    };
+    mounts
+        .iter()
+        .filter(|m| matches!(m.kind.as_str(), "cache" | "tmpfs"))
+        .filter_map(|m| m.target.as_ref())
+        .any(|target| {
+            let target = target.value.trim_matches(['"', '\'']).trim_end_matches('/');
+            folders.iter().any(|folder| covers(target, folder))
+        })
 }
 
 fn covers(target: &str, folder: &str) -> bool {
@@ -157,7 +222,9 @@ fn covers(target: &str, folder: &str) -> bool {
         Some(rest) => {
             target.ends_with(rest)
                 || target.contains(&format!("{rest}/"))
-                || rest.rfind('/').is_some_and(|at| at > 0 && target.ends_with(&rest[..at]))
+                || rest
+                    .rfind('/')
+                    .is_some_and(|at| at > 0 && target.ends_with(&rest[..at]))
         }
         None => {
             target == folder
@@ -171,7 +238,13 @@ fn covers(target: &str, folder: &str) -> bool {
 fn is_off(facts: &Facts<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
     habit.off.iter().any(|name| {
         let mut here = None;
-        for command in view.script.commands.iter().take(view.index + 1).skip((view.index + 1).saturating_sub(REACH)) {
+        for command in view
+            .script
+            .commands
+            .iter()
+            .take(view.index + 1)
+            .skip((view.index + 1).saturating_sub(REACH))
+        {
             let exported = matches!(command.name.text.as_str(), "export" | "") || std::ptr::eq(command, view.command);
             for assignment in command.assignments.iter().filter(|a| exported && a.name == *name) {
                 here = Some(assignment.value.as_ref().is_some_and(|v| is_true(&v.text)));
@@ -185,5 +258,8 @@ fn is_off(facts: &Facts<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
 }
 
 fn is_true(value: &str) -> bool {
-    !matches!(value.trim_matches(['"', '\'']).to_ascii_lowercase().as_str(), "" | "0" | "no" | "off" | "false")
+    !matches!(
+        value.trim_matches(['"', '\'']).to_ascii_lowercase().as_str(),
+        "" | "0" | "no" | "off" | "false"
+    )
 }

@@ -9,10 +9,16 @@ use std::borrow::Cow;
 /// variable holds are not among them; a repository's URL is, where it names no revision.
 pub fn unpinned<'a>(packages: &'a Packages, view: &CommandView<'_>) -> impl Iterator<Item = &'a Package> + use<'a> {
     // Groups of packages have no version.
-    let is_group = packages.action_span.is_some_and(|span| view.source.slice(span).contains("group"));
+    let is_group = packages
+        .action_span
+        .is_some_and(|span| view.source.slice(span).contains("group"));
     let applies = matches!(packages.action, Action::Install) && !is_group && takes_versions(packages);
     // What follows `--` is for the program that builds the gem.
-    let end = view.words().iter().find(|w| w.text == "--" && packages.manager == Manager::Gem).map(|w| w.span.start);
+    let end = view
+        .words()
+        .iter()
+        .find(|w| w.text == "--" && packages.manager == Manager::Gem)
+        .map(|w| w.span.start);
     let manager = packages.manager;
     packages
         .packages
@@ -26,7 +32,10 @@ pub fn unpinned_program<'a>(view: &CommandView<'a>) -> Option<&'a ShellWord> {
         return None;
     }
     let mut arguments = view.arguments();
-    let program = arguments.next().filter(|w| w.text == "run").and_then(|_| arguments.next())?;
+    let program = arguments
+        .next()
+        .filter(|w| w.text == "run")
+        .and_then(|_| arguments.next())?;
     let (path, version) = program.text.split_once('@').unwrap_or((&program.text, ""));
     // Without a version it is a package of the module at hand.
     (version == "latest" && !path.starts_with(['.', '/', '~'])).then_some(program)
@@ -77,5 +86,7 @@ fn is_path(name: &str) -> bool {
 
 fn is_archive(name: &str) -> bool {
     let name: Cow<'_, str> = name.into();
-    [".tar", ".tgz", ".tar.gz", ".whl", ".zip"].iter().any(|suffix| name.ends_with(suffix))
+    [".tar", ".tgz", ".tar.gz", ".whl", ".zip"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
 }

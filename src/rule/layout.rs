@@ -5,6 +5,9 @@ use crate::model::{Dockerfile, Form, Instruction, Kind};
 use crate::shell::{Link, Operator, Script};
 use crate::source::Span;
 
+/// Scripts with more links than this are left as they are.
+const MAX_LINKS: usize = 500;
+
 /// Puts a command behind the last one of a RUN, to run only if that succeeds. None where the
 /// script was not understood, or where its end leaves no place for it.
 pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, command: &str) -> Option<Edit> {
@@ -13,12 +16,17 @@ pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, com
         if !fails_early(script) {
             return None;
         }
-        let line =
-            file.source.slice(Span::new(file.source.lines().start(file.source.line_column(last.span.start).0), last.span.start));
+        let line = file.source.slice(Span::new(
+            file.source.lines().start(file.source.line_column(last.span.start).0),
+            last.span.start,
+        ));
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         return Some(Edit::insert(last.span.end, format!("\n{indent}{command}")));
     }
-    Some(Edit::insert(last.span.end, format!("{}{command}", separator(file, script))))
+    Some(Edit::insert(
+        last.span.end,
+        format!("{}{command}", separator(file, script)),
+    ))
 }
 
 /// What stands between two commands of the RUN when a third is added: ` && `, or the continuation
@@ -31,7 +39,10 @@ fn separator(file: &Dockerfile, script: &Script) -> String {
         if before.span.end > at.start || at.end > link.span.start {
             continue;
         }
-        let (left, right) = (text(Span::new(before.span.end, at.start)), text(Span::new(at.end, link.span.start)));
+        let (left, right) = (
+            text(Span::new(before.span.end, at.start)),
+            text(Span::new(at.end, link.span.start)),
+        );
         let plain = |s: &str| s.chars().all(|c| c.is_whitespace() || c == file.lines.escape);
         if !(left.contains('\n') || right.contains('\n')) || !plain(left) || !plain(right) {
             continue;
@@ -59,19 +70,28 @@ pub fn end(file: &Dockerfile, instruction: &Instruction, script: &Script) -> Opt
 /// changes the state of its shell, or where one was not understood. Flags are the caller's matter.
 pub fn merge(file: &Dockerfile, first: (&Instruction, &Script), second: (&Instruction, &Script)) -> Option<Edit> {
     let is_shell = |i: &Instruction| match &i.kind {
-        Kind::Run { form: Form::Shell(_), heredocs, .. } => heredocs.is_empty() && !i.opaque,
+        Kind::Run {
+            form: Form::Shell(_),
+            heredocs,
+            ..
+        } => heredocs.is_empty() && !i.opaque,
         _ => false,
     };
     if !is_shell(first.0) || !is_shell(second.0) || second.1.has_error || second.1.trailing_comment.is_some() {
         return None;
     }
-    let keeps = first
-        .1
-        .commands
-        .iter()
-        .all(|c| !matches!(c.name.text.as_str(), "cd" | "export" | "set" | "." | "source" | "exec" | "exit" | "umask" | ""));
+    let keeps = first.1.commands.iter().all(|c| {
+        !matches!(
+            c.name.text.as_str(),
+            "cd" | "export" | "set" | "." | "source" | "exec" | "exit" | "umask" | ""
+        )
+    });
     // `a || b` behind `&&` would mean something else.
-    let chained = second.1.chain.iter().all(|link| !matches!(link.operator, Some((Operator::OrIf | Operator::Background, _))));
+    let chained = second
+        .1
+        .chain
+        .iter()
+        .all(|link| !matches!(link.operator, Some((Operator::OrIf | Operator::Background, _))));
     let end = end(file, first.0, first.1)?;
     let start = second.1.chain.first()?.span.start;
     let between = file.source.slice(Span::new(first.0.span.end, second.0.span.start));
@@ -85,20 +105,41 @@ pub fn merge(file: &Dockerfile, first: (&Instruction, &Script), second: (&Instru
 
 /// The link that a command may be put behind.
 fn last_link<'s>(file: &Dockerfile, instruction: &Instruction, script: &'s Script) -> Option<&'s Link> {
-    let Kind::Run { form: Form::Shell(_), heredocs, .. } = &instruction.kind else { return None };
+    let Kind::Run {
+        form: Form::Shell(_),
+        heredocs,
+        ..
+    } = &instruction.kind
+    else {
+        return None;
+    };
+    // A hostile script with a finding in each command must not cost its square.
+    if script.chain.len() > MAX_LINKS {
+        return None;
+    }
     let in_heredoc = is_heredoc(instruction, script);
-    if script.has_error || script.trailing_comment.is_some() || !in_heredoc && !heredocs.is_empty() || heredocs.len() > 1 {
+    if script.has_error
+        || script.trailing_comment.is_some()
+        || !in_heredoc && !heredocs.is_empty()
+        || heredocs.len() > 1
+    {
         return None;
     }
     if instruction.opaque || !script.dialect.is_posix_like() {
         return None;
     }
     let last = script.chain.last()?;
-    if script.chain.iter().any(|link| matches!(link.operator, Some((Operator::Background, _)))) {
+    if script
+        .chain
+        .iter()
+        .any(|link| matches!(link.operator, Some((Operator::Background, _))))
+    {
         return None;
     }
     // Nothing may follow it but blanks and continuations: a `;` or `&` would be in the way.
-    let rest = file.source.slice(Span::new(last.span.end, script.span.end.max(last.span.end)));
+    let rest = file
+        .source
+        .slice(Span::new(last.span.end, script.span.end.max(last.span.end)));
     let is_free = rest.lines().all(|line| {
         let line = line.trim();
         line.is_empty() || line.starts_with('#') && in_heredoc || line.len() == 1 && line.starts_with(file.lines.escape)
@@ -116,9 +157,9 @@ fn is_heredoc(instruction: &Instruction, script: &Script) -> bool {
 fn fails_early(script: &Script) -> bool {
     let sets = |c: &&crate::shell::Command| c.name.text == "set" && c.place.depth == 0;
     script.commands.iter().filter(sets).any(|c| {
-        c.words
-            .iter()
-            .any(|w| w.text == "errexit" || w.text.starts_with('-') && !w.text.starts_with("--") && w.text.contains('e'))
+        c.words.iter().any(|w| {
+            w.text == "errexit" || w.text.starts_with('-') && !w.text.starts_with("--") && w.text.contains('e')
+        })
     })
 }
 
@@ -127,7 +168,11 @@ fn one_line(text: &str) -> &str {
     match text.find('\n') {
         Some(first) => {
             let last = text.rfind('\n').unwrap_or(first);
-            if first == last { text } else { text.get(..=first).unwrap_or(text) }
+            if first == last {
+                text
+            } else {
+                text.get(..=first).unwrap_or(text)
+            }
         }
         None => text,
     }
@@ -139,7 +184,67 @@ fn unix(text: &str) -> String {
 
 /// The indentation of the last line that holds anything.
 fn last_indent(text: &str) -> &str {
-    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let indent = &line[..line.len() - line.trim_start().len()];
     if indent.is_empty() { "    " } else { indent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use crate::source::SourceFile;
+
+    fn appended(run: &str) -> Option<String> {
+        let text = format!("FROM debian\n{run}\n");
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text.as_str()));
+        let facts = Facts::new(&file, None);
+        let instruction = &file.instructions[1];
+        let edit = append(&file, instruction, &facts.run(instruction)?.script, "c")?;
+        let mut out = text.clone();
+        out.replace_range(edit.span.range(), &edit.text);
+        Some(out["FROM debian\n".len()..].trim_end().to_owned())
+    }
+
+    #[test]
+    fn commands_are_appended_in_the_style_of_the_run() {
+        for (run, wanted) in [
+            ("RUN a", "RUN a && c"),
+            ("RUN a && b", "RUN a && b && c"),
+            ("RUN a \\\n && b", "RUN a \\\n && b \\\n && c"),
+            ("RUN a && \\\n    b", "RUN a && \\\n    b && \\\n    c"),
+            ("RUN a; \\\n  b", "RUN a; \\\n  b && \\\n  c"),
+            (
+                "RUN a \\\n      x \\\n      y",
+                "RUN a \\\n      x \\\n      y \\\n      && c",
+            ),
+            ("RUN a \\\n # why\n && b", "RUN a \\\n # why\n && b \\\n && c"),
+            ("RUN a || true", "RUN a || true && c"),
+            ("RUN if a; then b; fi", "RUN if a; then b; fi && c"),
+            ("RUN a > /x 2>&1", "RUN a > /x 2>&1 && c"),
+            ("RUN <<EOF\nset -e\n  a\nEOF", "RUN <<EOF\nset -e\n  a\n  c\nEOF"),
+        ] {
+            assert_eq!(appended(run).as_deref(), Some(wanted), "{run}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_appended_where_it_would_change_what_runs() {
+        for run in [
+            "RUN a &",
+            "RUN a;",
+            "RUN exec a",
+            "RUN a # b",
+            "RUN [\"a\"]",
+            "RUN <<EOF\na\nb\nEOF",
+            "RUN cat <<EOF > /x\na\nEOF",
+            "RUN a && (",
+        ] {
+            assert_eq!(appended(run), None, "{run}");
+        }
+    }
 }

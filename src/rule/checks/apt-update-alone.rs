@@ -31,7 +31,11 @@ impl Inspect for Rule {
             && next.flags.is_empty()
             && instruction.flags.is_empty()
             && let Some(installing) = cx.facts.run(next)
-            && installing.operations().iter().filter_map(packages).any(Packages::installs)
+            && installing
+                .operations()
+                .iter()
+                .filter_map(packages)
+                .any(Packages::installs)
             && let Some(edit) = layout::merge(cx.file, (instruction, &run.script), (next, &installing.script))
         {
             let fix = Fix::unsafe_("make it one RUN with the installation", vec![edit]);

@@ -46,10 +46,19 @@ impl Inspect for Rule {
             return;
         }
         // Where several pieces are found, the first is enough: one change mends all.
-        let found = script.commands.iter().filter(|c| !c.place.nested).find_map(|c| only_bash(cx, c, is_ash));
+        let found = script
+            .commands
+            .iter()
+            .filter(|c| !c.place.nested)
+            .find_map(|c| only_bash(cx, c, is_ash));
         let Some((span, what)) = found else { return };
-        let image = instruction.stage.and_then(|id| cx.file.stage(id)).and_then(|s| s.root_image.as_ref());
-        if script.dialect == Dialect::Posix && image.is_some_and(|i| SH_IS_BASH.iter().any(|name| i.text.contains(name))) {
+        let image = instruction
+            .stage
+            .and_then(|id| cx.file.stage(id))
+            .and_then(|s| s.root_image.as_ref());
+        if script.dialect == Dialect::Posix
+            && image.is_some_and(|i| SH_IS_BASH.iter().any(|name| i.text.contains(name)))
+        {
             return;
         }
         let mut finding = Finding::new(span, format!("{what} is not known to `{}`", script.dialect.name()))
@@ -57,9 +66,20 @@ impl Inspect for Rule {
         let heredoc = matches!(&instruction.kind, Kind::Run { heredocs, .. } if !heredocs.is_empty());
         if !is_ash && !heredoc && !cx.facts.in_onbuild(instruction) {
             let keyword = cx.slice(instruction.keyword_span);
-            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) { "shell" } else { "SHELL" };
-            let edit = Edit::insert(instruction.keyword_span.start, format!("{keyword} [\"/bin/bash\", \"-c\"]\n"));
-            finding = finding.fix(Fix::unsafe_("let bash run it", vec![edit]).with_effects([Effect::Shell]).isolated("shell"));
+            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) {
+                "shell"
+            } else {
+                "SHELL"
+            };
+            let edit = Edit::insert(
+                instruction.keyword_span.start,
+                format!("{keyword} [\"/bin/bash\", \"-c\"]\n"),
+            );
+            finding = finding.fix(
+                Fix::unsafe_("let bash run it", vec![edit])
+                    .with_effects([Effect::Shell])
+                    .isolated("shell"),
+            );
         }
         cx.report(finding);
     }
@@ -79,11 +99,16 @@ fn only_bash(cx: &Cx<'_>, command: &Command, is_ash: bool) -> Option<(Span, &'st
     if let Some(name) = name {
         return Some((command.name.span, name));
     }
-    let redirect =
-        command.redirects.iter().find(|r| matches!(r.operator.as_str(), "&>" | "&>>") && !is_ash || r.operator == "<<<");
+    let redirect = command
+        .redirects
+        .iter()
+        .find(|r| matches!(r.operator.as_str(), "&>" | "&>>") && !is_ash || r.operator == "<<<");
     if let Some(redirect) = redirect {
         return Some((redirect.span, "this redirection"));
     }
-    let array = command.assignments.iter().find(|a| a.value.is_none() && cx.slice(a.span).contains("=("));
+    let array = command
+        .assignments
+        .iter()
+        .find(|a| a.value.is_none() && cx.slice(a.span).contains("=("));
     array.map(|a| (a.span, "an array"))
 }

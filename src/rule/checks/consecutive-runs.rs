@@ -13,7 +13,13 @@ impl Inspect for Rule {
         if !is_single(cx, instruction) || cx.facts.in_onbuild(instruction) {
             return;
         }
-        let Some(previous) = instruction.index.checked_sub(1).and_then(|i| cx.file.instructions.get(i)) else { return };
+        let Some(previous) = instruction
+            .index
+            .checked_sub(1)
+            .and_then(|i| cx.file.instructions.get(i))
+        else {
+            return;
+        };
         let ships = cx.ships(instruction);
         if !ships || !is_single(cx, previous) || !same_flags(cx, previous, instruction) {
             return;
@@ -30,15 +36,19 @@ impl Inspect for Rule {
 
 /// Whether it runs one command, and no heredoc.
 fn is_single(cx: &Cx<'_>, instruction: &Instruction) -> bool {
-    let Kind::Run { heredocs, .. } = &instruction.kind else { return false };
+    let Kind::Run { heredocs, .. } = &instruction.kind else {
+        return false;
+    };
     if !heredocs.is_empty() {
         return false;
     }
     let counts = |c: &&Command| !c.place.nested && !matches!(c.name.text.as_str(), "[" | "[[" | "true");
-    cx.facts.run(instruction).is_some_and(|run| match run.script.dialect.is_posix_like() {
-        true => run.script.commands.iter().filter(counts).count() <= 1,
-        false => !cx.slice(instruction.arguments_span).contains(['&', ';', '|', '\n']),
-    })
+    cx.facts
+        .run(instruction)
+        .is_some_and(|run| match run.script.dialect.is_posix_like() {
+            true => run.script.commands.iter().filter(counts).count() <= 1,
+            false => !cx.slice(instruction.arguments_span).contains(['&', ';', '|', '\n']),
+        })
 }
 
 fn same_flags(cx: &Cx<'_>, one: &Instruction, other: &Instruction) -> bool {

@@ -11,16 +11,23 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn command(&self, cx: &mut Cx<'_>, view: &CommandView<'_>) {
-        let Some(Operation::Packages(packages)) = view.operations.first() else { return };
+        let Some(Operation::Packages(packages)) = view.operations.first() else {
+            return;
+        };
         if packages.manager != Manager::Npm || packages.action != Action::InstallProject || packages.locked {
             return;
         }
         let Some(context) = cx.context else { return };
         let locks = ["package-lock.json", "npm-shrinkwrap.json"];
-        let Some(lock) = locks.into_iter().find(|lock| context.is_sent(lock)) else { return };
+        let Some(lock) = locks.into_iter().find(|lock| context.is_sent(lock)) else {
+            return;
+        };
         let Some(span) = packages.action_span else { return };
-        let mut finding =
-            Finding::new(span, format!("`npm install` may install other versions than `{lock}` lists")).help("write `npm ci`");
+        let mut finding = Finding::new(
+            span,
+            format!("`npm install` may install other versions than `{lock}` lists"),
+        )
+        .help("write `npm ci`");
         // Flags that `npm ci` does not have would make it fail.
         let known = [
             "--omit",

@@ -12,7 +12,9 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn command(&self, cx: &mut Cx<'_>, view: &CommandView<'_>) {
-        let Some(Operation::Packages(packages)) = view.operations.first() else { return };
+        let Some(Operation::Packages(packages)) = view.operations.first() else {
+            return;
+        };
         let sortable = packages.manager.is_system() || matches!(packages.manager, Manager::Npm | Manager::Gem);
         if !sortable || packages.action != Action::Install || packages.packages.len() < 2 {
             return;

@@ -18,14 +18,20 @@ impl Inspect for Rule {
         if !script.dialect.is_posix_like() {
             return;
         }
-        let Some(index) = script.commands.iter().position(starts_pipeline) else { return };
-        let Some(command) = script.commands.get(index) else { return };
+        let Some(index) = script.commands.iter().position(starts_pipeline) else {
+            return;
+        };
+        let Some(command) = script.commands.get(index) else {
+            return;
+        };
         // Read lazily: most files have few pipelines.
         let shell = cx.file.settings_at(instruction.index).shell.and_then(|s| s.value);
         if shell.is_some_and(|words| words.iter().any(|word| word.contains("pipefail"))) {
             return;
         }
-        if script.commands.iter().take(index).any(sets_pipefail) || script.dialect == Dialect::Ash && cx.flag("accept-ash") {
+        if script.commands.iter().take(index).any(sets_pipefail)
+            || script.dialect == Dialect::Ash && cx.flag("accept-ash")
+        {
             return;
         }
         let span = command.span;
@@ -35,11 +41,18 @@ impl Inspect for Rule {
             && let Some(shell) = shell_with_pipefail(&script.dialect)
         {
             let keyword = cx.slice(instruction.keyword_span);
-            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) { "shell" } else { "SHELL" };
+            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) {
+                "shell"
+            } else {
+                "SHELL"
+            };
             let line = format!("{keyword} [\"{shell}\", \"-o\", \"pipefail\", \"-c\"]\n");
-            let fix = Fix::unsafe_("set the shell", vec![Edit::insert(instruction.keyword_span.start, line)])
-                .with_effects([Effect::Shell, Effect::Failure])
-                .isolated("shell");
+            let fix = Fix::unsafe_(
+                "set the shell",
+                vec![Edit::insert(instruction.keyword_span.start, line)],
+            )
+            .with_effects([Effect::Shell, Effect::Failure])
+            .isolated("shell");
             finding = finding.fix(fix);
         }
         cx.report(finding);
@@ -47,7 +60,11 @@ impl Inspect for Rule {
 }
 
 fn name(command: &Command) -> &str {
-    if command.name.text.is_empty() { "the first command" } else { command.base_name() }
+    if command.name.text.is_empty() {
+        "the first command"
+    } else {
+        command.base_name()
+    }
 }
 
 /// Whether more than one command follows, joined by pipes. Scripts that another shell runs are its own.

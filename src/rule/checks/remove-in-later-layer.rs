@@ -24,12 +24,25 @@ impl Inspect for Rule {
             if let Kind::Run { .. } = instruction.kind {
                 run(cx, instruction, &mut held);
             } else if let Some(transfer) = instruction.transfer() {
-                let Some(destination) = &transfer.destination else { continue };
-                let Some(to) = absolute(cx, instruction, &destination.value) else { continue };
+                let Some(destination) = &transfer.destination else {
+                    continue;
+                };
+                let Some(to) = absolute(cx, instruction, &destination.value) else {
+                    continue;
+                };
                 for source in &transfer.sources {
-                    let name = source.value.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                    let name = source
+                        .value
+                        .trim_end_matches('/')
+                        .rsplit('/')
+                        .next()
+                        .unwrap_or_default();
                     let whole = !to.ends_with('/') && transfer.sources.len() == 1 && !destination.value.ends_with('.');
-                    let path = if whole { to.clone() } else { format!("{}/{name}", to.trim_end_matches('/')) };
+                    let path = if whole {
+                        to.clone()
+                    } else {
+                        format!("{}/{name}", to.trim_end_matches('/'))
+                    };
                     if is_plain(&path) {
                         held.insert(path, instruction.span);
                     }
@@ -59,7 +72,9 @@ fn run(cx: &mut Cx<'_>, instruction: &Instruction, held: &mut Held) {
                 Operation::Clean(clean) if !view.command.place.in_conditional => {
                     for word in clean.paths.iter().filter(|w| !w.expands) {
                         let text = word.text.trim_end_matches(['*', '/']);
-                        let Some(path) = absolute(cx, instruction, text).filter(|p| p.len() > 1) else { continue };
+                        let Some(path) = absolute(cx, instruction, text).filter(|p| p.len() > 1) else {
+                            continue;
+                        };
                         brought.retain(|(b, _)| !is_below(b, &path));
                         let first = held.range(path.clone()..).next().filter(|(h, _)| is_below(h, &path));
                         if let Some((file, span)) = first.map(|(file, span)| (file.clone(), *span)) {
@@ -91,7 +106,8 @@ fn run(cx: &mut Cx<'_>, instruction: &Instruction, held: &mut Held) {
 }
 
 fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_plain(path: &str) -> bool {

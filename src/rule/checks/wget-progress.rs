@@ -33,8 +33,13 @@ impl Inspect for Rule {
             return;
         }
         let span = view.name_span();
-        let mut finding = Finding::new(span, "wget prints its progress dot by dot").help("add `--progress=dot:giga`, or `-q`");
-        let image = view.instruction.stage.and_then(|id| cx.file.stage(id)).and_then(|s| s.root_image.as_ref());
+        let mut finding =
+            Finding::new(span, "wget prints its progress dot by dot").help("add `--progress=dot:giga`, or `-q`");
+        let image = view
+            .instruction
+            .stage
+            .and_then(|id| cx.file.stage(id))
+            .and_then(|s| s.root_image.as_ref());
         let is_gnu = image.is_some_and(|image| !image.text.contains("alpine") && !image.text.contains("busybox"));
         if is_gnu && view.script.dialect != Dialect::Ash && !view.instruction.opaque {
             let edit = Edit::insert(span.end, " --progress=dot:giga");
