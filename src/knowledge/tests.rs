@@ -215,7 +215,9 @@ fn releases_end() {
 #[test]
 fn packages_are_known_by_name_and_ending() {
     for (manager, name, kind) in [
-        ("apt-get", "build-essential", Some(PackageKind::BuildTool)),
+        // It stands for the compilers that it depends on.
+        ("apt-get", "build-essential", Some(PackageKind::Compiler)),
+        ("apt-get", "make", Some(PackageKind::BuildTool)),
         ("apt", "gcc-12", Some(PackageKind::Compiler)),
         ("apt-get", "libpq-dev", Some(PackageKind::Headers)),
         ("apk", "musl-dev", Some(PackageKind::Headers)),

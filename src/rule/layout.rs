@@ -8,6 +8,19 @@ use crate::source::Span;
 /// Scripts with more links than this are left as they are.
 const MAX_LINKS: usize = 500;
 
+/// Puts a SHELL instruction above a RUN, its keyword in the RUN's casing. None where the RUN stands in
+/// no stage, or in an ONBUILD, whose base decides the shell.
+pub fn shell_above(file: &Dockerfile, run: &Instruction, words: &[&str]) -> Option<Edit> {
+    let outer = file.instructions.get(run.index)?;
+    if run.stage.is_none() || outer.keyword_span != run.keyword_span {
+        return None;
+    }
+    let written = file.source.slice(run.keyword_span);
+    let keyword = if written.chars().all(|c| c.is_ascii_lowercase()) { "shell" } else { "SHELL" };
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    Some(Edit::insert(run.keyword_span.start, format!("{keyword} [{}]\n", words.join(", "))))
+}
+
 /// Puts a command behind the last one of a RUN, to run only if that succeeds. None where the
 /// script was not understood, or where its end leaves no place for it.
 pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, command: &str) -> Option<Edit> {

@@ -1,8 +1,8 @@
 //! sh gets syntax that only bash knows.
 
-use crate::edit::{Edit, Effect, Fix};
+use crate::edit::{Effect, Fix};
 use crate::model::{Instruction, Kind};
-use crate::rule::{Cx, Finding, Inspect};
+use crate::rule::{Cx, Finding, Inspect, layout};
 use crate::shell::{Command, Dialect};
 use crate::source::Span;
 
@@ -64,22 +64,12 @@ impl Inspect for Rule {
         let mut finding = Finding::new(span, format!("{what} is not known to `{}`", script.dialect.name()))
             .help("write it the POSIX way, or set `SHELL [\"/bin/bash\", \"-c\"]`");
         let heredoc = matches!(&instruction.kind, Kind::Run { heredocs, .. } if !heredocs.is_empty());
-        if !is_ash && !heredoc && !cx.facts.in_onbuild(instruction) {
-            let keyword = cx.slice(instruction.keyword_span);
-            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) {
-                "shell"
-            } else {
-                "SHELL"
-            };
-            let edit = Edit::insert(
-                instruction.keyword_span.start,
-                format!("{keyword} [\"/bin/bash\", \"-c\"]\n"),
-            );
-            finding = finding.fix(
-                Fix::unsafe_("let bash run it", vec![edit])
-                    .with_effects([Effect::Shell])
-                    .isolated("shell"),
-            );
+        if !is_ash
+            && !heredoc
+            && let Some(edit) = layout::shell_above(cx.file, instruction, &["/bin/bash", "-c"])
+        {
+            let fix = Fix::unsafe_("let bash run it", vec![edit]).with_effects([Effect::Shell]);
+            finding = finding.fix(fix.isolated("shell"));
         }
         cx.report(finding);
     }

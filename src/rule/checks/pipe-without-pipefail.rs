@@ -1,8 +1,8 @@
 //! A pipeline hides failures.
 
-use crate::edit::{Edit, Effect, Fix};
+use crate::edit::{Effect, Fix};
 use crate::model::{Instruction, Kind};
-use crate::rule::{Cx, Finding, Inspect};
+use crate::rule::{Cx, Finding, Inspect, layout};
 use crate::shell::{Command, Dialect};
 
 /// See `rules/pipe-without-pipefail.yaml`.
@@ -37,23 +37,11 @@ impl Inspect for Rule {
         let span = command.span;
         let mut finding = Finding::new(span, format!("if `{}` fails, the pipeline does not", name(command)))
             .help("let the shell run with `-o pipefail`, by SHELL or by `set -o pipefail`");
-        if !cx.facts.in_onbuild(instruction)
-            && let Some(shell) = shell_with_pipefail(&script.dialect)
+        if let Some(shell) = shell_with_pipefail(&script.dialect)
+            && let Some(edit) = layout::shell_above(cx.file, instruction, &[shell, "-o", "pipefail", "-c"])
         {
-            let keyword = cx.slice(instruction.keyword_span);
-            let keyword = if keyword.chars().all(|c| c.is_ascii_lowercase()) {
-                "shell"
-            } else {
-                "SHELL"
-            };
-            let line = format!("{keyword} [\"{shell}\", \"-o\", \"pipefail\", \"-c\"]\n");
-            let fix = Fix::unsafe_(
-                "set the shell",
-                vec![Edit::insert(instruction.keyword_span.start, line)],
-            )
-            .with_effects([Effect::Shell, Effect::Failure])
-            .isolated("shell");
-            finding = finding.fix(fix);
+            let fix = Fix::unsafe_("set the shell", vec![edit]).with_effects([Effect::Shell, Effect::Failure]);
+            finding = finding.fix(fix.isolated("shell"));
         }
         cx.report(finding);
     }
