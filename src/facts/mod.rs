@@ -6,9 +6,11 @@ pub mod dependencies;
 pub mod scripts;
 pub mod ship;
 pub mod stage;
+pub mod transcript;
 
 pub use command::CommandView;
 pub use stage::StageFacts;
+pub use transcript::Transcript;
 
 use crate::context::Context;
 use crate::model::{Dockerfile, Instruction, Kind, StageId};
