@@ -14,7 +14,10 @@ use std::{env, fs};
 /// Whether there is a ShellCheck; says so where there is none.
 fn is_installed() -> bool {
     let program = env::var_os("MBOPT_SHELLCHECK").unwrap_or_else(|| "shellcheck".into());
-    let found = Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
+    let found = Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|o| o.status.success());
     if !found {
         // Past the capture of the test's output, so that it is seen.
         let _ = writeln!(std::io::stderr(), "skipped: shellcheck is not installed");
@@ -32,7 +35,12 @@ fn mbopt(arguments: &[&str], text: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("mbopt starts");
-    child.stdin.take().expect("its input").write_all(text).expect("it reads");
+    child
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(text)
+        .expect("it reads");
     child.wait_with_output().expect("it ends")
 }
 
@@ -47,7 +55,10 @@ const REQUIRED: [&str; 4] = ["--shellcheck", "require", "--select", "shellcheck"
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/shellcheck");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).expect("fixtures").map(|e| e.expect("an entry").path()).collect();
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("fixtures")
+        .map(|e| e.expect("an entry").path())
+        .collect();
     cases.sort();
     assert!(cases.len() >= 10);
     cases
@@ -87,9 +98,17 @@ fn the_examples_of_the_rule_hold() {
     let rule = Registry::builtin().find("shellcheck").expect("the rule");
     for example in rule.examples {
         if !example.bad.is_empty() {
-            assert!(!findings(&REQUIRED, example.bad.as_bytes()).is_empty(), "{}", example.bad);
+            assert!(
+                !findings(&REQUIRED, example.bad.as_bytes()).is_empty(),
+                "{}",
+                example.bad
+            );
         }
-        assert!(findings(&REQUIRED, example.good.as_bytes()).is_empty(), "{}", example.good);
+        assert!(
+            findings(&REQUIRED, example.good.as_bytes()).is_empty(),
+            "{}",
+            example.good
+        );
     }
 }
 
@@ -114,7 +133,12 @@ fn codes_are_selected_and_ignored_like_rules() {
     let text = b"FROM debian:12\nRUN echo $A; cd /x\n";
     let codes = |arguments: &[&str]| -> Vec<String> {
         let found = findings(&[&["--shellcheck", "auto"], arguments].concat(), text);
-        found.iter().filter_map(|f| f["rule"].as_str()).filter(|c| c.starts_with("SC")).map(str::to_owned).collect()
+        found
+            .iter()
+            .filter_map(|f| f["rule"].as_str())
+            .filter(|c| c.starts_with("SC"))
+            .map(str::to_owned)
+            .collect()
     };
     assert_eq!(codes(&["--select", "SC2086"]), ["SC2086"]);
     assert_eq!(codes(&["--select", "shellcheck", "--ignore", "sc2086"]), ["SC2164"]);
@@ -129,14 +153,51 @@ fn its_absence_is_said_or_an_error() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mbopt"));
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/shellcheck/onbuild/Dockerfile");
         command.env("MBOPT_SHELLCHECK", "/nowhere/shellcheck");
-        let output = command.args(["lint", "--no-config", "--select", "shellcheck", "--shellcheck", when]).arg(file).output();
+        let output = command
+            .args(["lint", "--no-config", "--select", "shellcheck", "--shellcheck", when])
+            .arg(file)
+            .output();
         let output = output.expect("mbopt starts");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     let (code, said) = run("auto");
-    assert!(code == Some(0) && said.matches("ShellCheck is not installed").count() == 1, "{said}");
+    assert!(
+        code == Some(0) && said.matches("ShellCheck is not installed").count() == 1,
+        "{said}"
+    );
     let (code, said) = run("require");
-    assert!(code == Some(2) && said.contains("/nowhere/shellcheck") && said.contains("apt install shellcheck"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("/nowhere/shellcheck") && said.contains("apt install shellcheck"),
+        "{said}"
+    );
     let (code, said) = run("off");
     assert!(code == Some(0) && said.is_empty(), "{said}");
+}
+
+#[test]
+fn settings_of_hadolint_ask_it_where_it_is_installed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("Dockerfile"), "FROM debian:12\nRUN echo $A\n").expect("written");
+    let said = |settings: &str| {
+        for name in [".hadolint.yaml", "mbopt.yaml"] {
+            let _ = fs::remove_file(folder.path().join(name));
+        }
+        let text = if settings == "mbopt.yaml" {
+            "ignore: []\n"
+        } else {
+            "ignored: []\n"
+        };
+        fs::write(folder.path().join(settings), text).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mbopt"));
+        command
+            .env("MBOPT_SHELLCHECK", "/nowhere/shellcheck")
+            .current_dir(folder.path());
+        let output = command.args(["lint", "Dockerfile"]).output().expect("mbopt starts");
+        String::from_utf8_lossy(&output.stderr).contains("ShellCheck is not installed")
+    };
+    assert!(said(".hadolint.yaml"));
+    assert!(!said("mbopt.yaml"));
 }

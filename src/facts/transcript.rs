@@ -2,11 +2,11 @@
 //! lines gone, variables of the Dockerfile declared above it, and every place with its way back.
 
 use super::scripts::Shells;
-use crate::model::{Dockerfile, Form, Instruction, Kind, scope};
+use crate::model::{Dockerfile, Form, Instruction, Keyword, Kind, scope};
 use crate::shell::{Dialect, MAX_BODY};
 use crate::source::Span;
 use crate::syntax::heredoc::announce;
-use crate::syntax::{Heredoc, Joined};
+use crate::syntax::{Heredoc, Joined, suppress};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -33,9 +33,22 @@ pub struct Transcript {
 /// are no relative of `sh` have none.
 pub fn transcripts(file: &Dockerfile) -> Vec<Transcript> {
     let shells = Shells::of(file);
-    let runs = file.instructions.iter().map(Instruction::inner);
-    runs.filter_map(|instruction| of_run(file, instruction, shells.at(instruction.index)))
-        .collect()
+    let comments = suppress::suppressions(&file.source, &file.lines);
+    let mut hints = comments.shells.iter().peekable();
+    // What `# hadolint shell=` says holds until a SHELL or FROM.
+    let mut hinted: Option<Dialect> = None;
+    let mut found = Vec::new();
+    for instruction in &file.instructions {
+        if matches!(instruction.keyword, Keyword::From | Keyword::Shell) {
+            hinted = None;
+        }
+        while let Some(hint) = hints.next_if(|hint| hint.instruction <= instruction.line) {
+            hinted = Some(Dialect::of_program(&hint.shell));
+        }
+        let dialect = hinted.as_ref().unwrap_or_else(|| shells.at(instruction.index));
+        found.extend(of_run(file, instruction.inner(), dialect));
+    }
+    found
 }
 
 fn of_run(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Option<Transcript> {
@@ -155,8 +168,8 @@ fn header(file: &Dockerfile, index: usize) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     for name in scope::PROXY_ARGS {
-        let name = name.to_ascii_lowercase();
-        let _ = writeln!(out, "export {name}=\"${{{name}-}}\"");
+        let lower = name.to_ascii_lowercase();
+        let _ = writeln!(out, "export {name}=\"${{{name}-}}\" {lower}=\"${{{lower}-}}\"");
     }
     let mut variables = file.view_at(index).variables();
     variables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -356,7 +369,7 @@ mod tests {
             "export w=\"${w-}\"\n",
             "export x=\"${x-}\"\n",
             "set -e\n",
-            "export http_proxy=",
+            " http_proxy=",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

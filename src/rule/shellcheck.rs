@@ -170,4 +170,59 @@ mod tests {
         }
         assert_eq!((family("SC2086"), family("shellcheck")), (Some(FAMILY), None));
     }
+
+    static NATIVE: RuleMeta = RuleMeta {
+        id: "unguarded",
+        summary: "",
+        category: "correctness",
+        severity: Severity::Warning,
+        enabled: true,
+        aliases: &["SC2164"],
+        what: "",
+        why: "",
+        fixable: None,
+        fix_safety: "",
+        options: &[],
+        references: &[],
+        examples: &[],
+    };
+
+    #[test]
+    fn a_rule_of_ones_own_speaks_alone() {
+        let finding = |code: u16, start: usize| ShellFinding {
+            code,
+            severity: Severity::Info,
+            message: "So.".to_owned(),
+            span: Span::new(start, start + 4),
+            edits: Vec::new(),
+        };
+        let mut out = vec![Diagnostic {
+            rule: &NATIVE,
+            severity: Severity::Warning,
+            message: "so".to_owned(),
+            primary: Label {
+                span: Span::new(10, 12),
+                message: String::new(),
+            },
+            related: Vec::new(),
+            help: None,
+            fix: None,
+        }];
+        let settings = crate::config::Settings::default();
+        let found = [
+            finding(2164, 9),
+            finding(2164, 40),
+            finding(2086, 10),
+            finding(1091, 50),
+        ];
+        report(&settings.for_file("Dockerfile"), &found, &mut out);
+        let said: Vec<_> = out
+            .iter()
+            .map(|d| (d.rule.id, d.primary.span.start, d.message.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [("unguarded", 10, "so"), ("SC2164", 40, "So"), ("SC2086", 10, "So")]
+        );
+    }
 }
