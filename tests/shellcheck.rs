@@ -3,6 +3,8 @@
 //! under it. The program is the `shellcheck` on the PATH, or what MBOPT_SHELLCHECK names; without it
 //! these tests say that they are skipped. MBOPT_BLESS=1 writes what is found.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 use mbopt::rule::Registry;
 use serde_json::Value;
 use std::fmt::Write as _;
