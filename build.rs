@@ -168,7 +168,9 @@ impl Emitter {
             .iter()
             .map(|e| {
                 let context: Vec<(&String, &String)> = e.context.iter().collect();
-                format!("Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?} }}, ", e.title, e.bad, e.good)
+                let options: Vec<(&String, String)> =
+                    e.options.iter().map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default())).collect();
+                format!("Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ", e.title, e.bad, e.good)
             })
             .collect();
         let _ = writeln!(
@@ -209,6 +211,7 @@ impl Emitter {
                         EditFile::Replace(e) => format!("EditTemplate::Replace(Field::{:?}, {})", e.at, template(&e.text)?),
                         EditFile::Delete(e) => format!("EditTemplate::Delete(Field::{:?})", e.at),
                         EditFile::Wrap(e) => format!("EditTemplate::Wrap(Field::{:?}, {:?}, {:?})", e.at, e.before, e.after),
+                        EditFile::AppendCommand(e) => format!("EditTemplate::AppendCommand({})", template(&e.text)?),
                     };
                     edits.push_str(&text);
                     edits.push_str(", ");
@@ -269,7 +272,7 @@ impl Emitter {
             ops.push(format!("Op::Contains({text:?})"));
         }
         if let Some(text) = &test.regex {
-            regex::Regex::new(text).map_err(|e| format!("regex: {e}"))?;
+            regex::bytes::RegexBuilder::new(text).unicode(false).build().map_err(|e| format!("regex: {e}"))?;
             self.count += 1;
             let _ = writeln!(self.patterns, "static PATTERN_{}: Pattern = Pattern::new({text:?});", self.count);
             ops.push(format!("Op::Regex(&PATTERN_{})", self.count));

@@ -7,7 +7,7 @@ use mbopt::rule::{Registry, lint};
 use mbopt::source::SourceFile;
 use std::hint::black_box;
 
-const SERVER: &str = include_str!("../fixtures/apps/notes-api/Dockerfile");
+const SERVER: &str = include_str!("../fixtures/apps/greeter/Dockerfile");
 
 /// A block of instructions as people write them; repeated, it makes a file of any length.
 const BLOCK: &str = "\

@@ -13,12 +13,12 @@ use mbopt::rule::{Registry, RuleMeta, lint};
 use mbopt::source::SourceFile;
 use std::sync::Arc;
 
-fn settings_for(id: &str) -> Settings {
+fn settings_for(ids: &[&str]) -> Settings {
     let registry = Registry::builtin();
     let resolve = |name: &str| registry.find(name).map(|meta| meta.id).into_iter().collect();
     let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
     let mut settings = Settings::default();
-    settings.select_only([id], &names).unwrap();
+    settings.select_only(ids.iter().copied(), &names).unwrap();
     settings
 }
 
@@ -40,7 +40,15 @@ fn lint_with(settings: &Settings, context: Option<&Context>, source: SourceFile)
 fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
     // A rule on comments that silence others needs the others.
     let rule = RULES.iter().find(|r| r.meta.id == meta.id).unwrap();
-    let settings = if rule.hooks.contains(&Hook::Suppression) { Settings::default() } else { settings_for(meta.id) };
+    let settings = if rule.hooks.contains(&Hook::Suppression) {
+        settings_for(&RULES.iter().map(|r| r.meta.id).collect::<Vec<_>>())
+    } else {
+        settings_for(&[meta.id])
+    };
+    let mut settings = settings;
+    for (name, value) in example.options {
+        settings.set_option(meta.id, name, serde_yaml::from_str(value).unwrap());
+    }
     let context = context_of(example);
     let check = |source: SourceFile| {
         let mut linted = lint_with(&settings, context.as_ref(), source);

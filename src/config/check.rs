@@ -225,6 +225,7 @@ impl Checking<'_> {
             "integer" => value.is_i64() || value.is_u64(),
             "string" => value.is_string(),
             "list" => value.is_array(),
+            "map" => value.is_object(),
             _ => true,
         };
         fits || refuse(

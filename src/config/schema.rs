@@ -100,6 +100,7 @@ fn rule_options(rule: &RuleEntry<'_>) -> Value {
         let kind = match *kind {
             "bool" => "boolean",
             "list" => "array",
+            "map" => "object",
             other => other,
         };
         properties.insert(

@@ -162,6 +162,11 @@ impl Settings {
         self.for_file(path).severity(id)
     }
 
+    /// Sets a rule's option for all files.
+    pub fn set_option(&mut self, id: &'static str, name: &str, value: Value) {
+        self.rules.options.entry(id).or_default().insert(name.to_owned(), value);
+    }
+
     /// A rule's option, where it is set for all files.
     pub fn option(&self, id: &str, name: &str) -> Option<&Value> {
         self.rules.options.get(id)?.get(name)

@@ -1,19 +1,30 @@
 //! What is derived once from a file and shared by rules and planner: the scripts of its RUN
 //! instructions, and for each stage what it installs, copies, builds and sets.
 
+pub mod archives;
 pub mod command;
 pub mod dependencies;
+pub mod defaults;
+pub mod renaming;
+pub mod leftovers;
+pub mod pins;
+pub mod identity;
+pub mod private;
 pub mod scripts;
+pub mod secrets;
 pub mod ship;
+pub mod sources;
 pub mod stage;
 pub mod transcript;
+pub mod windows;
 
 pub use command::CommandView;
 pub use stage::StageFacts;
 pub use transcript::Transcript;
 
 use crate::context::Context;
-use crate::model::{Dockerfile, Instruction, Kind, StageId};
+use crate::model::{Dockerfile, Instruction, Keyword, Kind, Stage, StageId};
+use std::collections::HashMap;
 use crate::shell::Dialect;
 use scripts::{RunFacts, Shells};
 use std::cell::OnceCell;
@@ -27,6 +38,8 @@ pub struct Facts<'f> {
     /// By stage.
     stages: Vec<OnceCell<StageFacts>>,
     shells: OnceCell<Shells>,
+    /// The last instruction of each kind in each stage; see [`Facts::is_superseded`].
+    last: OnceCell<HashMap<(Option<StageId>, Keyword), usize>>,
 }
 
 impl<'f> Facts<'f> {
@@ -38,6 +51,7 @@ impl<'f> Facts<'f> {
             runs: file.instructions.iter().map(|_| OnceCell::new()).collect(),
             stages: file.stages.iter().map(|_| OnceCell::new()).collect(),
             shells: OnceCell::new(),
+            last: OnceCell::new(),
         }
     }
 
@@ -83,5 +97,19 @@ impl<'f> Facts<'f> {
             .instructions
             .get(instruction.index)
             .is_some_and(|outer| matches!(&outer.kind, Kind::Onbuild(_)) && outer.keyword_span != instruction.keyword_span)
+    }
+
+    /// Whether a later instruction of the same kind stands in the same stage. What ONBUILD puts off
+    /// is none of the stage's own.
+    pub fn is_superseded(&self, instruction: &Instruction) -> bool {
+        let last = self.last.get_or_init(|| self.file.instructions.iter().map(|i| ((i.stage, i.keyword), i.index)).collect());
+        !self.in_onbuild(instruction)
+            && last.get(&(instruction.stage, instruction.keyword)).is_some_and(|&last| last > instruction.index)
+    }
+
+    /// Whether the stage begins with nothing and neither it nor a stage below writes a file.
+    pub fn is_empty_stage(&self, stage: &Stage) -> bool {
+        let writes = |k| matches!(k, Keyword::Copy | Keyword::Add | Keyword::Run | Keyword::Workdir | Keyword::Onbuild);
+        stage.from_scratch && self.file.chain(stage).all(|s| !self.file.instructions_of(s).iter().any(|i| writes(i.keyword)))
     }
 }

@@ -35,6 +35,12 @@ impl RunFacts {
         &self.operations
     }
 
+    /// What the commands from this index on do.
+    pub fn operations_from(&self, command: usize) -> &[Operation] {
+        let start = self.ranges.get(command).map_or(self.operations.len(), |range| range.start);
+        self.operations.get(start..).unwrap_or_default()
+    }
+
     /// The commands, in the order of the text.
     pub fn views<'a>(
         &'a self,

@@ -5,7 +5,7 @@ use super::stage::command_text;
 use crate::knowledge::{self, Brings, PackageKind};
 use crate::model::{Dockerfile, Instruction, Kind, Stage};
 use crate::shell::Operation;
-use crate::shell::operations::{Action, BuildTool, Packages, Selection};
+use crate::shell::operations::{Action, BuildTool, Package, Packages, Selection};
 use crate::source::Span;
 
 /// One reason to say that a stage ships what it was built with.
@@ -22,7 +22,7 @@ pub struct Evidence {
 enum EvidenceKind {
     Build,
     Test,
-    BuildPackages,
+    BuildPackages { strong: bool },
     DevelopmentDependencies,
     Sdk,
 }
@@ -31,7 +31,7 @@ impl Evidence {
     /// Whether it says enough on its own. An SDK as base, tests and development dependencies only
     /// add to what a build shows.
     pub fn is_strong(&self) -> bool {
-        matches!(self.kind, EvidenceKind::Build | EvidenceKind::BuildPackages)
+        matches!(self.kind, EvidenceKind::Build | EvidenceKind::BuildPackages { strong: true })
     }
 
     /// Whether what it shows would fail on an image without compilers.
@@ -142,12 +142,17 @@ fn packages_evidence(facts: &Facts<'_>, packages: &Packages) -> Option<Evidence>
         let build_only: Vec<_> =
             packages.packages.iter().filter(|p| is_build_only(packages.manager.name(), &p.name)).collect();
         let first = build_only.first()?;
+        // One library's headers may be there for a reason; a compiler, or several, are a toolchain.
+        let is_compiler = |p: &&Package| {
+            knowledge::package(packages.manager.name(), &p.name) == Some(PackageKind::Compiler)
+        };
+        let strong = build_only.len() > 1 || build_only.iter().copied().any(|p| is_compiler(&p));
         let names: Vec<&str> = build_only.iter().take(4).map(|p| p.name.as_str()).collect();
         let more = if build_only.len() > 4 { format!(" and {} more", build_only.len() - 4) } else { String::new() };
         return Some(Evidence {
             span: first.span,
             message: format!("only a build needs {}{more}", names.join(", ")),
-            kind: EvidenceKind::BuildPackages,
+            kind: EvidenceKind::BuildPackages { strong },
         });
     }
     let manifest = facts.context().and_then(|c| c.package_json(""));

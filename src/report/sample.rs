@@ -23,6 +23,7 @@ pub(crate) static RULE: RuleMeta = RuleMeta {
         bad: "FROM a\n",
         good: "FROM b\n",
         context: &[],
+        options: &[],
     }],
 };
 

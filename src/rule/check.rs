@@ -79,6 +79,11 @@ impl Cx<'_> {
         });
     }
 
+    /// Whether the instruction's layer ends in the image; in a file without FROM it may.
+    pub fn ships(&self, instruction: &Instruction) -> bool {
+        instruction.stage.and_then(|id| self.file.stage(id)).is_none_or(|stage| stage.ships)
+    }
+
     /// The text under a span.
     pub fn slice(&self, span: crate::source::Span) -> &str {
         self.file.source.slice(span)
@@ -106,6 +111,12 @@ impl Cx<'_> {
             Some(value) => value.as_u64().unwrap_or_default(),
             None => self.default(name).and_then(|d| d.parse().ok()).unwrap_or_default(),
         }
+    }
+
+    /// A map option's keys and values, in the order of the keys; empty where it is not set.
+    pub fn map(&self, name: &str) -> Vec<(&str, &str)> {
+        let entries = self.option(name).and_then(|v| v.as_object()).into_iter().flatten();
+        entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }
 
     /// A list option's values; empty where the option is not set (lists have no other default).

@@ -3,6 +3,7 @@
 use super::check::Cx;
 use super::diagnostic::Finding;
 use super::fields::{self, Element, Subject, Value};
+use super::layout;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Template, version};
 use super::schema::{Field, Filter, ScopeWord};
 use crate::edit::{Edit, Fix, Isolation};
@@ -53,6 +54,8 @@ fn in_scope(subject: &Subject<'_>, scope: &[ScopeWord]) -> bool {
         ScopeWord::Builder => subject.stage.is_some_and(|s| !s.ships),
         ScopeWord::Final => subject.stage.is_some_and(|s| Some(s.id) == subject.file.default_target),
         ScopeWord::Posix => subject.instruction.is_none_or(|i| subject.facts.is_posix(i)),
+        ScopeWord::Preamble => subject.stage.is_none(),
+        ScopeWord::Windows => subject.stage.is_some_and(crate::facts::windows::is_windows),
         ScopeWord::Direct => subject.instruction.is_none_or(|i| !subject.facts.in_onbuild(i)),
     })
 }
@@ -166,6 +169,10 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
                 let span = place(*at)?;
                 edits.push(Edit::insert(span.start, *before));
                 edits.push(Edit::insert(span.end, *after));
+            }
+            EditTemplate::AppendCommand(new) => {
+                let script = subject.command?.script;
+                edits.push(layout::append(subject.file, subject.instruction?, script, &render(new, subject, captures))?);
             }
         }
     }

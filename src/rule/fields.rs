@@ -4,10 +4,10 @@
 //! then the instruction, then the stage.
 
 use super::schema::{Each, Field};
-use crate::facts::{CommandView, Facts};
+use crate::facts::{CommandView, Facts, leftovers, pins};
 use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::model::instruction::{Healthcheck, Transfer};
-use crate::shell::ShellWord;
+use crate::shell::{Selection, ShellWord};
 use crate::shell::operations::{Operation, Package, Packages};
 use crate::source::Span;
 use crate::syntax::Word;
@@ -97,7 +97,7 @@ pub fn visit<'a>(subject: &Subject<'a>, field: Field, found: Visitor<'_, 'a>) ->
         return enough;
     }
     if let Some(command) = subject.command
-        && let Some(enough) = of_command(command, field, found)
+        && let Some(enough) = of_command(subject.facts, command, field, found)
     {
         return enough;
     }
@@ -190,6 +190,14 @@ fn package_kind(package: &Package) -> &'static str {
     }
 }
 
+fn selection(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Unsaid => "unsaid",
+        Selection::Production => "production",
+        Selection::Development => "development",
+    }
+}
+
 fn packages<'a>(command: Option<&'a CommandView<'a>>) -> impl Iterator<Item = &'a Packages> {
     command.into_iter().flat_map(|c| c.operations).filter_map(|o| match o {
         Operation::Packages(packages) => Some(packages),
@@ -204,7 +212,7 @@ fn urls<'a>(command: Option<&'a CommandView<'a>>) -> impl Iterator<Item = &'a Sh
     })
 }
 
-fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
     Some(match field {
         Field::Name => found(value(view.name(), view.name_span())),
         Field::Command => found(value(view.text(), view.command.span)),
@@ -213,6 +221,7 @@ fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a
         Field::Argument => view.arguments().any(|w| found(shell_word(w))),
         Field::Option => view.options().any(|(name, span)| found(value(name, span))),
         Field::Redirect => view.command.redirects.iter().filter_map(|r| r.target.as_ref()).any(|t| found(shell_word(t))),
+        Field::Assignment => view.command.assignments.iter().any(|a| found(value(view.source.slice(a.span), a.span))),
         Field::Url => urls(Some(view)).any(|w| found(shell_word(w))),
         Field::Manager => packages(Some(view)).any(|p| found(value(p.manager.name(), view.name_span()))),
         Field::Action => packages(Some(view)).any(|p| found(value(p.action.name(), p.action_span.unwrap_or(view.name_span())))),
@@ -220,6 +229,16 @@ fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a
         Field::AssumeYes => packages(Some(view)).any(|p| p.assume_yes && found(value("yes", None))),
         Field::NoRecommends => packages(Some(view)).any(|p| p.no_recommends && found(value("yes", None))),
         Field::NoCache => packages(Some(view)).any(|p| p.no_cache && found(value("yes", None))),
+        Field::Selection => packages(Some(view)).any(|p| found(value(selection(p.selection), view.name_span()))),
+        Field::UnpinnedPackage => {
+            packages(Some(view)).flat_map(|p| pins::unpinned(p, view)).any(|p| found(value(p.name.as_str(), p.span)))
+                || pins::unpinned_program(view).is_some_and(|w| found(shell_word(w)))
+        }
+        Field::UnquotedVariable => {
+            let variables = view.words().iter().flat_map(|w| &w.variables).filter(|v| !v.quoted);
+            variables.into_iter().any(|v| found(value(view.source.slice(v.span), v.span)))
+        }
+        Field::Leftover => leftovers::left_by(facts, view).is_some_and(|l| found(value(l.folder, view.name_span()))),
         _ => return None,
     })
 }
@@ -227,22 +246,45 @@ fn of_command<'a>(view: &'a CommandView<'a>, field: Field, found: Visitor<'_, 'a
 fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
     let source = &subject.file.source;
     Some(match (field, &instruction.kind) {
+        (Field::Environment, _) => {
+            let variables = subject.file.view_at(instruction.index).variables();
+            variables.into_iter().any(|v| found(value(v.name.as_str(), None)))
+        }
         (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
+        (Field::Instruction, _) => {
+            let lines = source.lines();
+            let whole = Span::new(lines.start(lines.line(instruction.span.start)), lines.start(lines.line(instruction.span.end) + 1));
+            found(value(source.slice(instruction.span), whole))
+        }
+        (Field::Superseded, _) => subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span)),
         (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),
         (Field::Flag, _) => instruction.flags.iter().any(|f| found(value(f.name.as_str(), f.span))),
         (Field::Form, kind) => form(kind).is_some_and(|f| {
             let name = if matches!(f, Form::Shell(_)) { "shell" } else { "exec" };
             found(value(name, instruction.arguments_span))
         }),
+        (Field::CurrentUser, _) => subject
+            .file
+            .settings_at(instruction.index)
+            .user
+            .and_then(|setting| setting.value)
+            .is_some_and(|user| found(value(user.to_string(), None))),
         (Field::Platform, Kind::From { platform, .. }) => platform.as_ref().is_some_and(|p| found(word(p))),
         (Field::StageName, Kind::From { name, .. }) => name.as_ref().is_some_and(|n| found(word(n))),
         (Field::AsKeyword, Kind::From { as_span, .. }) => as_span.is_some_and(|s| found(value(source.slice(s), s))),
         (Field::BaseKind, Kind::From { base, image, .. }) => found(value(base_kind(base), image.span)),
-        (_, Kind::From { image, .. }) => return of_image(image, field, found),
+        (_, Kind::From { image, .. }) => return of_image(subject, image, field, found),
         (Field::Source, Kind::Copy(t) | Kind::Add(t)) => t.sources.iter().any(|s| found(word(s))),
         (Field::Destination, Kind::Copy(t) | Kind::Add(t)) => t.destination.as_ref().is_some_and(|d| found(word(d))),
         (Field::From, Kind::Copy(t) | Kind::Add(t)) => from(t).is_some_and(|f| found(word(f))),
+        (Field::FromKind, Kind::Copy(t) | Kind::Add(t)) => {
+            t.from.as_ref().is_some_and(|(w, base)| found(value(from_kind(subject, instruction, base), w.span)))
+        }
+        (Field::FromKind, Kind::Run { mounts, .. }) => mounts
+            .iter()
+            .filter_map(|m| m.from.as_ref())
+            .any(|(w, base)| found(value(from_kind(subject, instruction, base), w.span))),
         (Field::Chown, _) => flag_value(instruction, "chown").is_some_and(|w| found(word(w))),
         (Field::Chmod, _) => flag_value(instruction, "chmod").is_some_and(|w| found(word(w))),
         (Field::Key, Kind::Env(pairs) | Kind::Label(pairs) | Kind::Arg(pairs)) => pairs.iter().any(|p| found(word(&p.key))),
@@ -279,6 +321,18 @@ fn flag_value<'a>(instruction: &'a Instruction, name: &str) -> Option<&'a Word> 
     instruction.flags.iter().find(|f| f.name == name)?.value.as_ref()
 }
 
+fn from_kind(subject: &Subject<'_>, instruction: &Instruction, base: &StageRef) -> &'static str {
+    let (Some(own), Some(stage)) = (instruction.stage, base.stage().and_then(|id| subject.file.stage(id))) else {
+        return base_kind(base);
+    };
+    match stage.id.cmp(&own) {
+        std::cmp::Ordering::Equal => "own-stage",
+        std::cmp::Ordering::Greater => "later-stage",
+        std::cmp::Ordering::Less if subject.facts.is_empty_stage(stage) => "empty-stage",
+        std::cmp::Ordering::Less => "stage",
+    }
+}
+
 fn base_kind(base: &StageRef) -> &'static str {
     match base {
         StageRef::Named(_) | StageRef::Numbered(_) => "stage",
@@ -288,15 +342,27 @@ fn base_kind(base: &StageRef) -> &'static str {
     }
 }
 
-fn of_image<'a>(image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_image<'a>(subject: &Subject<'a>, image: &'a ImageRef, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+    // The parts stand in the reference in this order, each once; quotes around it do not count.
+    let written = subject.file.source.slice(image.span);
+    let place = |part: &str, from: usize| {
+        let at = written.get(from..).and_then(|rest| rest.find(part)).map(|at| image.span.start + from + at);
+        at.map_or(image.span, |start| Span::new(start, start + part.len()))
+    };
+    let behind_registry = image.registry.as_ref().map_or(0, |r| r.len());
     let mut part = |text: Option<&'a str>, span: Span| text.is_some_and(|t| found(value(t, span)));
     Some(match field {
         Field::Image => part(Some(image.text.as_str()), image.span),
-        Field::Registry => part(image.registry.as_deref(), image.span),
-        Field::Repository => part(Some(image.repository.as_str()), image.span),
+        Field::Registry => {
+            let registry = image.registry.as_deref();
+            part(registry, place(registry.unwrap_or_default(), 0))
+        }
+        Field::Repository => part(Some(image.repository.as_str()), place(&image.repository, behind_registry)),
         Field::Tag => part(image.tag.as_deref(), image.tag_span.unwrap_or(image.span)),
-        Field::Digest => part(image.digest.as_deref(), image.span),
+        Field::Digest => {
+            let digest = image.digest.as_deref();
+            part(digest, place(digest.unwrap_or_default(), written.find('@').unwrap_or(0)))
+        }
         _ => return None,
     })
 }
-

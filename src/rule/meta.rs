@@ -73,7 +73,7 @@ impl RuleMeta {
 pub struct OptionSpec {
     /// Its key in the config.
     pub name: &'static str,
-    /// `bool`, `integer`, `string`, `list`.
+    /// `bool`, `integer`, `string`, `list`, `map`.
     pub kind: &'static str,
     /// Its default, as YAML.
     pub default: &'static str,
@@ -93,4 +93,6 @@ pub struct Example {
     pub good: &'static str,
     /// Files of the build context: path and content.
     pub context: &'static [(&'static str, &'static str)],
+    /// The rule's options, where they are not the default ones: name and value as YAML.
+    pub options: &'static [(&'static str, &'static str)],
 }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod fields;
+pub mod layout;
 pub mod matcher;
 pub mod meta;
 pub mod registry;

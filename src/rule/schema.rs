@@ -131,7 +131,7 @@ pub struct Docs {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptionFile {
-    /// `bool`, `integer`, `string` or `list`.
+    /// `bool`, `integer`, `string`, `list` or `map`.
     #[serde(rename = "type")]
     pub kind: OptionKind,
     /// Its default.
@@ -149,6 +149,7 @@ pub enum OptionKind {
     Integer,
     String,
     List,
+    Map,
 }
 
 /// An example.
@@ -167,6 +168,9 @@ pub struct ExampleFile {
     /// Files of the build context.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// The rule's options, where they are not the default ones.
+    #[serde(default)]
+    pub options: BTreeMap<String, serde_yaml::Value>,
 }
 
 /// The declarative check.
@@ -231,6 +235,10 @@ pub enum ScopeWord {
     Posix,
     /// Not below ONBUILD.
     Direct,
+    /// Before the first FROM.
+    Preamble,
+    /// Its base is a Windows image.
+    Windows,
 }
 
 /// What can be asked of the thing looked at. A field may have several values; a test holds if it
@@ -245,6 +253,10 @@ pub enum Field {
     Keyword,
     /// The instruction's keyword as written.
     KeywordText,
+    /// The whole instruction; its place is its lines, line ending included.
+    Instruction,
+    /// `yes` where a later instruction of the same kind in the stage takes its place.
+    Superseded,
     /// Everything behind keyword and flags, as written.
     Arguments,
     /// `shell` or `exec`.
@@ -275,6 +287,9 @@ pub enum Field {
     Destination,
     /// `--from`.
     From,
+    /// What `--from` of COPY, ADD and mounts refers to: `stage` (one above), `empty-stage` (one above
+    /// without any file), `own-stage`, `later-stage`, `image`, `scratch`, `unknown`.
+    FromKind,
     /// `--chown`.
     Chown,
     /// `--chmod`.
@@ -323,10 +338,25 @@ pub enum Field {
     NoRecommends,
     /// `yes` where no cache is left.
     NoCache,
+    /// `production`, `development` or `unsaid`: which of a project's dependencies are installed.
+    Selection,
+    /// Packages named without a version, where their manager takes one; not files and variables.
+    UnpinnedPackage,
+    /// The folder of lists or downloads that the command leaves in its layer: no flag, setting or
+    /// mount keeps it out, and nothing behind it in the same RUN removes it.
+    Leftover,
     /// URLs that the command fetches.
     Url,
     /// Target of a redirect.
     Redirect,
+    /// Variables outside double quotes in the command's words.
+    UnquotedVariable,
+    /// Names of the variables that ENV and ARG have set so far.
+    Environment,
+    /// Assignments in front of the command, or by `export`, as written: `A=b`.
+    Assignment,
+    /// The user that the instruction runs as, variables put in; absent where the base image decides.
+    CurrentUser,
     /// Effective user at the stage's end; absent where the base image decides.
     User,
 }
@@ -409,6 +439,8 @@ pub enum EditFile {
     Delete(Delete),
     /// Text before and behind a field.
     Wrap(Wrap),
+    /// A command behind the last one of the RUN, in the RUN's own layout.
+    AppendCommand(AppendCommand),
 }
 
 /// See [`EditFile::InsertArg`].
@@ -449,6 +481,14 @@ pub struct Wrap {
     pub before: String,
     /// Text behind it.
     pub after: String,
+}
+
+/// See [`EditFile::AppendCommand`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppendCommand {
+    /// The command; `{field}` is replaced.
+    pub text: String,
 }
 
 /// A piece of a template: text, or a field with a filter.

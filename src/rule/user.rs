@@ -81,6 +81,7 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
             bad: leak(&e.bad),
             good: leak(&e.good),
             context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
+            options: leak_slice(e.options.iter().map(|(name, value)| (leak(name), leak(&serde_yaml::to_string(value).unwrap_or_default())))),
         })),
     };
     let hooks: &'static [Hook] = leak_slice([compiled.on]);
@@ -144,7 +145,7 @@ fn op(test: &TestFile) -> Result<Op, RuleError> {
     ops.extend(test.suffix.as_deref().map(|t| Op::Suffix(leak_exact(t))));
     ops.extend(test.contains.as_deref().map(|t| Op::Contains(leak_exact(t))));
     if let Some(source) = &test.regex {
-        if let Err(error) = regex::Regex::new(source) {
+        if let Err(error) = super::matcher::compile(source) {
             return meaning(format!("`regex: {source}` cannot be read: {error}"));
         }
         ops.push(Op::Regex(Box::leak(Box::new(Pattern::new(leak_exact(source))))));
@@ -188,6 +189,7 @@ fn fix(file: &FixFile) -> Result<FixTemplate, RuleError> {
             EditFile::Replace(e) => EditTemplate::Replace(e.at, template(&e.text)?),
             EditFile::Delete(e) => EditTemplate::Delete(e.at),
             EditFile::Wrap(e) => EditTemplate::Wrap(e.at, leak_exact(&e.before), leak_exact(&e.after)),
+            EditFile::AppendCommand(e) => EditTemplate::AppendCommand(template(&e.text)?),
         });
     }
     Ok(FixTemplate {

@@ -50,7 +50,7 @@ impl Directives {
 }
 
 /// `# name = value`, with a known name in any case.
-fn parse(line: &str, offset: usize) -> Option<(&'static str, Directive)> {
+pub(super) fn parse(line: &str, offset: usize) -> Option<(&'static str, Directive)> {
     let blanks = ['\t', '\n', '\u{c}', '\r', ' '];
     let body = line.strip_prefix('#')?.trim_start();
     let (name, rest) = body.split_once('=')?;

@@ -5,8 +5,9 @@
 //! - hadolint's `# hadolint ignore=DL3008,DL3009` (the instruction directly below; other comments may
 //!   stand between, blank lines may not), `# hadolint stage ignore=` and `# hadolint global ignore=`,
 //!   and its `# hadolint shell=`, which silences nothing;
-//! - BuildKit's directive `# check=skip=A,B;error=true`.
+//! - BuildKit's directive `# check=skip=A,B;error=true`, and the same above an instruction.
 
+use super::directive;
 use super::lines::{Comment, Directive, Lines};
 use crate::source::{SourceFile, Span};
 
@@ -91,6 +92,7 @@ pub fn suppressions(source: &SourceFile, lines: &Lines) -> Suppressions {
     if let Some(directive) = lines.detected.iter().find(|d| d.name == "check") {
         read_check(source, directive, &mut found);
     }
+    read_checks_above(source, lines, &mut found);
     for comment in &lines.comments {
         let text = content.get(comment.span.range()).unwrap_or_default();
         let mut cursor = Cursor {
@@ -319,12 +321,57 @@ fn is_directly_above(lines: &Lines, comment: &Comment, below: usize) -> bool {
     between == first - comment.line - 1
 }
 
-/// BuildKit takes the value up to the first space, and at most three options.
+/// The directive at the top of the file.
 fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressions) {
+    let (options, ids) = check_options(directive);
+    skip(source, directive, Scope::File, &options, ids, found);
+    found.check = Some(options);
+}
+
+/// BuildKit also takes `# check=skip=...` in the comments above an instruction, for that instruction
+/// alone; the first such comment counts, and a malformed one is ignored.
+fn read_checks_above(source: &SourceFile, lines: &Lines, found: &mut Suppressions) {
+    for (index, line) in lines.instructions.iter().enumerate() {
+        let comments = line.comments_above.iter().filter_map(|&i| lines.comments.get(i));
+        let directive = comments.filter_map(|c| directive::parse(source.slice(c.span), c.span.start)).find(|(name, _)| *name == "check");
+        if let Some((_, directive)) = directive {
+            let (options, ids) = check_options(&directive);
+            if options.problem.is_none() {
+                skip(source, &directive, Scope::Instruction(index), &options, ids, found);
+            }
+        }
+    }
+}
+
+fn skip(
+    source: &SourceFile,
+    directive: &Directive,
+    scope: Scope,
+    options: &CheckOptions,
+    ids: Option<Vec<(String, Span)>>,
+    found: &mut Suppressions,
+) {
+    let Some(ids) = ids else { return };
+    found.list.push(Suppression {
+        scope,
+        dialect: Dialect::BuildKit,
+        malformed: options
+            .problem
+            .clone()
+            .or_else(|| ids.is_empty().then(|| "the list of rules is empty".to_owned())),
+        ids,
+        reason: None,
+        span: whole_line(source, directive.span),
+        comment: directive.span,
+    });
+}
+
+/// What the directive asks for, and what its `skip` lists, where there is one. BuildKit takes the
+/// value up to the first space, and at most three options.
+fn check_options(directive: &Directive) -> (CheckOptions, Option<Vec<(String, Span)>>) {
     let value = directive.value.split(' ').next().unwrap_or_default();
     let mut options = CheckOptions::default();
-    let mut ids = Vec::new();
-    let mut skips = false;
+    let mut ids = None;
     let mut at = directive.value_span.start;
     for part in value.splitn(3, ';') {
         let start = at;
@@ -338,10 +385,7 @@ fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressio
         };
         let list_start = start + key.len() + 1;
         match key.trim() {
-            "skip" => {
-                skips = true;
-                ids = split_ids(list, list_start);
-            }
+            "skip" => ids = Some(split_ids(list, list_start)),
             "experimental" => {
                 options.experimental = split_ids(list, list_start).into_iter().map(|(id, _)| id).collect()
             }
@@ -353,21 +397,7 @@ fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressio
             key => options.problem = Some(format!("invalid check option {}", super::quote::quoted(key))),
         }
     }
-    if skips {
-        found.list.push(Suppression {
-            scope: Scope::File,
-            dialect: Dialect::BuildKit,
-            malformed: options
-                .problem
-                .clone()
-                .or_else(|| ids.is_empty().then(|| "the list of rules is empty".to_owned())),
-            ids,
-            reason: None,
-            span: whole_line(source, directive.span),
-            comment: directive.span,
-        });
-    }
-    found.check = Some(options);
+    (options, ids)
 }
 
 fn split_ids(list: &str, start: usize) -> Vec<(String, Span)> {

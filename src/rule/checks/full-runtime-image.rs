@@ -2,7 +2,7 @@
 
 use crate::edit::{Edit, Effect, Fix};
 use crate::facts::ship;
-use crate::knowledge::{self, Brings, Kind as VariantKind};
+use crate::knowledge::{self, Brings, Kind as VariantKind, Variant};
 use crate::model::Kind;
 use crate::rule::{Cx, Finding, Inspect};
 
@@ -25,14 +25,15 @@ impl Inspect for Rule {
         let offers = knowledge::offers(known, tag, None);
         let Some(offer) = offers.iter().find(|o| o.needs.is_empty()).or(offers.first()) else { return };
         let name = &written.text;
-        let mut finding = Finding::new(written.span, format!("the image ships all of `{name}`, of which a program runs little"))
-            .help(format!("run on `{}`; {}", offer.reference, hazards(variant.brings, offer)));
+        let mut finding = Finding::new(written.span, format!("`{name}` is a full image; `{}` is made to run things on", offer.reference))
+            .help(format!("try it: {}", hazards(variant, offer)));
         if let (Some(from), Some(to)) = (variant.size, offer.variant.and_then(|v| v.size)) {
-            finding = finding.label(format!("about {from} MB unpacked, `{}` about {to} MB", offer.reference));
+            finding = finding.label(format!("about {from} MB unpacked, the other about {to} MB"));
         }
         // Where the same stage compiles, the slim variant has not what the build needs.
         let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
-        if offer.needs.is_empty() && !builds && image.digest.is_none() && !written.has_variables() {
+        let same_libc = offer.variant.is_some_and(|v| v.libc == variant.libc);
+        if offer.needs.is_empty() && same_libc && !builds && image.digest.is_none() && !written.has_variables() {
             let fix = Fix::unsafe_(format!("run on `{}`", offer.reference), vec![Edit::replace(written.span, &offer.reference)]);
             finding = finding.fix(fix.with_effects([Effect::Base, Effect::Files, Effect::Packages]));
         }
@@ -41,8 +42,8 @@ impl Inspect for Rule {
 }
 
 /// What may be missed on the offered image.
-fn hazards(brings: &[Brings], offer: &knowledge::Offer) -> String {
-    let left = |what: Brings| brings.contains(&what) && !offer.variant.is_some_and(|v| v.brings(what));
+fn hazards(variant: &Variant, offer: &knowledge::Offer) -> String {
+    let left = |what: Brings| variant.brings(what) && !offer.variant.is_some_and(|v| v.brings(what));
     let mut words = Vec::new();
     if left(Brings::Compilers) {
         words.push("compilers and headers");
@@ -59,5 +60,8 @@ fn hazards(brings: &[Brings], offer: &knowledge::Offer) -> String {
     if left(Brings::Shell) {
         words.push("a shell");
     }
-    if words.is_empty() { "it is the same release".into() } else { format!("it has no {}", words.join(", no ")) }
+    if offer.variant.is_some_and(|v| v.libc != variant.libc) {
+        return "it has another C library, so nothing compiled for the old one runs on it".into();
+    }
+    if words.is_empty() { "it is the same release with less in it".into() } else { format!("it has no {}", words.join(", no ")) }
 }

@@ -435,6 +435,12 @@ impl Reader {
         if matches!(action, Action::Configure | Action::Clean) || self.out.manager == Bundle {
             self.out.packages.clear();
         }
+        // Two of them are `-qq`, which answers questions with yes.
+        if self.out.manager.is_apt() {
+            let quiet = |f: &&FlagUse| matches!(f.name.as_str(), "-q" | "--quiet");
+            let twice = self.out.flags.iter().filter(quiet).any(|f| f.value.as_deref() == Some("2"));
+            self.out.assume_yes |= twice || self.out.flags.iter().filter(quiet).count() > 1;
+        }
         self.out.action = action;
         Some(self.out)
     }

@@ -1,0 +1,133 @@
+//! Development dependencies ship.
+
+use crate::edit::{Edit, Effect, Fix};
+use crate::facts::CommandView;
+use crate::model::Kind;
+use crate::rule::{Cx, Finding, Inspect};
+use crate::shell::Operation;
+use crate::shell::operations::{Action, Manager, Packages, Selection};
+
+/// See `rules/development-dependencies.yaml`.
+pub struct Rule;
+
+/// How many instructions around are looked at for builds and settings.
+const REACH: usize = 60;
+
+/// What keeps development dependencies out.
+struct Habit {
+    manager: Manager,
+    /// The option; empty where there is none that is not deprecated.
+    option: &'static str,
+    /// Variables that do the same.
+    variables: &'static [&'static str],
+}
+
+/// Sources: the managers' manuals.
+const HABITS: &[Habit] = &[
+    Habit {
+        manager: Manager::Npm,
+        option: "--omit=dev",
+        variables: &["NODE_ENV", "NPM_CONFIG_PRODUCTION", "NPM_CONFIG_OMIT", "npm_config_omit"],
+    },
+    Habit { manager: Manager::Yarn, option: "--production", variables: &["NODE_ENV", "YARN_PRODUCTION"] },
+    Habit { manager: Manager::Pnpm, option: "--prod", variables: &["NODE_ENV"] },
+    Habit { manager: Manager::Poetry, option: "--only main", variables: &["POETRY_WITHOUT", "POETRY_INSTALL_ONLY"] },
+    Habit { manager: Manager::Pdm, option: "--prod", variables: &[] },
+    Habit { manager: Manager::Uv, option: "--no-dev", variables: &["UV_NO_DEV"] },
+    Habit { manager: Manager::Composer, option: "--no-dev", variables: &["COMPOSER_NO_DEV"] },
+    Habit { manager: Manager::Bundle, option: "", variables: &["BUNDLE_WITHOUT", "BUNDLE_ONLY"] },
+];
+
+impl Inspect for Rule {
+    fn command(&self, cx: &mut Cx<'_>, view: &CommandView<'_>) {
+        let Some(packages) = view.operations.iter().find_map(packages) else { return };
+        let Some(habit) = HABITS.iter().find(|h| h.manager == packages.manager) else { return };
+        if packages.action != Action::InstallProject || packages.selection != Selection::Unsaid || !cx.ships(view.instruction) {
+            return;
+        }
+        if packages.global || is_set(cx, view, habit) || is_pruned(cx, view, habit.manager) || !has_development(cx, habit.manager)
+        {
+            return;
+        }
+        let name = packages.manager.name();
+        let mut finding =
+            Finding::new(view.name_span(), format!("{name} installs development dependencies in a stage that ships"));
+        finding = match habit.option {
+            "" => finding.help("`bundle config set without \"development test\"`, or `ENV BUNDLE_WITHOUT=development:test`"),
+            option => finding.help(format!("add `{option}`, or install and build in a stage of its own")),
+        };
+        let program = packages.action_span.unwrap_or(view.name_span());
+        if !habit.option.is_empty() && !builds_later(cx, view) && program.end <= view.command.span.end {
+            let edit = Edit::insert(program.end, format!(" {}", habit.option));
+            let fix = Fix::unsafe_(format!("add `{}`", habit.option), vec![edit]).with_effects([Effect::Packages]);
+            finding = finding.fix(fix);
+        }
+        cx.report(finding);
+    }
+}
+
+fn packages(operation: &Operation) -> Option<&Packages> {
+    match operation {
+        Operation::Packages(packages) => Some(packages),
+        _ => None,
+    }
+}
+
+/// Whether the project has any; where its manifest is not at hand, it may.
+fn has_development(cx: &Cx<'_>, manager: Manager) -> bool {
+    let is_node = matches!(manager, Manager::Npm | Manager::Yarn | Manager::Pnpm);
+    !is_node || cx.context.and_then(|c| c.package_json("")).is_none_or(|m| !m.dev_dependencies.is_empty())
+}
+
+/// Whether a variable, or a setting made by an earlier command, keeps them out.
+fn is_set(cx: &Cx<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
+    let file = cx.file;
+    let says_no = |name: &str, value: &str| match name {
+        "NODE_ENV" => value.starts_with("prod") || value.contains('$'),
+        _ => !matches!(value, "" | "0" | "false"),
+    };
+    let by_env = habit.variables.iter().any(|name| {
+        let here = view.script.commands.iter().take(view.index + 1).skip(view.index.saturating_sub(REACH)).flat_map(|c| &c.assignments);
+        let here = here.filter(|a| a.name == *name).last().and_then(|a| a.value.as_ref());
+        match here {
+            Some(value) => says_no(name, &value.text),
+            None => file
+                .view_at(view.instruction.index)
+                .get(name)
+                .is_some_and(|v| v.value.as_deref().is_none_or(|v| says_no(name, v))),
+        }
+    });
+    if by_env || habit.manager != Manager::Bundle {
+        return by_env;
+    }
+    let start = view.instruction.index.saturating_sub(REACH);
+    let before = file.instructions.get(start..=view.instruction.index).unwrap_or_default();
+    before.iter().filter(|i| i.stage == view.instruction.stage).any(|i| {
+        cx.facts.run(i).is_some_and(|run| {
+            run.script.commands.iter().any(|c| {
+                c.base_name() == "bundle" && c.words.iter().any(|w| w.text.contains("without") || w.text.contains("deployment"))
+            })
+        })
+    })
+}
+
+/// Whether the same RUN takes them out again.
+fn is_pruned(cx: &Cx<'_>, view: &CommandView<'_>, manager: Manager) -> bool {
+    let later = cx.facts.run(view.instruction).map(|run| run.operations_from(view.index + 1)).unwrap_or_default();
+    later
+        .iter()
+        .filter_map(packages)
+        .any(|p| p.manager == manager && (p.action == Action::Autoremove || p.selection == Selection::Production))
+}
+
+/// Whether something behind it may need them.
+fn builds_later(cx: &Cx<'_>, view: &CommandView<'_>) -> bool {
+    let needs = |o: &Operation| matches!(o, Operation::Build(_) | Operation::Test(_));
+    let here = cx.facts.run(view.instruction).is_some_and(|run| run.operations_from(view.index + 1).iter().take(REACH).any(needs));
+    let later = cx.file.instructions.get(view.instruction.index + 1..).unwrap_or_default();
+    here || later.len() > REACH
+        || later.iter().any(|i| match &i.kind {
+            Kind::Run { .. } => cx.facts.run(i).is_some_and(|run| run.operations().iter().any(needs)),
+            _ => false,
+        })
+}

@@ -1,0 +1,35 @@
+//! A secret is given by ENV or ARG.
+
+use crate::facts::secrets;
+use crate::model::{Instruction, Kind};
+use crate::rule::{Cx, Finding, Inspect};
+
+/// See `rules/secret-in-environment.yaml`.
+pub struct Rule;
+
+impl Inspect for Rule {
+    fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
+        let (Kind::Env(pairs) | Kind::Arg(pairs)) = &instruction.kind else {
+            return;
+        };
+        if instruction.stage.is_none() || cx.facts.in_onbuild(instruction) {
+            return;
+        }
+        let exact = cx.flag("as-buildkit");
+        for pair in pairs {
+            let name = secrets::key(pair);
+            if secrets::is_secret_name(name) && (exact || !secrets::is_harmless(pair)) {
+                let keyword = instruction.keyword.name();
+                let seen = if matches!(instruction.kind, Kind::Env(_)) {
+                    "the image's config"
+                } else {
+                    "the image's history"
+                };
+                cx.report(
+                    Finding::new(pair.key.span, format!("{keyword} `{name}` leaves a secret in {seen}"))
+                        .help("give it to the one RUN that needs it: `RUN --mount=type=secret,id=...`; at run time, from outside"),
+                );
+            }
+        }
+    }
+}
