@@ -6,8 +6,8 @@ use crate::executor::ShellCheck;
 use crate::executor::shellcheck::Remark;
 use crate::facts::{Transcript, transcript};
 use crate::model::Dockerfile;
-use crate::rule::Severity;
 use crate::rule::shellcheck::{self, ShellFinding};
+use crate::rule::{Registry, Severity};
 use std::env;
 use std::sync::OnceLock;
 
@@ -16,6 +16,9 @@ pub const PROGRAM: &str = "MBOPT_SHELLCHECK";
 
 /// What is said where ShellCheck is wished for and not there.
 const ABSENT: &str = "ShellCheck is not installed, so RUN scripts were not shown to it (its packages are called `shellcheck`; `shellcheck: off` is silent)";
+
+/// What is said where its findings are selected and it is not asked.
+const OFF: &str = "ShellCheck's findings are selected, but it is not asked: `--shellcheck auto` does that";
 
 /// The ShellCheck of this machine, looked for once and only if it is wished for.
 #[derive(Debug, Default)]
@@ -49,7 +52,15 @@ impl Asked {
 
     /// What ShellCheck finds in a file, none where it was not asked; and what to say of that.
     pub fn look(&self, file: &Dockerfile, settings: &FileSettings<'_>) -> (Option<Vec<ShellFinding>>, Option<String>) {
-        if settings.settings().shellcheck == Setting::Off || !shellcheck::is_wanted(settings) {
+        if settings.settings().shellcheck == Setting::Off {
+            // Otherwise a selection would silently find nothing. Codes that mbopt's own rules answer do.
+            let lone = |id: &str| {
+                id == shellcheck::FAMILY
+                    || shellcheck::code(id).is_some() && Registry::builtin().matching(id).is_empty()
+            };
+            return (None, settings.selects(&lone).then(|| OFF.to_owned()));
+        }
+        if !shellcheck::is_wanted(settings) {
             return (None, None);
         }
         let scripts = transcript::transcripts(file);
