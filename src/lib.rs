@@ -21,5 +21,6 @@ pub mod context;
 pub mod facts;
 pub mod rule;
 pub mod apply;
+pub mod executor;
 pub mod report;
 pub mod cli;

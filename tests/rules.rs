@@ -62,7 +62,8 @@ fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
             return Err(format!("`good` is found: {}\n{}", messages(&linted), example.good));
         }
     }
-    if example.bad.is_empty() {
+    // What comes from outside is not there; tests of the program outside look at these.
+    if example.bad.is_empty() || rule.hooks.contains(&Hook::Outside) {
         return Ok(());
     }
     let linted = check(SourceFile::new("Dockerfile", example.bad));

@@ -86,6 +86,9 @@ pub struct Lint {
     /// Leave out these rules or groups
     #[arg(long, value_name = "RULE,..", value_delimiter = ',', help_heading = "Rules")]
     pub ignore: Vec<String>,
+    /// Whether ShellCheck looks at RUN scripts: off, auto (where it is installed), require [default: off]
+    #[arg(long, value_name = "WHEN", value_enum, hide_possible_values = true, help_heading = "Rules")]
+    pub shellcheck: Option<ShellCheck>,
     /// Use this config instead of the nearest mbopt.yaml
     #[arg(long, value_name = "FILE", help_heading = "Rules", conflicts_with = "no_config")]
     pub config: Option<PathBuf>,
@@ -191,6 +194,27 @@ impl From<FormatName> for Format {
             FormatName::Json => Format::Json,
             FormatName::Sarif => Format::Sarif,
             FormatName::Github => Format::Github,
+        }
+    }
+}
+
+/// `--shellcheck`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShellCheck {
+    /// Never.
+    Off,
+    /// Where it is installed.
+    Auto,
+    /// Its absence is an error.
+    Require,
+}
+
+impl From<ShellCheck> for crate::config::ShellCheck {
+    fn from(when: ShellCheck) -> Self {
+        match when {
+            ShellCheck::Off => crate::config::ShellCheck::Off,
+            ShellCheck::Auto => crate::config::ShellCheck::Auto,
+            ShellCheck::Require => crate::config::ShellCheck::Require,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::args::FailOn;
 use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
+use super::shellcheck::Asked;
 use super::surroundings::config_text;
 use super::tree::FolderTree;
 use crate::apply::{self, SkipReason};
@@ -27,6 +28,7 @@ pub struct Builtin {
     /// Build contexts by root and by the path of the ignore file of a Dockerfile's own, so that a
     /// folder that many Dockerfiles use is walked once.
     contexts: Mutex<HashMap<ContextKey, Arc<Context>>>,
+    shellcheck: Asked,
 }
 
 /// Said once where files have no build context.
@@ -55,9 +57,10 @@ impl Builtin {
         let (context, said) = self.context(&file, request);
         let settings = request.config.settings.for_file(request.framed);
         let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
-        let diagnostics = rule::lint(registry, &file, context.as_deref(), &settings);
+        let (found, unasked) = self.shellcheck.look(&file, &settings);
+        let diagnostics = rule::lint_with(registry, &file, context.as_deref(), &settings, found.as_deref());
         file.refusals.extend(rule::failed_checks(&file, &diagnostics));
-        let notes = said.note.into_iter().collect();
+        let notes = said.note.into_iter().chain(unasked).collect();
         let details = vec![said.detail];
         (
             apply::Linted {
@@ -217,7 +220,10 @@ impl Engine for Builtin {
         };
         let categories = known_rules.categories();
         let names = Names {
-            resolve: &|name| known_rules.matching(name).iter().map(|rule| rule.meta.id).collect(),
+            resolve: &|name| {
+                let own = known_rules.matching(name).into_iter().map(|rule| rule.meta.id);
+                own.chain(rule::shellcheck::code(name).map(|code| code.id)).collect()
+            },
             known: &known,
             categories: &categories,
             options: &options,
@@ -226,6 +232,10 @@ impl Engine for Builtin {
             Some(document) => document.check(&names).map_err(drawn_alone)?,
             None => Settings::default(),
         };
+        if let Some(shellcheck) = selection.shellcheck {
+            settings.shellcheck = shellcheck;
+        }
+        self.shellcheck.require(settings.shellcheck)?;
         if !selection.select.is_empty() {
             let words = selection.select.iter().map(String::as_str);
             settings

@@ -3,6 +3,7 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
+use crate::config::ShellCheck;
 use crate::edit::Applicability;
 use crate::model::Refusal;
 use crate::report::{AppliedFix, SkippedFix};
@@ -29,6 +30,8 @@ pub struct Selection {
     pub select: Vec<String>,
     /// `--ignore`.
     pub ignore: Vec<String>,
+    /// `--shellcheck`.
+    pub shellcheck: Option<ShellCheck>,
 }
 
 /// What the engine is to know of the file besides its text.

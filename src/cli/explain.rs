@@ -3,7 +3,7 @@
 use crate::config::nearest;
 use crate::edit::Applicability;
 use crate::report::{INVALID, severity_word};
-use crate::rule::RuleMeta;
+use crate::rule::{RuleMeta, shellcheck};
 use std::fmt::Write;
 
 /// The rule that `name` means: an id, or a peer's code in any case.
@@ -15,7 +15,7 @@ pub fn find(rules: &[&'static RuleMeta], name: &str) -> Result<&'static RuleMeta
     let known = all()
         .find(|rule| rule.id.eq_ignore_ascii_case(name))
         .or_else(|| all().find(|rule| rule.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))));
-    known.ok_or_else(|| {
+    known.or_else(|| shellcheck::code(name)).ok_or_else(|| {
         let names = all().flat_map(|rule| rule.aliases.iter().copied().chain([rule.id]));
         match nearest(name, names) {
             Some(near) => format!("no rule is called `{name}`; did you mean `{near}`?"),

@@ -12,6 +12,7 @@ use super::tree::FolderTree;
 use super::write;
 use crate::config::nearest;
 use crate::edit::Applicability;
+use crate::rule::shellcheck;
 use crate::report::{Reporter, Summary, reporter, visible};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +80,7 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     let selection = Selection {
         select: args.select.clone(),
         ignore: args.ignore.clone(),
+        shellcheck: args.shellcheck.map(Into::into),
     };
     let colour_err = colour::wanted_here(global.color, std::io::stderr().is_terminal());
     let mut found = discover::find(&paths, &excludes, args.force_exclude);
@@ -145,7 +147,7 @@ fn check_names<E: Engine>(
     };
     for (flag, given) in flagged {
         for name in given {
-            if !names().any(|known| known.eq_ignore_ascii_case(name)) {
+            if !names().any(|known| known.eq_ignore_ascii_case(name)) && shellcheck::code(name).is_none() {
                 let hint = match nearest(name, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`mbopt rules` lists them".to_owned(),

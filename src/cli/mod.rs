@@ -17,6 +17,7 @@ mod lint_tests;
 mod panics;
 mod read;
 mod rules;
+mod shellcheck;
 mod surroundings;
 pub mod tree;
 mod write;

@@ -3,7 +3,7 @@
 use super::document::{Document, Fields, Word};
 use super::error::{ConfigErrors, Place, Problem, Source, report};
 use super::yaml::{self, Node};
-use super::{FailOn, Level};
+use super::{FailOn, Level, ShellCheck};
 use serde_json::Value;
 
 /// The options into which hadolint's own keys turn: the code of the rule that takes them there, its
@@ -35,6 +35,8 @@ pub fn read(name: &str, text: &str) -> Result<Document, ConfigErrors> {
             text: text.to_owned(),
         }],
         lenient: true,
+        // hadolint has ShellCheck inside.
+        shellcheck: Some(ShellCheck::Auto),
         ..Document::default()
     };
     document.notices.push(format!(

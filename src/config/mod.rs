@@ -50,9 +50,9 @@ pub enum FailOn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ShellCheck {
     /// Never.
+    #[default]
     Off,
     /// Where it is installed.
-    #[default]
     Auto,
     /// Its absence is an error.
     Require,

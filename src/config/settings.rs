@@ -21,12 +21,12 @@ pub enum Selector {
 }
 
 impl Selector {
-    fn takes(self, rule: Candidate<'_>) -> bool {
+    fn takes(self, rule: Candidate<'_>, family: &str) -> bool {
         match self {
             Selector::All => true,
             Selector::Default => rule.enabled,
             Selector::Category(category) => category == rule.category,
-            Selector::Rule(id) => id == rule.id,
+            Selector::Rule(id) => id == rule.id || id == family,
         }
     }
 }
@@ -189,7 +189,14 @@ impl<'a> FileSettings<'a> {
     /// `severity: off`; then each override that holds: its `select` adds, its `ignore` and `off`
     /// take away. The last word counts.
     pub fn is_enabled(&self, rule: Candidate<'_>) -> bool {
-        let takes = |list: &[Selector]| list.iter().any(|selector| selector.takes(rule));
+        self.is_enabled_in(rule, rule.id)
+    }
+
+    /// The same for one code of a rule that has many: what is said of the rule, its `family`, is said
+    /// of each of its codes.
+    pub fn is_enabled_in(&self, rule: Candidate<'_>, family: &str) -> bool {
+        let takes = |list: &[Selector]| list.iter().any(|selector| selector.takes(rule, family));
+        let is_off = |rules: &RuleSettings| [rule.id, family].iter().any(|id| rules.severity.get(id) == Some(&None));
         if takes(&self.settings.never) {
             return false;
         }
@@ -198,7 +205,7 @@ impl<'a> FileSettings<'a> {
             Some(only)
                 if only
                     .iter()
-                    .any(|s| matches!(s, Selector::Rule(id) if *id == rule.id)) =>
+                    .any(|s| matches!(s, Selector::Rule(id) if *id == rule.id || *id == family)) =>
             {
                 return true;
             }
@@ -211,12 +218,24 @@ impl<'a> FileSettings<'a> {
             Some(select) => takes(select),
             None => rule.enabled,
         };
-        enabled &= !takes(&own.ignore) && own.severity.get(rule.id) != Some(&None);
+        enabled &= !takes(&own.ignore) && !is_off(own);
         for layer in &self.layers {
             enabled |= layer.select.as_deref().is_some_and(takes);
-            enabled &= !takes(&layer.ignore) && layer.severity.get(rule.id) != Some(&None);
+            enabled &= !takes(&layer.ignore) && !is_off(layer);
         }
         enabled
+    }
+
+    /// Whether a rule of which `is_one` holds is selected by name.
+    pub fn selects(&self, is_one: &dyn Fn(&str) -> bool) -> bool {
+        let named = |s: &Selector| matches!(s, Selector::Rule(id) if is_one(id));
+        match &self.settings.only {
+            Some(only) => only.iter().any(named),
+            None => {
+                let lists = self.layers.iter().copied().chain([&self.settings.rules]);
+                lists.filter_map(|rules| rules.select.as_ref()).flatten().any(named)
+            }
+        }
     }
 
     /// The level that the settings give a rule; none where they leave the rule its own.

@@ -15,10 +15,12 @@ pub mod secrets;
 pub mod ship;
 pub mod sources;
 pub mod stage;
+pub mod transcript;
 pub mod windows;
 
 pub use command::CommandView;
 pub use stage::StageFacts;
+pub use transcript::Transcript;
 
 use crate::context::Context;
 use crate::model::{Dockerfile, Instruction, Keyword, Kind, Stage, StageId};

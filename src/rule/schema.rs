@@ -110,6 +110,8 @@ pub enum Hook {
     Command,
     /// Comments that silence findings, behind everything else.
     Suppression,
+    /// What a program outside found; it comes with the file.
+    Outside,
 }
 
 /// Documentation in Markdown.

@@ -1,6 +1,7 @@
 //! Takes silenced findings out, and shows what silenced nothing to the rules that ask for it.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::shellcheck;
 use super::walk::Registry;
 use crate::model::Dockerfile;
 use crate::source::Span;
@@ -49,6 +50,7 @@ pub(super) fn filter<'a>(
     file: &Dockerfile,
     suppressions: &'a Suppressions,
     severities: &[Option<Severity>],
+    shellcheck_ran: bool,
     out: &mut Vec<Diagnostic>,
 ) -> Vec<Judged<'a>> {
     let mut judged = Vec::with_capacity(suppressions.list.len());
@@ -58,18 +60,25 @@ pub(super) fn filter<'a>(
         for (id, _) in &suppression.ids {
             let everything = id == "all";
             let rules = registry.matching(id);
-            if rules.is_empty() && !everything {
+            let code = shellcheck::code(id);
+            if rules.is_empty() && code.is_none() && !everything {
                 ids.push(Judgement::Unknown);
                 continue;
             }
+            let named = |found: &str| {
+                let family = shellcheck::family(found);
+                code.is_some_and(|code| code.id == found) || rules.iter().any(|r| r.meta.id == found || Some(r.meta.id) == family)
+            };
             let before = out.len();
             if suppression.malformed.is_none() {
                 out.retain(|d| {
                     let covered = reach.is_none_or(|span| span.start <= d.primary.span.start && d.primary.span.start <= span.end);
-                    !(covered && (everything || rules.iter().any(|r| r.meta.id == d.rule.id)))
+                    !(covered && (everything || named(d.rule.id)))
                 });
             }
-            let runs = everything || registry.indices(&rules).any(|i| severities.get(i).is_some_and(Option::is_some));
+            let runs = everything
+                || code.is_some() && shellcheck_ran
+                || registry.indices(&rules).any(|i| severities.get(i).is_some_and(Option::is_some));
             ids.push(match (out.len() < before, runs) {
                 (true, _) => Judgement::Used,
                 (false, true) => Judgement::Unused,

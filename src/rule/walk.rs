@@ -7,6 +7,7 @@ use super::fields::Subject;
 use super::meta::{Peer, RuleMeta};
 use super::registry::RULES;
 use super::schema::Hook;
+use super::shellcheck::{self, ShellFinding};
 use super::suppression;
 use crate::config::{Candidate, FileSettings};
 use crate::context::Context;
@@ -60,6 +61,7 @@ impl Registry {
                     Hook::File => registry.file.push(index),
                     Hook::Stage => registry.stage.push(index),
                     Hook::Suppression => registry.suppression.push(index),
+                    Hook::Outside => {}
                     Hook::Instruction => enter(&mut registry.instruction, keywords, index),
                     Hook::Command => enter(&mut registry.command, commands, index),
                 }
@@ -112,6 +114,17 @@ fn enter(table: &mut HashMap<&'static str, Vec<usize>>, names: &[&'static str], 
 /// Lints one file: the findings of all rules that the settings enable for it, suppressed ones left
 /// out, sorted by place and then by rule.
 pub fn lint(registry: &Registry, file: &Dockerfile, context: Option<&Context>, settings: &FileSettings<'_>) -> Vec<Diagnostic> {
+    lint_with(registry, file, context, settings, None)
+}
+
+/// The same, with what ShellCheck found; none where it was not asked.
+pub fn lint_with(
+    registry: &Registry,
+    file: &Dockerfile,
+    context: Option<&Context>,
+    settings: &FileSettings<'_>,
+    shellcheck: Option<&[ShellFinding]>,
+) -> Vec<Diagnostic> {
     let severities: Vec<Option<Severity>> = registry
         .rules
         .iter()
@@ -125,7 +138,10 @@ pub fn lint(registry: &Registry, file: &Dockerfile, context: Option<&Context>, s
     let mut out = Vec::new();
     let mut walk = Walk { registry, severities, file, facts: &facts, context, settings, out: &mut out };
     walk.file();
-    walk.suppressions();
+    if let Some(found) = shellcheck {
+        shellcheck::report(settings, found, walk.out);
+    }
+    walk.suppressions(shellcheck.is_some());
     out.sort_by(|a, b| (a.primary.span, a.rule.id).cmp(&(b.primary.span, b.rule.id)));
     out
 }
@@ -180,13 +196,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn suppressions(&mut self) {
+    fn suppressions(&mut self, shellcheck_ran: bool) {
         let found = suppress::suppressions(&self.file.source, &self.file.lines);
         if found.list.is_empty() {
             return;
         }
         let registry = self.registry;
-        let judged = suppression::filter(registry, self.file, &found, &self.severities, self.out);
+        let judged = suppression::filter(registry, self.file, &found, &self.severities, shellcheck_ran, self.out);
         for judged in &judged {
             self.show(&registry.suppression, self.subject(), &mut |check, cx| check.suppression(cx, judged));
         }
