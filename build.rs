@@ -18,7 +18,12 @@ mod knowledge;
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    for watched in ["rules", "src/rule/checks", "src/rule/schema.rs", "src/knowledge/schema.rs"] {
+    for watched in [
+        "rules",
+        "src/rule/checks",
+        "src/rule/schema.rs",
+        "src/knowledge/schema.rs",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     match tables(&root) {
@@ -44,11 +49,16 @@ fn tables(root: &Path) -> Result<String, String> {
         let path = root.join("rules/knowledge").join(name);
         fs::read_to_string(path).map_err(|e| format!("rules/knowledge/{name}: {e}"))
     };
-    let images = serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
+    let images =
+        serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
     let packages =
         serde_yaml::from_str(&read("packages.yaml")?).map_err(|e| format!("rules/knowledge/packages.yaml: {e}"))?;
     let problems = knowledge::check(&images, &packages);
-    if problems.is_empty() { Ok(knowledge::emit(&images, &packages)) } else { Err(problems.join("; ")) }
+    if problems.is_empty() {
+        Ok(knowledge::emit(&images, &packages))
+    } else {
+        Err(problems.join("; "))
+    }
 }
 
 fn write(path: &Path, text: &str) {
@@ -95,9 +105,18 @@ fn generate(root: &Path) -> Result<(String, String), Vec<String>> {
             problems.push(format!("src/rule/checks/{check}.rs has no rules/{check}.yaml"));
         }
         let path = root.join("src/rule/checks").join(format!("{check}.rs"));
-        let _ = writeln!(modules, "#[path = {:?}]\npub mod {};", path.display().to_string(), module(check));
+        let _ = writeln!(
+            modules,
+            "#[path = {:?}]\npub mod {};",
+            path.display().to_string(),
+            module(check)
+        );
     }
-    if problems.is_empty() { Ok((out.finish(), modules)) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok((out.finish(), modules))
+    } else {
+        Err(problems)
+    }
 }
 
 fn module(id: &str) -> String {
@@ -114,11 +133,17 @@ struct Emitter {
 
 impl Emitter {
     fn finish(self) -> String {
-        format!("{}\n/// Every built-in rule, sorted by id.\npub static RULES: &[Rule] = &[\n{}];\n", self.patterns, self.rules)
+        format!(
+            "{}\n/// Every built-in rule, sorted by id.\npub static RULES: &[Rule] = &[\n{}];\n",
+            self.patterns, self.rules
+        )
     }
 
     fn rule(&mut self, id: &str, rule: &RuleFile, has_check: bool) -> Result<(), String> {
-        if id.chars().any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')) {
+        if id
+            .chars()
+            .any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+        {
             return Err("the file's name must be kebab-case".into());
         }
         if !rule.examples.iter().any(|e| !e.bad.is_empty()) {
@@ -135,7 +160,11 @@ impl Emitter {
                 if rule.message.is_some() || rule.help.is_some() || rule.fix.is_some() {
                     return Err("`message`, `help` and `fix` belong to a declarative rule".into());
                 }
-                (format!("Check::Rust(&checks::{}::Rule)", module(id)), rule.on.clone(), rule.fixable)
+                (
+                    format!("Check::Rust(&checks::{}::Rule)", module(id)),
+                    rule.on.clone(),
+                    rule.fixable,
+                )
             }
             (None, Some(matcher)) => {
                 if has_check {
@@ -145,7 +174,11 @@ impl Emitter {
                     return Err("`on` and `fixable` at the top belong to a Rust check".into());
                 }
                 let matcher_text = self.matcher(rule, matcher)?;
-                (format!("Check::Match(&{matcher_text})"), vec![matcher.on], rule.fix.as_ref().map(|f| f.applicability))
+                (
+                    format!("Check::Match(&{matcher_text})"),
+                    vec![matcher.on],
+                    rule.fix.as_ref().map(|f| f.applicability),
+                )
             }
             _ => return Err("needs either `match:` or `check: rust`".into()),
         };
@@ -160,7 +193,11 @@ impl Emitter {
             .map(|(name, option)| {
                 let default = serde_yaml::to_string(&option.default).unwrap_or_default();
                 let kind = format!("{:?}", option.kind).to_lowercase();
-                format!("OptionSpec {{ name: {name:?}, kind: {kind:?}, default: {:?}, what: {:?} }}, ", default.trim(), option.what.trim())
+                format!(
+                    "OptionSpec {{ name: {name:?}, kind: {kind:?}, default: {:?}, what: {:?} }}, ",
+                    default.trim(),
+                    option.what.trim()
+                )
             })
             .collect();
         let examples: String = rule
@@ -168,9 +205,15 @@ impl Emitter {
             .iter()
             .map(|e| {
                 let context: Vec<(&String, &String)> = e.context.iter().collect();
-                let options: Vec<(&String, String)> =
-                    e.options.iter().map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default())).collect();
-                format!("Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ", e.title, e.bad, e.good)
+                let options: Vec<(&String, String)> = e
+                    .options
+                    .iter()
+                    .map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default()))
+                    .collect();
+                format!(
+                    "Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ",
+                    e.title, e.bad, e.good
+                )
             })
             .collect();
         let _ = writeln!(
@@ -191,7 +234,9 @@ impl Emitter {
 
     fn matcher(&mut self, rule: &RuleFile, file: &MatchFile) -> Result<String, String> {
         let message = rule.message.as_deref().ok_or("a declarative rule needs `message`")?;
-        if !file.keyword.is_empty() && file.on != Hook::Instruction || !file.command.is_empty() && file.on != Hook::Command {
+        if !file.keyword.is_empty() && file.on != Hook::Instruction
+            || !file.command.is_empty() && file.on != Hook::Command
+        {
             return Err("`keyword` needs `on: instruction`, `command` needs `on: command`".into());
         }
         let when = match &file.when {
@@ -207,10 +252,16 @@ impl Emitter {
                 let mut edits = String::new();
                 for edit in &fix.edits {
                     let text = match edit {
-                        EditFile::InsertArg(e) => format!("EditTemplate::InsertArg(Field::{:?}, {})", e.after, template(&e.text)?),
-                        EditFile::Replace(e) => format!("EditTemplate::Replace(Field::{:?}, {})", e.at, template(&e.text)?),
+                        EditFile::InsertArg(e) => {
+                            format!("EditTemplate::InsertArg(Field::{:?}, {})", e.after, template(&e.text)?)
+                        }
+                        EditFile::Replace(e) => {
+                            format!("EditTemplate::Replace(Field::{:?}, {})", e.at, template(&e.text)?)
+                        }
                         EditFile::Delete(e) => format!("EditTemplate::Delete(Field::{:?})", e.at),
-                        EditFile::Wrap(e) => format!("EditTemplate::Wrap(Field::{:?}, {:?}, {:?})", e.at, e.before, e.after),
+                        EditFile::Wrap(e) => {
+                            format!("EditTemplate::Wrap(Field::{:?}, {:?}, {:?})", e.at, e.before, e.after)
+                        }
                         EditFile::AppendCommand(e) => format!("EditTemplate::AppendCommand({})", template(&e.text)?),
                     };
                     edits.push_str(&text);
@@ -272,9 +323,16 @@ impl Emitter {
             ops.push(format!("Op::Contains({text:?})"));
         }
         if let Some(text) = &test.regex {
-            regex::bytes::RegexBuilder::new(text).unicode(false).build().map_err(|e| format!("regex: {e}"))?;
+            regex::bytes::RegexBuilder::new(text)
+                .unicode(false)
+                .build()
+                .map_err(|e| format!("regex: {e}"))?;
             self.count += 1;
-            let _ = writeln!(self.patterns, "static PATTERN_{}: Pattern = Pattern::new({text:?});", self.count);
+            let _ = writeln!(
+                self.patterns,
+                "static PATTERN_{}: Pattern = Pattern::new({text:?});",
+                self.count
+            );
             ops.push(format!("Op::Regex(&PATTERN_{})", self.count));
         }
         if let Some(absent) = test.absent {
@@ -282,7 +340,10 @@ impl Emitter {
         }
         if let Some(text) = &test.version_below {
             let parts: Result<Vec<u32>, _> = text.split('.').map(str::parse::<u32>).collect();
-            ops.push(format!("Op::VersionBelow(&{:?})", parts.map_err(|_| "version-below: not a dotted number")?));
+            ops.push(format!(
+                "Op::VersionBelow(&{:?})",
+                parts.map_err(|_| "version-below: not a dotted number")?
+            ));
         }
         if let Some(count) = test.more_than {
             ops.push(format!("Op::MoreThan({count})"));
@@ -310,7 +371,9 @@ fn camel(kebab: &str) -> String {
         .split('-')
         .map(|word| {
             let mut chars = word.chars();
-            chars.next().map_or(String::new(), |c| c.to_ascii_uppercase().to_string() + chars.as_str())
+            chars
+                .next()
+                .map_or(String::new(), |c| c.to_ascii_uppercase().to_string() + chars.as_str())
         })
         .collect()
 }

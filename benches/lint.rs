@@ -23,13 +23,23 @@ RUN for f in a b c; do echo \"$f\" | sed 's/a/b/' > /tmp/$f; done
 
 fn findings(text: &str) -> usize {
     let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
-    lint(Registry::builtin(), &file, None, &Settings::default().for_file("Dockerfile")).len()
+    lint(
+        Registry::builtin(),
+        &file,
+        None,
+        &Settings::default().for_file("Dockerfile"),
+    )
+    .len()
 }
 
 fn one_file(c: &mut Criterion) {
     c.bench_function("one file", |b| b.iter(|| findings(black_box(SERVER))));
     c.bench_function("one file, parsed only", |b| {
-        b.iter(|| Dockerfile::parse(SourceFile::new("Dockerfile", black_box(SERVER))).instructions.len())
+        b.iter(|| {
+            Dockerfile::parse(SourceFile::new("Dockerfile", black_box(SERVER)))
+                .instructions
+                .len()
+        })
     });
 }
 
@@ -39,9 +49,13 @@ fn long_files(c: &mut Criterion) {
     for blocks in [100, 1_000, 10_000] {
         let text = format!("FROM debian:12-slim\n{}", BLOCK.repeat(blocks));
         group.throughput(Throughput::Bytes(text.len() as u64));
-        group.bench_with_input(BenchmarkId::from_parameter(blocks * BLOCK.lines().count()), &text, |b, text| {
-            b.iter(|| findings(text));
-        });
+        group.bench_with_input(
+            BenchmarkId::from_parameter(blocks * BLOCK.lines().count()),
+            &text,
+            |b, text| {
+                b.iter(|| findings(text));
+            },
+        );
     }
     group.finish();
 }

@@ -15,17 +15,26 @@ pub struct Edit {
 impl Edit {
     /// Replace `span` by `text`.
     pub fn replace(span: Span, text: impl Into<String>) -> Self {
-        Edit { span, text: text.into() }
+        Edit {
+            span,
+            text: text.into(),
+        }
     }
 
     /// Insert `text` before the byte at `offset`.
     pub fn insert(offset: usize, text: impl Into<String>) -> Self {
-        Edit { span: Span::at(offset), text: text.into() }
+        Edit {
+            span: Span::at(offset),
+            text: text.into(),
+        }
     }
 
     /// Remove the bytes under `span`.
     pub fn delete(span: Span) -> Self {
-        Edit { span, text: String::new() }
+        Edit {
+            span,
+            text: String::new(),
+        }
     }
 }
 
@@ -119,12 +128,21 @@ pub struct Fix {
 impl Fix {
     /// A safe fix without effects.
     pub fn safe(title: impl Into<String>, edits: Vec<Edit>) -> Self {
-        Fix { title: title.into(), edits, applicability: Applicability::Safe, isolation: Isolation::None, effects: Vec::new() }
+        Fix {
+            title: title.into(),
+            edits,
+            applicability: Applicability::Safe,
+            isolation: Isolation::None,
+            effects: Vec::new(),
+        }
     }
 
     /// An unsafe fix without effects.
     pub fn unsafe_(title: impl Into<String>, edits: Vec<Edit>) -> Self {
-        Fix { applicability: Applicability::Unsafe, ..Fix::safe(title, edits) }
+        Fix {
+            applicability: Applicability::Unsafe,
+            ..Fix::safe(title, edits)
+        }
     }
 
     /// The same fix, announcing `effects`.
@@ -141,6 +159,10 @@ impl Fix {
 
     /// The smallest span that covers all edits; empty at 0 where there are none.
     pub fn span(&self) -> Span {
-        self.edits.iter().map(|e| e.span).reduce(Span::to).unwrap_or(Span::at(0))
+        self.edits
+            .iter()
+            .map(|e| e.span)
+            .reduce(Span::to)
+            .unwrap_or(Span::at(0))
     }
 }

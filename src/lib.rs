@@ -10,17 +10,17 @@
 //! Everything from [`source`] to [`apply`] is pure: values in, values out. Files are read and
 //! written in `cli` only.
 
-pub mod source;
-pub mod edit;
-pub mod syntax;
-pub mod shell;
-pub mod model;
-pub mod knowledge;
+pub mod apply;
+pub mod cli;
 pub mod config;
 pub mod context;
-pub mod facts;
-pub mod rule;
-pub mod apply;
+pub mod edit;
 pub mod executor;
+pub mod facts;
+pub mod knowledge;
+pub mod model;
 pub mod report;
-pub mod cli;
+pub mod rule;
+pub mod shell;
+pub mod source;
+pub mod syntax;

@@ -14,12 +14,18 @@ pub struct Span {
 impl Span {
     /// A span from `start` to `end`; an inverted range becomes empty at `start`.
     pub fn new(start: usize, end: usize) -> Self {
-        Span { start, end: end.max(start) }
+        Span {
+            start,
+            end: end.max(start),
+        }
     }
 
     /// An empty span: the place before the byte at `offset`.
     pub fn at(offset: usize) -> Self {
-        Span { start: offset, end: offset }
+        Span {
+            start: offset,
+            end: offset,
+        }
     }
 
     /// Length in bytes.
@@ -34,7 +40,10 @@ impl Span {
 
     /// The smallest span that covers both.
     pub fn to(self, other: Span) -> Span {
-        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
+        Span {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
     }
 
     /// Whether `other` lies within this span.
@@ -72,7 +81,12 @@ impl SourceFile {
             }
         };
         let lines = LineIndex::new(text.as_bytes());
-        SourceFile { name: name.into(), text, raw, lines }
+        SourceFile {
+            name: name.into(),
+            text,
+            raw,
+            lines,
+        }
     }
 
     /// The path as the user wrote it, or what stands for it (`-`).
@@ -109,7 +123,10 @@ impl SourceFile {
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let line = self.lines.line(offset);
         let start = self.lines.start(line);
-        let column = self.text().get(start..offset).map_or(offset - start, |s| s.chars().count());
+        let column = self
+            .text()
+            .get(start..offset)
+            .map_or(offset - start, |s| s.chars().count());
         (line, column + 1)
     }
 }
@@ -134,8 +151,17 @@ pub struct LineIndex {
 impl LineIndex {
     fn new(bytes: &[u8]) -> Self {
         let mut starts = vec![0];
-        starts.extend(bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1));
-        LineIndex { starts, len: bytes.len() }
+        starts.extend(
+            bytes
+                .iter()
+                .enumerate()
+                .filter(|(_, b)| **b == b'\n')
+                .map(|(i, _)| i + 1),
+        );
+        LineIndex {
+            starts,
+            len: bytes.len(),
+        }
     }
 
     /// Number of lines; a final newline does not begin another one.

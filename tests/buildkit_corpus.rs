@@ -4,6 +4,8 @@
 //! BuildKit names the first line of the instruction; mbopt the line of the words it speaks of. Both
 //! counts are printed, and the line of the instruction is the one that is compared.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::config::{Names, Settings};
 use mbopt::model::Dockerfile;
 use mbopt::rule::{Registry, lint};

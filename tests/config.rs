@@ -13,9 +13,9 @@
 //! error FILE:LINE:COL MESSAGE [=> HELP]
 //! ```
 
-use mbopt::config::{
-    Candidate, ConfigErrors, Document, FailOn, Level, Names, OptionName, Settings, hadolint,
-};
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use mbopt::config::{Candidate, ConfigErrors, Document, FailOn, Level, Names, OptionName, Settings, hadolint};
 use std::fs;
 use std::path::Path;
 
@@ -46,10 +46,7 @@ fn options(id: &str) -> Vec<OptionName> {
 }
 
 fn settings(folder: &Path) -> Result<Settings, ConfigErrors> {
-    let known: Vec<&str> = RULES
-        .iter()
-        .flat_map(|(id, _, _, alias)| [*id, *alias])
-        .collect();
+    let known: Vec<&str> = RULES.iter().flat_map(|(id, _, _, alias)| [*id, *alias]).collect();
     let names = Names {
         resolve: &resolve,
         known: &known,
@@ -58,9 +55,7 @@ fn settings(folder: &Path) -> Result<Settings, ConfigErrors> {
     };
     let ours = folder.join("mbopt.yaml");
     if ours.exists() {
-        let loader = |path: &str| {
-            fs::read_to_string(folder.join(path)).map_err(|_| "there is no such file".to_owned())
-        };
+        let loader = |path: &str| fs::read_to_string(folder.join(path)).map_err(|_| "there is no such file".to_owned());
         let text = fs::read_to_string(ours).expect("the settings");
         return Document::read("mbopt.yaml", &text, &loader)?.check(&names);
     }
@@ -91,14 +86,7 @@ fn holds(settings: &Settings, line: &str) -> Result<(), String> {
     match verb {
         "on" | "off" => {
             let (id, category, enabled, _) = rule(words[0]);
-            let on = settings.is_enabled(
-                Candidate {
-                    id,
-                    category,
-                    enabled,
-                },
-                words[1],
-            );
+            let on = settings.is_enabled(Candidate { id, category, enabled }, words[1]);
             same(if on { "on" } else { "off" }.to_owned(), verb)
         }
         "level" => {
@@ -108,9 +96,7 @@ fn holds(settings: &Settings, line: &str) -> Result<(), String> {
             same(seen.to_owned(), words[2])
         }
         "option" => {
-            let seen = settings
-                .option(rule(words[0]).0, words[1])
-                .map(ToString::to_string);
+            let seen = settings.option(rule(words[0]).0, words[1]).map(ToString::to_string);
             same(seen.unwrap_or_default(), &words[2..].join(" "))
         }
         "excluded" | "included" => {
@@ -181,10 +167,7 @@ fn every_case_means_what_it_says() {
 }
 
 fn shown(error: &mbopt::config::ConfigError) -> String {
-    let help = error
-        .advice()
-        .map(|help| format!(" => {help}"))
-        .unwrap_or_default();
+    let help = error.advice().map(|help| format!(" => {help}")).unwrap_or_default();
     format!(
         "error {}:{}:{} {error}{help}",
         error.file(),
@@ -216,11 +199,7 @@ fn flags_go_before_the_file() {
                 "Dockerfile",
             )
         };
-        RULES
-            .iter()
-            .filter(|rule| runs(rule))
-            .map(|rule| rule.0)
-            .collect()
+        RULES.iter().filter(|rule| runs(rule)).map(|rule| rule.0).collect()
     };
     assert_eq!(on(&settings), ["pin-base-image"]);
     settings
@@ -233,9 +212,7 @@ fn flags_go_before_the_file() {
     );
     settings.ignore_also(["size"], &names).expect("names");
     assert_eq!(on(&settings), ["label-schema"]);
-    let unknown = settings
-        .ignore_also(["apt-list"], &names)
-        .expect_err("unknown");
+    let unknown = settings.ignore_also(["apt-list"], &names).expect_err("unknown");
     assert_eq!(
         unknown.to_string(),
         "`apt-list` is neither a rule nor a category; did you mean `apt-lists`?"
@@ -244,10 +221,8 @@ fn flags_go_before_the_file() {
 
 #[test]
 fn errors_are_drawn_with_their_place() {
-    let errors = Document::read("ci/mbopt.yaml", "a: 1\nselct: [x]\n", &|_| {
-        Err(String::new())
-    })
-    .expect_err("unknown keys");
+    let errors =
+        Document::read("ci/mbopt.yaml", "a: 1\nselct: [x]\n", &|_| Err(String::new())).expect_err("unknown keys");
     let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
     let mut drawn = String::new();
     handler.render_report(&mut drawn, &errors).expect("drawn");

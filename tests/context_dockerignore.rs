@@ -9,6 +9,8 @@
 //! refused N    line N makes a build fail
 //! ```
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::context::Ignore;
 use std::fs;
 use std::path::Path;
@@ -48,11 +50,7 @@ fn every_case_does_what_it_says() {
                 wrong.push(format!("{name}: {line}"));
             }
         }
-        wrong.extend(
-            refused
-                .iter()
-                .map(|line| format!("{name}: line {line} was refused")),
-        );
+        wrong.extend(refused.iter().map(|line| format!("{name}: line {line} was refused")));
         assert!(lines > 0, "{name} expects nothing");
         cases += 1;
     }

@@ -2,6 +2,8 @@
 //! once gave, and a fixed file is refused for no more reasons than before. Runs where the variable
 //! MBOPT_CORPUS names a folder of Dockerfiles.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::apply::{self, Linted, SkipReason};
 use mbopt::config::Settings;
 use mbopt::edit::Applicability;
@@ -13,8 +15,17 @@ use std::path::{Path, PathBuf};
 
 fn check(source: SourceFile) -> Linted {
     let file = Dockerfile::parse(source);
-    let diagnostics = lint(Registry::builtin(), &file, None, &Settings::default().for_file("Dockerfile"));
-    Linted { file, diagnostics, notes: Vec::new() }
+    let diagnostics = lint(
+        Registry::builtin(),
+        &file,
+        None,
+        &Settings::default().for_file("Dockerfile"),
+    );
+    Linted {
+        file,
+        diagnostics,
+        notes: Vec::new(),
+    }
 }
 
 fn judge(path: &Path, level: Applicability) -> Result<(usize, usize), String> {
@@ -25,7 +36,12 @@ fn judge(path: &Path, level: Applicability) -> Result<(usize, usize), String> {
     if once.linted.file.hard_refusals().count() > before.file.hard_refusals().count() {
         return Err("parses worse".into());
     }
-    if let Some(skip) = once.skipped.iter().find(|s| matches!(s.reason, SkipReason::Oscillates | SkipReason::OutOfPasses | SkipReason::ParsesWorse | SkipReason::Malformed)) {
+    if let Some(skip) = once.skipped.iter().find(|s| {
+        matches!(
+            s.reason,
+            SkipReason::Oscillates | SkipReason::OutOfPasses | SkipReason::ParsesWorse | SkipReason::Malformed
+        )
+    }) {
         return Err(format!("{}: {} ({})", skip.rule, skip.title, skip.reason));
     }
     let twice = apply::fix(SourceFile::new("Dockerfile", text.clone()), level, &check);
@@ -52,11 +68,22 @@ fn fixes_converge_on_files_from_elsewhere() {
     assert!(files.len() > 5000, "only {} files", files.len());
     for level in [Applicability::Safe, Applicability::Unsafe] {
         let results: Vec<_> = files.par_iter().map(|path| (path, judge(path, level))).collect();
-        let problems: Vec<String> =
-            results.iter().filter_map(|(path, r)| Some(format!("{}: {}", path.display(), r.as_ref().err()?))).collect();
+        let problems: Vec<String> = results
+            .iter()
+            .filter_map(|(path, r)| Some(format!("{}: {}", path.display(), r.as_ref().err()?)))
+            .collect();
         let found: usize = results.iter().filter_map(|(_, r)| Some(r.as_ref().ok()?.0)).sum();
         let fixed: usize = results.iter().filter_map(|(_, r)| Some(r.as_ref().ok()?.1)).sum();
-        println!("{level:?}: {} files, {found} findings, {fixed} fixes, {} problems", files.len(), problems.len());
-        assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+        println!(
+            "{level:?}: {} files, {found} findings, {fixed} fixes, {} problems",
+            files.len(),
+            problems.len()
+        );
+        assert!(
+            problems.is_empty(),
+            "{} problems:\n{}",
+            problems.len(),
+            problems.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Properties of linting and fixing, on files made up from pieces of real ones and on any bytes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::apply::{self, Linted};
 use mbopt::config::Settings;
 use mbopt::edit::Applicability;
@@ -10,35 +12,82 @@ use proptest::prelude::*;
 
 fn check(source: SourceFile) -> Linted {
     let file = Dockerfile::parse(source);
-    let diagnostics = lint(Registry::builtin(), &file, None, &Settings::default().for_file("Dockerfile"));
-    Linted { file, diagnostics, notes: Vec::new() }
+    let diagnostics = lint(
+        Registry::builtin(),
+        &file,
+        None,
+        &Settings::default().for_file("Dockerfile"),
+    );
+    Linted {
+        file,
+        diagnostics,
+        notes: Vec::new(),
+    }
 }
 
 /// Lines that many rules have something to say about, or that are hard to edit.
 const PIECES: &[&str] = &[
-    "FROM node:20", "from node as build", "FROM --platform=$TARGETPLATFORM alpine:3.20 AS Base", "FROM scratch",
-    "ARG V=1", "ENV A b c", "ENV A=1 \\\n\n  B=2", "LABEL a b", "MAINTAINER \"Ada\" <ada@example.org>", "WORKDIR app",
-    "COPY . .", "COPY --from=0 /a /b", "COPY a b /c", "ADD x.tar.gz /x/", "ADD https://example.org/x /x",
-    "RUN apt-get update && apt-get install curl", "RUN apt-get update \\\n    && apt-get install -y \\\n       gcc \\\n# why\n       make",
-    "RUN apk add git", "RUN pip install flask", "RUN npm install -g yarn", "RUN yum install -y httpd; echo done",
-    "RUN <<EOF\napt-get update\napt-get install curl\nEOF", "RUN cd /tmp && wget http://example.org/a | sh", "RUN sudo make install",
-    "RUN [\"apt-get\", \"install\", \"curl\"]", "ONBUILD RUN apt-get install curl", "EXPOSE 80/TCP 22", "USER root", "SHELL [\"/bin/bash\", \"-c\"]",
-    "CMD npm start", "CMD [\"node\", \"a.js\"]", "ENTRYPOINT exec app $X", "HEALTHCHECK CMD curl http://localhost || exit 1",
-    "# mbopt: ignore[apt-assume-yes] no reason", "# hadolint ignore=DL3008", "# comment", "", "STOPSIGNAL 9", "VOLUME [\"/a\"]", "RUN echo \"a", "NOPE x",
+    "FROM node:20",
+    "from node as build",
+    "FROM --platform=$TARGETPLATFORM alpine:3.20 AS Base",
+    "FROM scratch",
+    "ARG V=1",
+    "ENV A b c",
+    "ENV A=1 \\\n\n  B=2",
+    "LABEL a b",
+    "MAINTAINER \"Ada\" <ada@example.org>",
+    "WORKDIR app",
+    "COPY . .",
+    "COPY --from=0 /a /b",
+    "COPY a b /c",
+    "ADD x.tar.gz /x/",
+    "ADD https://example.org/x /x",
+    "RUN apt-get update && apt-get install curl",
+    "RUN apt-get update \\\n    && apt-get install -y \\\n       gcc \\\n# why\n       make",
+    "RUN apk add git",
+    "RUN pip install flask",
+    "RUN npm install -g yarn",
+    "RUN yum install -y httpd; echo done",
+    "RUN <<EOF\napt-get update\napt-get install curl\nEOF",
+    "RUN cd /tmp && wget http://example.org/a | sh",
+    "RUN sudo make install",
+    "RUN [\"apt-get\", \"install\", \"curl\"]",
+    "ONBUILD RUN apt-get install curl",
+    "EXPOSE 80/TCP 22",
+    "USER root",
+    "SHELL [\"/bin/bash\", \"-c\"]",
+    "CMD npm start",
+    "CMD [\"node\", \"a.js\"]",
+    "ENTRYPOINT exec app $X",
+    "HEALTHCHECK CMD curl http://localhost || exit 1",
+    "# mbopt: ignore[apt-assume-yes] no reason",
+    "# hadolint ignore=DL3008",
+    "# comment",
+    "",
+    "STOPSIGNAL 9",
+    "VOLUME [\"/a\"]",
+    "RUN echo \"a",
+    "NOPE x",
 ];
 
 fn dockerfile() -> impl Strategy<Value = String> {
     let lines = prop::collection::vec(prop::sample::select(PIECES), 0..14);
-    (lines, prop::sample::select(&["\n", "\r\n"][..]), any::<bool>(), any::<bool>()).prop_map(|(lines, ending, last, directive)| {
-        let mut text = lines.join("\n");
-        if directive {
-            text = format!("# syntax=docker/dockerfile:1\n{text}");
-        }
-        if last {
-            text.push('\n');
-        }
-        text.replace('\n', ending)
-    })
+    (
+        lines,
+        prop::sample::select(&["\n", "\r\n"][..]),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(lines, ending, last, directive)| {
+            let mut text = lines.join("\n");
+            if directive {
+                text = format!("# syntax=docker/dockerfile:1\n{text}");
+            }
+            if last {
+                text.push('\n');
+            }
+            text.replace('\n', ending)
+        })
 }
 
 proptest! {

@@ -3,6 +3,8 @@
 //! Needs the conformance corpus (`MBOPT_CORPUS`, the folder that holds `conformance/`). Where this
 //! project judges otherwise on purpose, `fixtures/hadolint/exceptions.yaml` says why.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::config::{Names, Settings};
 use mbopt::model::Dockerfile;
 use mbopt::rule::{Registry, lint};

@@ -1,14 +1,31 @@
 //! Data walks one way: a layer may use only the layers to its left. The sources are parsed with
 //! `syn`, so `crate::x::`, `super::` and inline paths all count; test modules are looked at too.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// Left to right. `model` stands behind `shell` in the architecture, and uses only `syntax`.
 const LAYERS: &[&str] = &[
-    "source", "edit", "syntax", "shell", "model", "knowledge", "config", "context", "facts", "plan", "rule", "apply",
-    "executor", "verify", "report", "cli", "lsp",
+    "source",
+    "edit",
+    "syntax",
+    "shell",
+    "model",
+    "knowledge",
+    "config",
+    "context",
+    "facts",
+    "plan",
+    "rule",
+    "apply",
+    "executor",
+    "verify",
+    "report",
+    "cli",
+    "lsp",
 ];
 
 struct Paths {
@@ -84,7 +101,10 @@ impl<'ast> Visit<'ast> for Paths {
 
 fn module_of(file: &Path, root: &Path) -> Vec<String> {
     let relative = file.strip_prefix(root).unwrap().with_extension("");
-    let mut module: Vec<String> = relative.iter().map(|part| part.to_string_lossy().replace('-', "_")).collect();
+    let mut module: Vec<String> = relative
+        .iter()
+        .map(|part| part.to_string_lossy().replace('-', "_"))
+        .collect();
     if module.last().is_some_and(|last| last == "mod") {
         module.pop();
     }
@@ -92,7 +112,10 @@ fn module_of(file: &Path, root: &Path) -> Vec<String> {
 }
 
 fn uses_of(text: &str, module: Vec<String>) -> Vec<String> {
-    let mut paths = Paths { module, uses: Vec::new() };
+    let mut paths = Paths {
+        module,
+        uses: Vec::new(),
+    };
     paths.visit_file(&syn::parse_file(text).unwrap());
     paths.uses
 }
@@ -141,6 +164,9 @@ fn an_arrow_to_the_right_is_found_however_it_is_written() {
         let uses = uses_of(text, vec!["syntax".into(), "lines".into()]);
         assert_eq!(wrong_arrows("x.rs", "syntax", &uses).len(), 1, "{text}: {uses:?}");
     }
-    let uses = uses_of("use crate::source::Span; use super::Word; use std::rule;", vec!["syntax".into(), "lines".into()]);
+    let uses = uses_of(
+        "use crate::source::Span; use super::Word; use std::rule;",
+        vec!["syntax".into(), "lines".into()],
+    );
     assert!(wrong_arrows("x.rs", "syntax", &uses).is_empty(), "{uses:?}");
 }

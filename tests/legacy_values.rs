@@ -1,5 +1,7 @@
 //! Writing a legacy pair with `=` keeps the value that BuildKit reads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::apply::{self, Linted};
 use mbopt::config::Settings;
 use mbopt::edit::Applicability;

@@ -8,6 +8,8 @@
 //! - `instructions`: one line for each, parts as `name=value`, with the text under the span behind
 //!   it where that differs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::model::{Dockerfile, Form, Instruction, Kind, Phase, StageRef};
 use mbopt::source::{SourceFile, Span};
 use mbopt::syntax::Word;
@@ -85,14 +87,9 @@ fn fixtures_are_understood() {
     for case in cases() {
         let bytes = std::fs::read(case.join("Dockerfile")).expect("a Dockerfile");
         let yaml = std::fs::read_to_string(case.join("expected.yaml")).expect("expected.yaml");
-        let expected: Expected =
-            serde_yaml::from_str(&yaml).unwrap_or_else(|e| panic!("{}: {e}", case.display()));
+        let expected: Expected = serde_yaml::from_str(&yaml).unwrap_or_else(|e| panic!("{}: {e}", case.display()));
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", bytes));
-        let name = case
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut fail = |what: String| failures.push(format!("{name}: {what}"));
         check_refusals(&file, &expected, &mut fail);
         if let Some(stages) = &expected.stages {
@@ -106,9 +103,7 @@ fn fixtures_are_understood() {
             if &ours != lines {
                 fail(format!(
                     "instructions are\n{}",
-                    ours.iter()
-                        .map(|l| format!("  - {l:?}\n"))
-                        .collect::<String>()
+                    ours.iter().map(|l| format!("  - {l:?}\n")).collect::<String>()
                 ));
             }
         }
@@ -117,9 +112,7 @@ fn fixtures_are_understood() {
 }
 
 fn check_refusals(file: &Dockerfile, expected: &Expected, fail: &mut dyn FnMut(String)) {
-    let describe = |phase: Phase, line: Option<usize>, at: &str| {
-        format!("{phase:?} {line:?} {at:?}").to_lowercase()
-    };
+    let describe = |phase: Phase, line: Option<usize>, at: &str| format!("{phase:?} {line:?} {at:?}").to_lowercase();
     let ours: Vec<_> = file
         .refusals
         .iter()
@@ -135,10 +128,7 @@ fn check_refusals(file: &Dockerfile, expected: &Expected, fail: &mut dyn FnMut(S
     }
     for (refusal, expected) in file.refusals.iter().zip(&expected.refusals) {
         if !refusal.message.contains(&expected.says) {
-            fail(format!(
-                "`{}` does not say `{}`",
-                refusal.message, expected.says
-            ));
+            fail(format!("`{}` does not say `{}`", refusal.message, expected.says));
         }
     }
 }
@@ -164,20 +154,10 @@ fn check_stages(file: &Dockerfile, expected: &[ExpectedStage], fail: &mut dyn Fn
                 fail(format!("stage {n}: {what} is {ours}, not {theirs}"));
             }
         };
-        same(
-            "the name",
-            format!("{:?}", stage.name),
-            format!("{:?}", expected.name),
-        );
+        same("the name", format!("{:?}", stage.name), format!("{:?}", expected.name));
         same("the base", describe(&stage.base), expected.base.clone());
-        let text = |image: &Option<mbopt::model::ImageRef>| {
-            format!("{:?}", image.as_ref().map(|i| &i.text))
-        };
-        same(
-            "the image",
-            text(&stage.image),
-            format!("{:?}", expected.image),
-        );
+        let text = |image: &Option<mbopt::model::ImageRef>| format!("{:?}", image.as_ref().map(|i| &i.text));
+        same("the image", text(&stage.image), format!("{:?}", expected.image));
         let root = if expected.root.is_none() {
             &expected.image
         } else {
@@ -190,16 +170,8 @@ fn check_stages(file: &Dockerfile, expected: &[ExpectedStage], fail: &mut dyn Fn
             format!("{:?}", expected.platform),
         );
         let needs: Vec<_> = stage.depends_on.iter().map(|s| s.0).collect();
-        same(
-            "what it needs",
-            format!("{needs:?}"),
-            format!("{:?}", expected.needs),
-        );
-        same(
-            "whether it ships",
-            stage.ships.to_string(),
-            expected.ships.to_string(),
-        );
+        same("what it needs", format!("{needs:?}"), format!("{:?}", expected.needs));
+        same("whether it ships", stage.ships.to_string(), expected.ships.to_string());
         same(
             "whether it is reachable",
             stage.reachable.to_string(),
@@ -210,11 +182,7 @@ fn check_stages(file: &Dockerfile, expected: &[ExpectedStage], fail: &mut dyn Fn
             .iter()
             .map(|u| format!("{:?} {}", u.kind, file.source.slice(u.span)).to_lowercase())
             .collect();
-        same(
-            "where it is used",
-            format!("{uses:?}"),
-            format!("{:?}", expected.uses),
-        );
+        same("where it is used", format!("{uses:?}"), format!("{:?}", expected.uses));
         if let Some(span) = stage.name_span {
             same(
                 "the name's span",
@@ -234,10 +202,7 @@ fn check_sees(file: &Dockerfile, sees: &Sees, fail: &mut dyn FnMut(String)) {
     for (name, value) in &sees.variables {
         let ours = Env::get(&view, name).map(|v| v.into_owned());
         if &ours != value {
-            fail(format!(
-                "line {}: {name} is {ours:?}, not {value:?}",
-                sees.line
-            ));
+            fail(format!("line {}: {name} is {ours:?}, not {value:?}", sees.line));
         }
         let settable = view.get(name).is_some_and(|v| v.settable);
         if settable != sees.settable.contains(name) {
@@ -245,18 +210,13 @@ fn check_sees(file: &Dockerfile, sees: &Sees, fail: &mut dyn FnMut(String)) {
         }
     }
     let settings = file.settings_at(instruction.index);
-    let value = |s: Option<mbopt::model::Setting<str>>| {
-        s.map(|s| s.value.map_or("?".to_owned(), |v| v.to_string()))
-    };
+    let value = |s: Option<mbopt::model::Setting<str>>| s.map(|s| s.value.map_or("?".to_owned(), |v| v.to_string()));
     for (what, ours, theirs) in [
         ("USER", value(settings.user), &sees.user),
         ("WORKDIR", value(settings.workdir), &sees.workdir),
     ] {
         if &ours != theirs {
-            fail(format!(
-                "line {}: {what} is {ours:?}, not {theirs:?}",
-                sees.line
-            ));
+            fail(format!("line {}: {what} is {ours:?}, not {theirs:?}", sees.line));
         }
     }
     let shell = settings.shell.and_then(|s| s.value).map(|v| v.to_vec());
@@ -297,11 +257,7 @@ fn render(file: &Dockerfile, instruction: &Instruction) -> String {
                 out.word("name", name);
             }
         }
-        Kind::Run {
-            form,
-            mounts,
-            heredocs,
-        } => {
+        Kind::Run { form, mounts, heredocs } => {
             for mount in mounts {
                 out.text.push_str(&format!(" [mount {}", mount.kind));
                 for (key, value) in &mount.options {
@@ -344,17 +300,12 @@ fn render(file: &Dockerfile, instruction: &Instruction) -> String {
             }
         }
         Kind::Cmd(form) | Kind::Entrypoint(form) => out.form(form),
-        Kind::Healthcheck(mbopt::model::instruction::Healthcheck::None) => {
-            out.text.push_str(" none")
-        }
+        Kind::Healthcheck(mbopt::model::instruction::Healthcheck::None) => out.text.push_str(" none"),
         Kind::Healthcheck(mbopt::model::instruction::Healthcheck::Cmd(form)) => out.form(form),
         Kind::Shell(words) | Kind::Expose(words) | Kind::Volume(words) => {
             words.iter().for_each(|w| out.word("word", w));
         }
-        Kind::User(word)
-        | Kind::Workdir(word)
-        | Kind::StopSignal(word)
-        | Kind::Maintainer(word) => {
+        Kind::User(word) | Kind::Workdir(word) | Kind::StopSignal(word) | Kind::Maintainer(word) => {
             out.word("word", word);
         }
         Kind::Onbuild(inner) => out.text.push_str(&format!(" ({})", render(file, inner))),
@@ -415,9 +366,7 @@ fn check_spans(source: SourceFile) {
     for refusal in &file.refusals {
         check(refusal.span);
         assert!(
-            refusal
-                .line
-                .is_none_or(|l| l >= 1 && l <= file.source.lines().count()),
+            refusal.line.is_none_or(|l| l >= 1 && l <= file.source.lines().count()),
             "{refusal:?} in {text:?}"
         );
     }

@@ -1,6 +1,8 @@
 //! Every example in every rule file is a test: its `bad` is found by exactly this rule (run alone),
 //! its fix gives `good`, and `good` is silent.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::apply::{self, Linted};
 use mbopt::config::{Names, Settings};
 use mbopt::context::{Context, Memory};
@@ -16,7 +18,12 @@ use std::sync::Arc;
 fn settings_for(ids: &[&str]) -> Settings {
     let registry = Registry::builtin();
     let resolve = |name: &str| registry.find(name).map(|meta| meta.id).into_iter().collect();
-    let names = Names { resolve: &resolve, known: &[], categories: &[], options: &|_| Vec::new() };
+    let names = Names {
+        resolve: &resolve,
+        known: &[],
+        categories: &[],
+        options: &|_| Vec::new(),
+    };
     let mut settings = Settings::default();
     settings.select_only(ids.iter().copied(), &names).unwrap();
     settings
@@ -33,7 +40,11 @@ fn context_of(example: &Example) -> Option<Context> {
 fn lint_with(settings: &Settings, context: Option<&Context>, source: SourceFile) -> Linted {
     let file = Dockerfile::parse(source);
     let diagnostics = lint(Registry::builtin(), &file, context, &settings.for_file("Dockerfile"));
-    Linted { file, diagnostics, notes: Vec::new() }
+    Linted {
+        file,
+        diagnostics,
+        notes: Vec::new(),
+    }
 }
 
 /// What is wrong with the example, if anything.
@@ -55,10 +66,22 @@ fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
         linted.diagnostics.retain(|d| d.rule.id == meta.id);
         linted
     };
-    let messages = |linted: &Linted| linted.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; ");
+    let messages = |linted: &Linted| {
+        linted
+            .diagnostics
+            .iter()
+            .map(|d| d.message.clone())
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
     if !example.good.is_empty() {
         let linted = check(SourceFile::new("Dockerfile", example.good));
-        if linted.diagnostics.iter().any(|d| example.bad.is_empty() || d.fix.as_ref().is_some_and(|f| f.applicability != Applicability::DisplayOnly)) {
+        if linted.diagnostics.iter().any(|d| {
+            example.bad.is_empty()
+                || d.fix
+                    .as_ref()
+                    .is_some_and(|f| f.applicability != Applicability::DisplayOnly)
+        }) {
             return Err(format!("`good` is found: {}\n{}", messages(&linted), example.good));
         }
     }
@@ -79,14 +102,25 @@ fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
             return Err(format!("not a sentence without a full stop: {}", diagnostic.message));
         }
     }
-    let fixed = apply::fix(SourceFile::new("Dockerfile", example.bad), Applicability::Unsafe, &check);
+    let fixed = apply::fix(
+        SourceFile::new("Dockerfile", example.bad),
+        Applicability::Unsafe,
+        &check,
+    );
     let text = fixed.linted.file.source.text();
-    if !example.good.is_empty() && meta.fixable.is_some_and(|f| f != Applicability::DisplayOnly) && text != example.good {
-        return Err(format!("fixed to\n{text}\ninstead of\n{}\nskipped: {:?}", example.good, fixed.skipped));
+    if !example.good.is_empty() && meta.fixable.is_some_and(|f| f != Applicability::DisplayOnly) && text != example.good
+    {
+        return Err(format!(
+            "fixed to\n{text}\ninstead of\n{}\nskipped: {:?}",
+            example.good, fixed.skipped
+        ));
     }
     let again = apply::fix(SourceFile::new("Dockerfile", text), Applicability::Unsafe, &check);
     if again.linted.file.source.text() != text {
-        return Err(format!("fixing twice gives\n{}\ninstead of\n{text}", again.linted.file.source.text()));
+        return Err(format!(
+            "fixing twice gives\n{}\ninstead of\n{text}",
+            again.linted.file.source.text()
+        ));
     }
     Ok(())
 }
@@ -99,12 +133,20 @@ fn every_example_holds() {
         for example in meta.examples {
             count += 1;
             if let Err(problem) = judge(meta, example) {
-                problems.push(format!("rules/{}.yaml, example `{}`: {problem}", meta.id, example.title));
+                problems.push(format!(
+                    "rules/{}.yaml, example `{}`: {problem}",
+                    meta.id, example.title
+                ));
             }
         }
     }
     assert!(count >= Registry::builtin().rules().count());
-    assert!(problems.is_empty(), "{} of {count} examples fail:\n\n{}", problems.len(), problems.join("\n\n"));
+    assert!(
+        problems.is_empty(),
+        "{} of {count} examples fail:\n\n{}",
+        problems.len(),
+        problems.join("\n\n")
+    );
 }
 
 #[test]
@@ -113,7 +155,11 @@ fn ids_and_aliases_are_told_apart() {
     for meta in registry.rules() {
         assert!(!meta.summary.ends_with('.'), "{}: the summary is no sentence", meta.id);
         for alias in meta.aliases {
-            assert!(registry.rules().all(|other| other.id != *alias), "{}: `{alias}` is a rule's id", meta.id);
+            assert!(
+                registry.rules().all(|other| other.id != *alias),
+                "{}: `{alias}` is a rule's id",
+                meta.id
+            );
         }
     }
 }
@@ -121,6 +167,9 @@ fn ids_and_aliases_are_told_apart() {
 #[test]
 fn at_least_half_of_the_rules_are_declarative() {
     let all = RULES;
-    let declarative = all.iter().filter(|r| matches!(r.check, mbopt::rule::Check::Match(_))).count();
+    let declarative = all
+        .iter()
+        .filter(|r| matches!(r.check, mbopt::rule::Check::Match(_)))
+        .count();
     assert!(declarative * 2 >= all.len(), "{declarative} of {}", all.len());
 }

@@ -4,6 +4,8 @@
 //! of its RUN, CMD, ENTRYPOINT and HEALTHCHECK instructions. `MBOPT_BLESS=1` writes the dumps anew.
 //! `MBOPT_CORPUS=<folder>` makes the `corpus` test walk it and print numbers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use mbopt::shell::{self, Action, Command, Dialect, Input, Operation, Script, ShellWord};
 use mbopt::source::{SourceFile, Span};
 use mbopt::syntax::{lines, words};

@@ -4,6 +4,8 @@
 //!
 //! `MBOPT_BLESS=1` writes the files anew; look at each change before you believe it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod syntax_dump;
 
 use mbopt::source::SourceFile;

@@ -1,6 +1,8 @@
 //! Against BuildKit's own test data, which is no part of this project: `MBOPT_CORPUS` names a
 //! folder that holds `conformance/` and `wild/`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod syntax_dump;
 
 use mbopt::source::SourceFile;

@@ -29,7 +29,11 @@ impl LineEnding {
     pub fn of(text: &str) -> Self {
         let all = text.bytes().filter(|b| *b == b'\n').count();
         let crlf = text.matches("\r\n").count();
-        if crlf * 2 > all { LineEnding::CrLf } else { LineEnding::Lf }
+        if crlf * 2 > all {
+            LineEnding::CrLf
+        } else {
+            LineEnding::Lf
+        }
     }
 }
 
@@ -90,19 +94,29 @@ mod tests {
 
     #[test]
     fn edits_are_made_in_the_order_of_the_text() {
-        let edits = [Edit::insert(4, "!"), Edit::replace(Span::new(0, 1), "A"), Edit::delete(Span::new(2, 3))];
+        let edits = [
+            Edit::insert(4, "!"),
+            Edit::replace(Span::new(0, 1), "A"),
+            Edit::delete(Span::new(2, 3)),
+        ];
         assert_eq!(applied("abcdef", &edits).unwrap(), "Abd!ef");
     }
 
     #[test]
     fn new_lines_take_the_files_line_ending() {
-        assert_eq!(applied("a\r\nb\r\n", &[Edit::insert(3, "x\ny\n")]).unwrap(), "a\r\nx\r\ny\r\nb\r\n");
+        assert_eq!(
+            applied("a\r\nb\r\n", &[Edit::insert(3, "x\ny\n")]).unwrap(),
+            "a\r\nx\r\ny\r\nb\r\n"
+        );
         assert_eq!(applied("a\nb\n", &[Edit::insert(2, "x\n")]).unwrap(), "a\nx\nb\n");
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert_eq!(applied("ab", &[Edit::delete(Span::new(1, 9))]), Err(EditError::OutOfText(Span::new(1, 9))));
+        assert_eq!(
+            applied("ab", &[Edit::delete(Span::new(1, 9))]),
+            Err(EditError::OutOfText(Span::new(1, 9)))
+        );
         let overlapping = [Edit::delete(Span::new(0, 2)), Edit::delete(Span::new(1, 2))];
         assert!(matches!(applied("ab", &overlapping), Err(EditError::Overlap(_))));
         assert!(applied("é", &[Edit::delete(Span::new(0, 1))]).is_err());

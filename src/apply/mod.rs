@@ -14,8 +14,8 @@ use crate::model::Dockerfile;
 use crate::rule::Diagnostic;
 use crate::source::{SourceFile, Span};
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Passes after which fixing stops even if something would still change.
 pub const MAX_PASSES: usize = 10;
@@ -137,7 +137,11 @@ pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -
         current = next;
     }
     let skipped = skipped(&current, level, &refused, stopped);
-    Fixed { linted: current, applied, skipped }
+    Fixed {
+        linted: current,
+        applied,
+        skipped,
+    }
 }
 
 fn fingerprint(bytes: &[u8]) -> u64 {
@@ -161,11 +165,20 @@ fn describe(linted: &Linted, index: usize) -> Option<AppliedFix> {
     let diagnostic = linted.diagnostics.get(index)?;
     let fix = diagnostic.fix.as_ref()?;
     let line = linted.file.source.lines().line(diagnostic.primary.span.start);
-    Some(AppliedFix { rule: diagnostic.rule.id, title: fix.title.clone(), line })
+    Some(AppliedFix {
+        rule: diagnostic.rule.id,
+        title: fix.title.clone(),
+        line,
+    })
 }
 
 /// Why this fix may not be made at all, whatever the other fixes are.
-fn obstacle(linted: &Linted, diagnostic: &Diagnostic, level: Applicability, refused: &HashSet<u64>) -> Option<SkipReason> {
+fn obstacle(
+    linted: &Linted,
+    diagnostic: &Diagnostic,
+    level: Applicability,
+    refused: &HashSet<u64>,
+) -> Option<SkipReason> {
     let fix = diagnostic.fix.as_ref()?;
     let file = &linted.file;
     if fix.applicability == Applicability::DisplayOnly {
@@ -181,7 +194,10 @@ fn obstacle(linted: &Linted, diagnostic: &Diagnostic, level: Applicability, refu
         return Some(SkipReason::Malformed);
     }
     if let Some(directive) = file.lines.directives.last()
-        && fix.edits.iter().any(|edit| edit.span.start < directive.span.end && !directive.span.contains(edit.span))
+        && fix
+            .edits
+            .iter()
+            .any(|edit| edit.span.start < directive.span.end && !directive.span.contains(edit.span))
     {
         return Some(SkipReason::AboveDirective);
     }
@@ -213,13 +229,19 @@ fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<
     // step on the way to that of `--fix --unsafe-fixes`.
     candidates.sort_by_key(|&i| {
         let fix = linted.diagnostics[i].fix.as_ref();
-        (fix.map(|f| std::cmp::Reverse(f.applicability)), fix.map(|f| f.span()), linted.diagnostics[i].rule.id)
+        (
+            fix.map(|f| std::cmp::Reverse(f.applicability)),
+            fix.map(|f| f.span()),
+            linted.diagnostics[i].rule.id,
+        )
     });
     let mut taken: Vec<Span> = Vec::new();
     let mut groups: HashSet<&'static str> = HashSet::new();
     let mut chosen = Vec::new();
     for index in candidates {
-        let Some(fix) = &linted.diagnostics[index].fix else { continue };
+        let Some(fix) = &linted.diagnostics[index].fix else {
+            continue;
+        };
         if let Isolation::Group(group) = fix.isolation
             && groups.contains(group)
         {
@@ -227,8 +249,13 @@ fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<
         }
         let free = fix.edits.iter().all(|edit| {
             let near = taken.partition_point(|t| t.start < edit.span.start);
-            let clashes = |t: &Span| overlaps(*t, edit.span) || t.start == edit.span.start || t.end == edit.span.start && edit.span.is_empty();
-            !taken.get(near).is_some_and(clashes) && !near.checked_sub(1).and_then(|n| taken.get(n)).is_some_and(clashes)
+            let clashes = |t: &Span| {
+                overlaps(*t, edit.span)
+                    || t.start == edit.span.start
+                    || t.end == edit.span.start && edit.span.is_empty()
+            };
+            !taken.get(near).is_some_and(clashes)
+                && !near.checked_sub(1).and_then(|n| taken.get(n)).is_some_and(clashes)
         });
         if !free {
             continue;
@@ -247,7 +274,10 @@ fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<
 
 /// Makes all chosen fixes at once; none if the result would be refused for more reasons.
 fn try_pass(current: &Linted, chosen: &[usize], lint: &dyn Fn(SourceFile) -> Linted) -> Option<Linted> {
-    let edits = chosen.iter().filter_map(|&i| current.diagnostics.get(i)?.fix.as_ref()).flat_map(|f| f.edits.iter());
+    let edits = chosen
+        .iter()
+        .filter_map(|&i| current.diagnostics.get(i)?.fix.as_ref())
+        .flat_map(|f| f.edits.iter());
     let source = &current.file.source;
     let bytes = apply_edits(source, edits).ok()?;
     let next = lint(SourceFile::new(source.name(), bytes));
@@ -275,14 +305,24 @@ fn one_by_one(
     (current, false)
 }
 
-fn skipped(linted: &Linted, level: Applicability, refused: &HashSet<u64>, stopped: Option<SkipReason>) -> Vec<SkippedFix> {
+fn skipped(
+    linted: &Linted,
+    level: Applicability,
+    refused: &HashSet<u64>,
+    stopped: Option<SkipReason>,
+) -> Vec<SkippedFix> {
     linted
         .diagnostics
         .iter()
         .filter_map(|diagnostic| {
             let fix = diagnostic.fix.as_ref()?;
             let reason = obstacle(linted, diagnostic, level, refused).or(stopped)?;
-            Some(SkippedFix { rule: diagnostic.rule.id, title: fix.title.clone(), reason, span: diagnostic.primary.span })
+            Some(SkippedFix {
+                rule: diagnostic.rule.id,
+                title: fix.title.clone(),
+                reason,
+                span: diagnostic.primary.span,
+            })
         })
         .collect()
 }

@@ -87,7 +87,13 @@ pub struct Lint {
     #[arg(long, value_name = "RULE,..", value_delimiter = ',', help_heading = "Rules")]
     pub ignore: Vec<String>,
     /// Whether ShellCheck looks at RUN scripts: off, auto (where it is installed), require [default: off]
-    #[arg(long, value_name = "WHEN", value_enum, hide_possible_values = true, help_heading = "Rules")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Rules"
+    )]
     pub shellcheck: Option<ShellCheck>,
     /// Use this config instead of the nearest mbopt.yaml
     #[arg(long, value_name = "FILE", help_heading = "Rules", conflicts_with = "no_config")]

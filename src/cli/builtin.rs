@@ -293,7 +293,8 @@ impl Engine for Builtin {
             })
             .collect();
         // A value made of strings can be written.
-        serde_json::to_string_pretty(&config::schema(&entries, &Registry::builtin().categories())).unwrap_or_default() + "\n"
+        serde_json::to_string_pretty(&config::schema(&entries, &Registry::builtin().categories())).unwrap_or_default()
+            + "\n"
     }
 
     fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {

@@ -1,4 +1,4 @@
-//! What the command line asks of rules, fixes, settings and build contexts. [`super::builtin`]
+//! What the command line asks of rules, fixes, settings and build contexts. `builtin`
 //! answers with those of this crate; tests of the command line have answers of their own.
 
 use super::args::FailOn;

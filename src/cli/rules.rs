@@ -102,9 +102,7 @@ fn codes_of(peer: Peer, rule: &RuleMeta) -> Vec<&'static str> {
 fn map(rules: &[&'static RuleMeta], peer: Peer) -> Vec<(&'static str, &'static str)> {
     let mut pairs: Vec<_> = rules
         .iter()
-        .flat_map(|rule| {
-            codes_of(peer, rule).into_iter().map(|code| (code, rule.id))
-        })
+        .flat_map(|rule| codes_of(peer, rule).into_iter().map(|code| (code, rule.id)))
         .collect();
     pairs.sort_unstable();
     pairs

@@ -33,8 +33,7 @@ pub struct UnknownName {
 }
 
 fn suggestion(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean `{near}`?"))
-        .unwrap_or_default()
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// Words that select without naming a rule.
@@ -61,7 +60,10 @@ impl Names<'_> {
         }
         let groups = GROUPS.iter().copied().chain(self.categories.iter().copied());
         let near = nearest(word, self.known.iter().copied().chain(groups));
-        Err(UnknownName { word: word.to_owned(), near: near.map(str::to_owned) })
+        Err(UnknownName {
+            word: word.to_owned(),
+            near: near.map(str::to_owned),
+        })
     }
 }
 
@@ -140,11 +142,18 @@ impl Checking<'_> {
                 // Of several rules under one code, the option is for those that have it.
                 let has = |id: &&&'static str| (self.names.options)(id).iter().any(|(name, _)| *name == option.text);
                 let owners: Vec<&'static str> = ids.iter().filter(has).copied().collect();
-                let owners = if owners.is_empty() { ids.iter().take(1).copied().collect() } else { owners };
+                let owners = if owners.is_empty() {
+                    ids.iter().take(1).copied().collect()
+                } else {
+                    owners
+                };
                 for id in owners {
                     let known = (self.names.options)(id);
                     if self.option(id, &known, option, value) {
-                        out.options.entry(id).or_default().insert(option.text.clone(), value.clone());
+                        out.options
+                            .entry(id)
+                            .or_default()
+                            .insert(option.text.clone(), value.clone());
                     }
                 }
             }
@@ -229,10 +238,7 @@ impl Checking<'_> {
             _ => true,
         };
         fits || refuse(
-            format!(
-                "the option `{}` of `{id}` has a value of the wrong kind",
-                option.text
-            ),
+            format!("the option `{}` of `{id}` has a value of the wrong kind", option.text),
             format!("this must be of kind {kind}"),
             None,
         )

@@ -22,10 +22,7 @@ pub struct Found {
 /// Picks the settings file for a Dockerfile: the nearest of ours in `folders`, which lead from the
 /// Dockerfile's own upward to the repository's root; else, where there is none at all, the nearest
 /// of hadolint's. `exists` is asked of a path; a folder `""` stands for the current one.
-pub fn nearest<'f>(
-    folders: impl IntoIterator<Item = &'f str>,
-    exists: &dyn Fn(&str) -> bool,
-) -> Option<Found> {
+pub fn nearest<'f>(folders: impl IntoIterator<Item = &'f str>, exists: &dyn Fn(&str) -> bool) -> Option<Found> {
     let mut other = None;
     for folder in folders {
         let at = |name: &str| match folder {
@@ -33,22 +30,13 @@ pub fn nearest<'f>(
             folder => format!("{}/{name}", folder.trim_end_matches('/')),
         };
         if let Some(path) = names().into_iter().map(at).find(|path| exists(path)) {
-            return Some(Found {
-                path,
-                hadolint: false,
-            });
+            return Some(Found { path, hadolint: false });
         }
         if other.is_none() {
-            other = hadolint_names()
-                .into_iter()
-                .map(at)
-                .find(|path| exists(path));
+            other = hadolint_names().into_iter().map(at).find(|path| exists(path));
         }
     }
-    other.map(|path| Found {
-        path,
-        hadolint: true,
-    })
+    other.map(|path| Found { path, hadolint: true })
 }
 
 #[cfg(test)]
@@ -80,13 +68,7 @@ mod tests {
             Some(("r/a/.hadolint.yml".into(), true))
         );
         assert_eq!(found(&["mbopt.yaml"], &up), None);
-        assert_eq!(
-            found(&["mbopt.yaml"], &["a", ""]),
-            Some(("mbopt.yaml".into(), false))
-        );
-        assert_eq!(
-            found(&["/mbopt.yaml"], &["/"]),
-            Some(("/mbopt.yaml".into(), false))
-        );
+        assert_eq!(found(&["mbopt.yaml"], &["a", ""]), Some(("mbopt.yaml".into(), false)));
+        assert_eq!(found(&["/mbopt.yaml"], &["/"]), Some(("/mbopt.yaml".into(), false)));
     }
 }

@@ -37,14 +37,12 @@ impl Scoped {
 
     /// Whether a file fits. The path must be cleaned and in the same frame as the settings' own.
     pub fn matches_file(&self, path: &str) -> bool {
-        self.inside(path)
-            .is_some_and(|path| self.pattern.matches_file(path))
+        self.inside(path).is_some_and(|path| self.pattern.matches_file(path))
     }
 
     /// Whether a folder fits, and with it all below.
     pub fn matches_folder(&self, path: &str) -> bool {
-        self.inside(path)
-            .is_some_and(|path| self.pattern.matches_folder(path))
+        self.inside(path).is_some_and(|path| self.pattern.matches_folder(path))
     }
 }
 
@@ -169,10 +167,8 @@ impl Document {
 
 /// The folder of a file; `""` for one without.
 pub(super) fn folder(name: &str) -> &str {
-    name.rsplit_once('/').map_or(
-        "",
-        |(folder, _)| if folder.is_empty() { "/" } else { folder },
-    )
+    name.rsplit_once('/')
+        .map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder })
 }
 
 /// A path named in a file in `base`, cleaned.
@@ -206,13 +202,7 @@ impl Fields<'_> {
         }
     }
 
-    pub fn problem(
-        &mut self,
-        node: &Node,
-        message: String,
-        label: impl Into<String>,
-        help: Option<String>,
-    ) {
+    pub fn problem(&mut self, node: &Node, message: String, label: impl Into<String>, help: Option<String>) {
         let place = Place::Node(self.mark(node));
         self.problems.push(Problem {
             place,
@@ -243,12 +233,7 @@ impl Fields<'_> {
         for (key, value) in pairs {
             match key.scalar() {
                 Some(name) if seen.insert(name.clone()) => out.push((name, key, value)),
-                Some(name) => self.problem(
-                    key,
-                    format!("the key `{name}` is given twice"),
-                    "again here",
-                    None,
-                ),
+                Some(name) => self.problem(key, format!("the key `{name}` is given twice"), "again here", None),
                 None => self.problem(
                     key,
                     format!("a key of `{what}` is {}", key.describe()),
@@ -288,10 +273,7 @@ impl Fields<'_> {
     /// A list of words; a single word is a list of one, nothing is an empty list.
     pub fn words(&mut self, node: &Node, what: &str) -> Vec<Word> {
         match &node.kind {
-            Kind::List(items) => items
-                .iter()
-                .filter_map(|item| self.word(item, what))
-                .collect(),
+            Kind::List(items) => items.iter().filter_map(|item| self.word(item, what)).collect(),
             Kind::Null => Vec::new(),
             Kind::Map(_) => {
                 self.wrong_type(node, what, "a list of words");
@@ -420,9 +402,7 @@ impl Fields<'_> {
             match files {
                 Some(files) => out.push(RawOverride { files, rules }),
                 None if matches!(item.kind, Kind::Map(_)) => {
-                    let help = Some(
-                        "add `files:` with the patterns of the files that it is for".to_owned(),
-                    );
+                    let help = Some("add `files:` with the patterns of the files that it is for".to_owned());
                     self.problem(
                         item,
                         "an override does not say for which files".to_owned(),
@@ -478,8 +458,7 @@ impl Fields<'_> {
             let name = word.text;
             let mut letters = name.chars();
             let valid = letters.next().is_some_and(|c| c.is_ascii_lowercase())
-                && letters
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+                && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
                 && !matches!(name.as_str(), "scratch" | "context");
             if !valid {
                 let help = "a stage's name begins with a small letter and has small letters, digits, `-`, `_` and `.`; \
@@ -498,12 +477,7 @@ impl Fields<'_> {
     }
 }
 
-const ON_OFF: [(&str, bool); 4] = [
-    ("on", true),
-    ("off", false),
-    ("true", true),
-    ("false", false),
-];
+const ON_OFF: [(&str, bool); 4] = [("on", true), ("off", false), ("true", true), ("false", false)];
 const LEVELS_AND_OFF: [(&str, Option<Level>); 6] = [
     ("error", Some(Level::Error)),
     ("warning", Some(Level::Warning)),
@@ -604,9 +578,7 @@ impl Reading<'_> {
         let document = &mut self.document;
         match name {
             "extends" => {}
-            "fail-on" => {
-                document.fail_on = fields.one_of(value, name, &FAIL_ON).or(document.fail_on)
-            }
+            "fail-on" => document.fail_on = fields.one_of(value, name, &FAIL_ON).or(document.fail_on),
             "exclude" => document.exclude.extend(fields.patterns(value, name, base)),
             "overrides" => document.overrides.extend(fields.overrides(value, base)),
             "user-rules" => {
@@ -617,9 +589,7 @@ impl Reading<'_> {
                 document.user_rules.extend(paths);
             }
             "context" => {
-                document.context = fields
-                    .word(value, name)
-                    .map(|word| resolve(base, &word.text));
+                document.context = fields.word(value, name).map(|word| resolve(base, &word.text));
             }
             "shellcheck" => {
                 let choices = [

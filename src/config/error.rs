@@ -42,9 +42,7 @@ impl ConfigError {
 
 impl Diagnostic for ConfigError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -73,9 +71,7 @@ impl ConfigErrors {
 
 impl Diagnostic for ConfigErrors {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(
-            self.errors.iter().map(|error| error as &dyn Diagnostic),
-        ))
+        Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
     }
 }
 
@@ -165,13 +161,7 @@ fn word_len(rest: &str) -> usize {
         let end = line.get(1..).and_then(|inner| inner.find(quote));
         return end.map_or(line.len(), |at| at + 2);
     }
-    let ends = [": ", " #", ", ", "]", "}"]
-        .iter()
-        .filter_map(|end| line.find(end));
+    let ends = [": ", " #", ", ", "]", "}"].iter().filter_map(|end| line.find(end));
     let end = ends.min().unwrap_or(line.len());
-    line.get(..end)
-        .unwrap_or(line)
-        .trim_end_matches(':')
-        .trim_end()
-        .len()
+    line.get(..end).unwrap_or(line).trim_end_matches(':').trim_end().len()
 }

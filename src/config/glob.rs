@@ -21,9 +21,7 @@ impl fmt::Display for BadPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             BadPattern::UnclosedClass => "`[` is never closed by `]`",
-            BadPattern::EmptyRange => {
-                "a character class in `[...]` is empty or lacks the end of a range"
-            }
+            BadPattern::EmptyRange => "a character class in `[...]` is empty or lacks the end of a range",
             BadPattern::TrailingEscape => "`\\` at the end escapes nothing",
         })
     }
@@ -37,10 +35,7 @@ enum Step {
     /// Any character except `/`.
     Any,
     /// A character class; it may match `/` (Go does not exempt the separator here).
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
     /// Any run without `/`, also none.
     Star,
     /// Any run at all, also none.
@@ -104,9 +99,7 @@ impl Glob {
                 shape: Shape::Exact(pattern.to_owned()),
             });
         }
-        let head = pattern
-            .strip_suffix("**/")
-            .or_else(|| pattern.strip_suffix("**"));
+        let head = pattern.strip_suffix("**/").or_else(|| pattern.strip_suffix("**"));
         if let Some(head) = head.filter(|head| !special(head)) {
             return Ok(Glob {
                 shape: Shape::Prefix(head.to_owned()),
@@ -128,8 +121,7 @@ impl Glob {
             Shape::Exact(text) => path == text,
             Shape::Prefix(head) => path.starts_with(head.as_str()),
             Shape::Suffix(tail) => {
-                path.ends_with(tail.as_str())
-                    || tail.strip_prefix('/').is_some_and(|name| path == name)
+                path.ends_with(tail.as_str()) || tail.strip_prefix('/').is_some_and(|name| path == name)
             }
             Shape::Steps(steps) => {
                 let run = Run::over(steps, path.chars());
@@ -177,13 +169,7 @@ fn under(folder: &str, head: &str) -> bool {
 fn literal_text(steps: &[Step]) -> Option<String> {
     steps
         .iter()
-        .map(|step| {
-            if let Step::Literal(c) = step {
-                Some(*c)
-            } else {
-                None
-            }
-        })
+        .map(|step| if let Step::Literal(c) = step { Some(*c) } else { None })
         .collect()
 }
 
@@ -204,9 +190,7 @@ fn compile(pattern: &str, dialect: Dialect) -> Result<Vec<Step>, BadPattern> {
             '*' if steps.last() == Some(&Step::Star) => {}
             '*' => steps.push(Step::Star),
             '?' => steps.push(Step::Any),
-            '\\' => steps.push(Step::Literal(
-                rest.next().ok_or(BadPattern::TrailingEscape)?,
-            )),
+            '\\' => steps.push(Step::Literal(rest.next().ok_or(BadPattern::TrailingEscape)?)),
             '[' => steps.push(class(&mut rest)?),
             other => steps.push(Step::Literal(other)),
         }
@@ -283,9 +267,7 @@ impl Run {
         match step {
             Step::Literal(l) if *l == c => self.add(steps, place + 1),
             Step::Any if c != '/' => self.add(steps, place + 1),
-            Step::Class { negated, ranges } if within(ranges, c) != *negated => {
-                self.add(steps, place + 1)
-            }
+            Step::Class { negated, ranges } if within(ranges, c) != *negated => self.add(steps, place + 1),
             Step::Star if c != '/' => self.add(steps, place),
             Step::Everything => self.add(steps, place),
             Step::Folders => {
@@ -378,10 +360,7 @@ impl PathPattern {
     /// A malformed pattern.
     pub fn new(text: &str) -> Result<PathPattern, BadPattern> {
         let folder = text.ends_with('/');
-        let trimmed = text
-            .strip_prefix("./")
-            .unwrap_or(text)
-            .trim_end_matches('/');
+        let trimmed = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
         let anywhere = !trimmed.contains('/');
         let glob = Glob::docker(trimmed.trim_start_matches('/'))?;
         Ok(PathPattern {
@@ -408,10 +387,7 @@ impl PathPattern {
     }
 
     fn matches(&self, path: &str, is_folder: bool) -> bool {
-        let ends = path
-            .match_indices('/')
-            .map(|(at, _)| at)
-            .chain([path.len()]);
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         let mut start = 0;
         for end in ends {
             let candidate = if self.anywhere {
@@ -454,10 +430,7 @@ mod tests {
         assert!(go("\\*", "*") && !go("\\*", "x"));
         assert!(go("[^a-c]x", "dx") && !go("[^a-c]x", "bx"));
         assert!(go("[\\]\\-]", "]") && go("[\\]\\-]", "-"));
-        assert!(
-            go("[!a]", "!") && go("[!a]", "a"),
-            "`!` does not negate in Go"
-        );
+        assert!(go("[!a]", "!") && go("[!a]", "a"), "`!` does not negate in Go");
         assert!(go("", "") && !go("", "a"));
     }
 
@@ -522,9 +495,7 @@ mod tests {
             ("*", "a", false),
         ] {
             assert_eq!(
-                Glob::docker(pattern)
-                    .expect(pattern)
-                    .may_match_below(folder),
+                Glob::docker(pattern).expect(pattern).may_match_below(folder),
                 may,
                 "{pattern} below {folder}"
             );
@@ -550,18 +521,12 @@ mod tests {
 
     #[test]
     fn settings_patterns_read_like_gitignore() {
-        let fits = |pattern: &str, path: &str| {
-            PathPattern::new(pattern).expect(pattern).matches_file(path)
-        };
+        let fits = |pattern: &str, path: &str| PathPattern::new(pattern).expect(pattern).matches_file(path);
         assert!(fits("Dockerfile.dev", "a/b/Dockerfile.dev"));
         assert!(fits("vendor", "x/vendor/y/Dockerfile"));
         assert!(fits("vendor/", "vendor/y/Dockerfile"));
         assert!(!fits("vendor/", "vendor"));
-        assert!(
-            PathPattern::new("vendor/")
-                .expect("pattern")
-                .matches_folder("a/vendor")
-        );
+        assert!(PathPattern::new("vendor/").expect("pattern").matches_folder("a/vendor"));
         assert!(fits("/docs", "docs/Dockerfile") && fits("docs/*.Dockerfile", "docs/a.Dockerfile"));
         assert!(!fits("docs/x", "a/docs/x"));
         assert!(fits("**/test/**", "a/test/Dockerfile"));
@@ -575,11 +540,7 @@ mod tests {
         let started = Instant::now();
         assert!(!docker(&pattern, &path));
         assert!(!go(&format!("{}b", "*a".repeat(1000)), &"a".repeat(4000)));
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
 
     proptest! {

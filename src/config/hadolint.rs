@@ -78,12 +78,8 @@ fn take(document: &mut Document, fields: &mut Fields<'_>, key: &str, value: &Nod
             let threshold = fields.one_of(value, key, &THRESHOLD);
             document.fail_on = document.fail_on.or(threshold);
         }
-        "no-fail" if value.scalar().as_deref() == Some("true") => {
-            document.fail_on = Some(FailOn::Never)
-        }
-        "disable-ignore-pragma" => {
-            document.comments_disabled = value.scalar().as_deref() == Some("true")
-        }
+        "no-fail" if value.scalar().as_deref() == Some("true") => document.fail_on = Some(FailOn::Never),
+        "disable-ignore-pragma" => document.comments_disabled = value.scalar().as_deref() == Some("true"),
         "format" => document.format = value.scalar(),
         _ => {
             let Some((code, _, option)) = OPTIONS.iter().find(|(_, known, _)| *known == key) else {
@@ -99,10 +95,7 @@ fn take(document: &mut Document, fields: &mut Fields<'_>, key: &str, value: &Nod
                 Value::String(one) => Value::Array(vec![Value::String(one)]),
                 other => other,
             };
-            document
-                .rules
-                .options
-                .push((word(code), vec![(word(option), json)]));
+            document.rules.options.push((word(code), vec![(word(option), json)]));
         }
     }
 }

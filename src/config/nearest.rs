@@ -47,9 +47,7 @@ mod tests {
 
     #[test]
     fn slips_are_recognised_and_others_not() {
-        let known = [
-            "select", "severity", "ignore", "fail-on", "exclude", "DL3008",
-        ];
+        let known = ["select", "severity", "ignore", "fail-on", "exclude", "DL3008"];
         for (word, want) in [
             ("selct", Some("select")),
             ("sevreity", Some("severity")),

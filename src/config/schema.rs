@@ -103,10 +103,7 @@ fn rule_options(rule: &RuleEntry<'_>) -> Value {
             "map" => "object",
             other => other,
         };
-        properties.insert(
-            (*name).to_owned(),
-            json!({ "type": kind, "description": what }),
-        );
+        properties.insert((*name).to_owned(), json!({ "type": kind, "description": what }));
     }
     json!({
         "description": rule.summary, "type": "object",
@@ -161,19 +158,12 @@ mod tests {
         let properties = schema["properties"].as_object().expect("properties");
         let mut keys = KEYS.to_vec();
         keys.sort_unstable();
-        assert_eq!(
-            properties.keys().map(String::as_str).collect::<Vec<_>>(),
-            keys
-        );
+        assert_eq!(properties.keys().map(String::as_str).collect::<Vec<_>>(), keys);
         assert_eq!(
             schema["properties"]["rules"]["properties"]["DL1"]["properties"]["max"]["type"],
             "integer"
         );
-        assert!(
-            schema["$defs"]["selectors"]
-                .to_string()
-                .contains("\"a-rule\"")
-        );
+        assert!(schema["$defs"]["selectors"].to_string().contains("\"a-rule\""));
         assert_eq!(
             schema["properties"]["severity"]["properties"]["a-rule"]["$ref"],
             "#/$defs/level"

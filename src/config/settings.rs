@@ -122,9 +122,7 @@ impl Settings {
     pub fn excludes_file(&self, path: &str) -> bool {
         !self.exclude.is_empty() && {
             let path = clean(path);
-            self.exclude
-                .iter()
-                .any(|pattern| pattern.matches_file(&path))
+            self.exclude.iter().any(|pattern| pattern.matches_file(&path))
         }
     }
 
@@ -132,9 +130,7 @@ impl Settings {
     pub fn excludes_folder(&self, path: &str) -> bool {
         !self.exclude.is_empty() && {
             let path = clean(path);
-            self.exclude
-                .iter()
-                .any(|pattern| pattern.matches_folder(&path))
+            self.exclude.iter().any(|pattern| pattern.matches_folder(&path))
         }
     }
 
@@ -146,10 +142,7 @@ impl Settings {
             let fits = |o: &&Override| o.files.iter().any(|pattern| pattern.matches_file(&path));
             layers.extend(self.overrides.iter().filter(fits).map(|o| &o.rules));
         }
-        FileSettings {
-            settings: self,
-            layers,
-        }
+        FileSettings { settings: self, layers }
     }
 
     /// Whether a rule runs on a file; see [`FileSettings::is_enabled`].
@@ -240,12 +233,7 @@ impl<'a> FileSettings<'a> {
 
     /// The level that the settings give a rule; none where they leave the rule its own.
     pub fn severity(&self, id: &str) -> Option<Level> {
-        let layers = self
-            .layers
-            .iter()
-            .rev()
-            .copied()
-            .chain([&self.settings.rules]);
+        let layers = self.layers.iter().rev().copied().chain([&self.settings.rules]);
         layers
             .filter_map(|layer| layer.severity.get(id))
             .find_map(|level| *level)
@@ -253,12 +241,7 @@ impl<'a> FileSettings<'a> {
 
     /// A rule's option.
     pub fn option(&self, id: &str, name: &str) -> Option<&'a Value> {
-        let layers = self
-            .layers
-            .iter()
-            .rev()
-            .copied()
-            .chain([&self.settings.rules]);
+        let layers = self.layers.iter().rev().copied().chain([&self.settings.rules]);
         layers
             .filter_map(|layer| layer.options.get(id))
             .find_map(|options| options.get(name))

@@ -4,9 +4,7 @@
 //! is wanted, the text is read once more and made to fail at that node. Settings are small, and
 //! places are wanted only for messages.
 
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use std::cell::Cell;
 use std::fmt;
@@ -122,9 +120,7 @@ pub fn locate(text: &str, id: usize) -> Option<usize> {
         counter: &counter,
         target: Some(id),
     };
-    let error = seed
-        .deserialize(serde_yaml::Deserializer::from_str(text))
-        .err()?;
+    let error = seed.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
     let place = error.location()?;
     Some(bom + offset(text, place.line(), place.column()))
 }
@@ -137,11 +133,7 @@ fn split_bom(text: &str) -> (usize, &str) {
 
 /// The parser ends its messages with the place, which is shown otherwise here.
 fn bare_message(message: &str) -> String {
-    message
-        .split(" at line ")
-        .next()
-        .unwrap_or(message)
-        .to_owned()
+    message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
 /// Line and column, from 1, as the parser counts them: columns in characters, lines by any of
@@ -227,8 +219,7 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
         // JSON has no infinities.
-        let kind =
-            Number::from_f64(value).map_or_else(|| Kind::Text(value.to_string()), Kind::Number);
+        let kind = Number::from_f64(value).map_or_else(|| Kind::Text(value.to_string()), Kind::Number);
         self.node(kind)
     }
 
@@ -302,10 +293,7 @@ mod tests {
         assert!(parse("a: 1\n---\nb: 2\n").is_err());
         let tagged = parse("a: !Thing x\n").expect_err("a tag");
         assert_eq!(tagged.offset, Some(3), "{tagged:?}");
-        assert_eq!(
-            parse("# only a comment\n\n").map(|n| n.kind),
-            Ok(Kind::Null)
-        );
+        assert_eq!(parse("# only a comment\n\n").map(|n| n.kind), Ok(Kind::Null));
         assert_eq!(parse("\u{feff}").map(|n| n.kind), Ok(Kind::Null));
     }
 

@@ -99,11 +99,7 @@ impl Ignore {
             Some(body) => (true, body.trim_start()),
             None => (false, trimmed),
         };
-        let mut text = if body.is_empty() {
-            String::new()
-        } else {
-            clean(body)
-        };
+        let mut text = if body.is_empty() { String::new() } else { clean(body) };
         if text.len() > 1 && text.starts_with('/') {
             text.remove(0);
         }
@@ -234,9 +230,7 @@ impl Ignore {
         let (decided, state) = self.step(path, above);
         let mut ignored = decided.is_some_and(|pattern| !pattern.negated);
         if !ignored && self.negations {
-            ignored = self
-                .decided_on_open(path)
-                .is_some_and(|pattern| !pattern.negated);
+            ignored = self.decided_on_open(path).is_some_and(|pattern| !pattern.negated);
         }
         (ignored, state)
     }
@@ -267,10 +261,7 @@ fn normal(path: &str) -> String {
 
 /// The path itself and each folder above it.
 fn folders_and_self(path: &str) -> impl Iterator<Item = &str> {
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))
 }
 
@@ -310,11 +301,7 @@ mod tests {
                 ("/", false, 6)
             ]
         );
-        let written: Vec<_> = ignore
-            .patterns()
-            .iter()
-            .map(|p| &text[p.span.range()])
-            .collect();
+        let written: Vec<_> = ignore.patterns().iter().map(|p| &text[p.span.range()]).collect();
         assert_eq!(written, ["./a//b/", "#not a comment", "! /keep", "/"]);
         assert!(ignore.problems().is_empty());
     }
@@ -338,10 +325,7 @@ mod tests {
                 (4, malformed)
             ]
         );
-        assert_eq!(
-            ignore.problems().last().map(|p| p.span),
-            Some(Span::new(10, 12))
-        );
+        assert_eq!(ignore.problems().last().map(|p| p.span), Some(Span::new(10, 12)));
         assert!(ignore.matches("ok"));
     }
 
@@ -362,13 +346,9 @@ mod tests {
 
     #[test]
     fn folders_are_pruned_only_where_nothing_can_come_back() {
-        let ignore =
-            Ignore::parse("node_modules\nvendor\nlogs/**\n!vendor/keep/me\n!**/important.txt\n");
+        let ignore = Ignore::parse("node_modules\nvendor\nlogs/**\n!vendor/keep/me\n!**/important.txt\n");
         assert!(!ignore.prunes("vendor"), "`!vendor/keep/me` lies in it");
-        assert!(
-            !ignore.prunes("node_modules"),
-            "`!**/important.txt` could lie in it"
-        );
+        assert!(!ignore.prunes("node_modules"), "`!**/important.txt` could lie in it");
         let ignore = Ignore::parse("*\n!src/app\n!*.md\n");
         assert!(ignore.prunes("node_modules") && ignore.prunes("src/other"));
         assert!(!ignore.prunes("src") && !ignore.prunes("src/app"));

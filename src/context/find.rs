@@ -21,10 +21,7 @@ pub struct NotFound {
 ///
 /// # Errors
 /// No folder has all sources, or there are no folders.
-pub fn choose<'a>(
-    folders: &[&dyn Tree],
-    copied: impl IntoIterator<Item = &'a str>,
-) -> Result<usize, NotFound> {
+pub fn choose<'a>(folders: &[&dyn Tree], copied: impl IntoIterator<Item = &'a str>) -> Result<usize, NotFound> {
     let mut known = HashSet::new();
     let mut wanted: Vec<(&str, String)> = Vec::new();
     for source in copied {
@@ -37,9 +34,7 @@ pub fn choose<'a>(
     }
     let mut best: Option<Vec<String>> = None;
     for (index, folder) in folders.iter().enumerate() {
-        let lacking = wanted
-            .iter()
-            .filter(|(_, path)| folder.kind(path).is_none());
+        let lacking = wanted.iter().filter(|(_, path)| folder.kind(path).is_none());
         let missing: Vec<String> = lacking.map(|(source, _)| (*source).to_owned()).collect();
         if missing.is_empty() {
             return Ok(index);
@@ -61,11 +56,7 @@ mod tests {
     #[test]
     fn the_nearest_folder_with_all_sources_is_chosen() {
         let own = Memory::new([("Dockerfile", ""), ("run.sh", "")]);
-        let parent = Memory::new([
-            ("docker/Dockerfile", ""),
-            ("docker/run.sh", ""),
-            ("go.mod", ""),
-        ]);
+        let parent = Memory::new([("docker/Dockerfile", ""), ("docker/run.sh", ""), ("go.mod", "")]);
         let root = Memory::new([
             ("svc/go.mod", ""),
             ("svc/docker/run.sh", ""),
@@ -74,10 +65,7 @@ mod tests {
         ]);
         let folders: [&dyn Tree; 3] = [&own, &parent, &root];
         assert_eq!(choose(&folders, ["run.sh", "."]), Ok(0));
-        assert_eq!(
-            choose(&folders, ["go.mod", "docker/run.sh", "*.txt", "$X"]),
-            Ok(1)
-        );
+        assert_eq!(choose(&folders, ["go.mod", "docker/run.sh", "*.txt", "$X"]), Ok(1));
         assert_eq!(choose(&folders, ["svc/go.mod"]), Ok(2));
         assert_eq!(choose(&folders, []), Ok(0));
         let none = choose(&folders, ["./go.mod", "lost", "docker/run.sh"]);

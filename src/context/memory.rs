@@ -70,11 +70,7 @@ impl Tree for Memory {
 
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
         let path = key(path);
-        let prefix = if path.is_empty() {
-            path
-        } else {
-            format!("{path}/")
-        };
+        let prefix = if path.is_empty() { path } else { format!("{path}/") };
         let mut entries: Vec<(String, EntryKind)> = Vec::new();
         let mut from = prefix.clone();
         while let Some((found, size)) = self.next(&from) {
@@ -106,22 +102,12 @@ mod tests {
 
     #[test]
     fn folders_are_where_files_are() {
-        let tree = Memory::new([
-            ("a/b/c.txt", "12"),
-            ("a.txt", ""),
-            ("./a/0", "1"),
-            ("/z", ""),
-        ]);
+        let tree = Memory::new([("a/b/c.txt", "12"), ("a.txt", ""), ("./a/0", "1"), ("/z", "")]);
         assert_eq!(tree.kind(""), Some(EntryKind::Dir));
         assert_eq!(tree.kind("a/b"), Some(EntryKind::Dir));
         assert_eq!(tree.kind("a/b/c.txt"), Some(EntryKind::File(2)));
         assert_eq!(tree.kind("a/b/c"), None);
-        let names = |path: &str| {
-            tree.list(path)
-                .into_iter()
-                .map(|(name, _)| name)
-                .collect::<Vec<_>>()
-        };
+        let names = |path: &str| tree.list(path).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(""), ["a", "a.txt", "z"]);
         assert_eq!(names("a"), ["0", "b"]);
         assert!(names("z").is_empty() && names("nowhere").is_empty());

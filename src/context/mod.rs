@@ -84,11 +84,7 @@ impl Context {
     }
 
     /// A context whose ignore file was found elsewhere (beside a Dockerfile outside of the context).
-    pub fn with_ignore_file(
-        name: impl Into<String>,
-        tree: Arc<dyn Tree>,
-        ignore_file: Option<IgnoreFile>,
-    ) -> Context {
+    pub fn with_ignore_file(name: impl Into<String>, tree: Arc<dyn Tree>, ignore_file: Option<IgnoreFile>) -> Context {
         Context {
             name: name.into(),
             ignore: ignore_file
@@ -167,8 +163,7 @@ impl Context {
     /// All files that are sent. The tree is walked at the first call, once, and no further than
     /// [`walk::ENTRY_CAP`] entries.
     pub fn walk(&self) -> &Listing {
-        self.listing
-            .get_or_init(|| Listing::of(&*self.tree, &self.ignore))
+        self.listing.get_or_init(|| Listing::of(&*self.tree, &self.ignore))
     }
 
     /// Manifest and lock files, read when asked for.
@@ -214,10 +209,7 @@ mod tests {
         );
         assert!(own.is_sent("a") && !own.is_sent("b"));
         let root = context(&both[..1]);
-        assert_eq!(
-            root.ignore_file().map(|f| f.path.as_str()),
-            Some(".dockerignore")
-        );
+        assert_eq!(root.ignore_file().map(|f| f.path.as_str()), Some(".dockerignore"));
         assert!(context(&[]).ignore_file().is_none());
     }
 
@@ -229,19 +221,11 @@ mod tests {
             ("src/keep", ""),
             ("src/x", ""),
         ]);
-        assert!(
-            ctx.exists("./secret")
-                && ctx.exists("/secret")
-                && ctx.exists("x/../secret")
-                && ctx.exists(".")
-        );
+        assert!(ctx.exists("./secret") && ctx.exists("/secret") && ctx.exists("x/../secret") && ctx.exists("."));
         assert!(ctx.is_ignored("/secret") && !ctx.is_sent("secret") && !ctx.is_sent("missing"));
         assert!(ctx.is_sent("src") && ctx.is_sent("src/keep") && !ctx.is_sent("src/x"));
         assert_eq!(ctx.read_text("secret").as_deref(), Some("s"));
         assert_eq!(ctx.glob("s*"), ["src"]);
-        assert_eq!(
-            ctx.glob("*/*e*"),
-            ["docker/web.Dockerfile", "src/keep"][1..]
-        );
+        assert_eq!(ctx.glob("*/*e*"), ["docker/web.Dockerfile", "src/keep"][1..]);
     }
 }

@@ -5,9 +5,7 @@ use crate::config::glob::{Glob, clean};
 
 /// A source as a path in the tree: relative to its root, cleaned, `..` kept inside; `""` is the root.
 pub fn rooted(path: &str) -> String {
-    clean(&format!("/{path}"))
-        .trim_start_matches('/')
-        .to_owned()
+    clean(&format!("/{path}")).trim_start_matches('/').to_owned()
 }
 
 /// Whether Go's matcher would see more than plain text in it.
@@ -26,10 +24,7 @@ pub fn literal(source: &str) -> Option<String> {
 pub fn expand(tree: &dyn Tree, pattern: &str) -> Vec<String> {
     let pattern = rooted(pattern);
     let mut found = vec![String::new()];
-    let mut parts = pattern
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .peekable();
+    let mut parts = pattern.split('/').filter(|part| !part.is_empty()).peekable();
     while let Some(part) = parts.next() {
         let Ok(glob) = Glob::go(part) else {
             return Vec::new();
@@ -46,9 +41,7 @@ pub fn expand(tree: &dyn Tree, pattern: &str) -> Vec<String> {
                 continue;
             }
             for (name, kind) in tree.list(folder) {
-                if glob.matches(&name)
-                    && (last || matches!(kind, EntryKind::Dir | EntryKind::Symlink))
-                {
+                if glob.matches(&name) && (last || matches!(kind, EntryKind::Dir | EntryKind::Symlink)) {
                     next.push(join(folder, &name));
                 }
             }
@@ -102,10 +95,7 @@ mod tests {
         ];
         let tree = Watched(Memory::new(files.map(|f| (f, ""))), Mutex::default());
         let listed = || std::mem::take(&mut *tree.1.lock().expect("lock"));
-        assert_eq!(
-            expand(&tree, "package*.json"),
-            ["package-lock.json", "package.json"]
-        );
+        assert_eq!(expand(&tree, "package*.json"), ["package-lock.json", "package.json"]);
         assert_eq!(listed(), [""]);
         assert_eq!(expand(&tree, "./src/a.ts"), ["src/a.ts"]);
         assert_eq!(expand(&tree, "src"), ["src"]);

@@ -46,9 +46,7 @@ impl Listing {
                 let path = join(&folder, &name);
                 let (ignored, below) = ignore.enter(&path, &state);
                 match kind {
-                    EntryKind::Dir if !ignored || !ignore.prunes(&path) => {
-                        folders.push_back((path, below))
-                    }
+                    EntryKind::Dir if !ignored || !ignore.prunes(&path) => folders.push_back((path, below)),
                     EntryKind::File(size) if !ignored => {
                         listing.files.push(ListedFile {
                             path,
@@ -77,18 +75,12 @@ impl Listing {
 
     /// Sum of the sizes, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.files
-            .iter()
-            .map(|file| file.size)
-            .fold(0, u64::saturating_add)
+        self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
     }
 
     /// The file at this path, where it is sent.
     pub fn get(&self, path: &str) -> Option<&ListedFile> {
-        let at = self
-            .files
-            .binary_search_by(|file| file.path.as_str().cmp(path))
-            .ok()?;
+        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
         self.files.get(at)
     }
 
@@ -99,12 +91,9 @@ impl Listing {
         } else {
             format!("{}/", folder.trim_end_matches('/'))
         };
-        let start = self
-            .files
-            .partition_point(|file| file.path.as_str() < prefix.as_str());
+        let start = self.files.partition_point(|file| file.path.as_str() < prefix.as_str());
         let rest = self.files.get(start..).unwrap_or_default();
-        rest.iter()
-            .take_while(move |file| file.path.starts_with(&prefix))
+        rest.iter().take_while(move |file| file.path.starts_with(&prefix))
     }
 }
 
@@ -115,12 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_left_out() {
-        let tree = Memory::new([
-            ("a/b", "xy"),
-            ("a/c", "z"),
-            ("node_modules/m/i.js", ""),
-            ("top", "1"),
-        ]);
+        let tree = Memory::new([("a/b", "xy"), ("a/c", "z"), ("node_modules/m/i.js", ""), ("top", "1")]);
         let listing = Listing::of(&tree, &Ignore::parse("node_modules\na\n!a/b"));
         let paths: Vec<_> = listing.files.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(paths, ["a/b", "top"]);

@@ -49,7 +49,9 @@ impl<'a> CommandView<'a> {
     pub fn wrappers(&self) -> impl Iterator<Item = &'a ShellWord> {
         let name = self.effective().0.span;
         let before = move |word: &&ShellWord| word.span.start < name.start && !word.text.starts_with('-');
-        std::iter::once(&self.command.name).chain(&self.command.words).take_while(before)
+        std::iter::once(&self.command.name)
+            .chain(&self.command.words)
+            .take_while(before)
     }
 
     /// All words behind the program's name.
@@ -72,13 +74,24 @@ impl<'a> CommandView<'a> {
 
     /// Options and where they stand: `--name=value` as `--name`, `-ab` as `-ab`, `-a` and `-b`.
     pub fn options(&self) -> impl Iterator<Item = (Cow<'a, str>, Span)> {
-        self.words().iter().take_while(|w| w.text != "--").filter(|w| is_option(w)).flat_map(|word| {
-            let text = word.text.as_str();
-            let name = text.split('=').next().unwrap_or(text);
-            let letters = if name.starts_with("--") || name.chars().count() == 2 { "" } else { name.get(1..).unwrap_or_default() };
-            std::iter::once((Cow::Borrowed(name), word.span))
-                .chain(letters.chars().map(move |letter| (Cow::Owned(format!("-{letter}")), word.span)))
-        })
+        self.words()
+            .iter()
+            .take_while(|w| w.text != "--")
+            .filter(|w| is_option(w))
+            .flat_map(|word| {
+                let text = word.text.as_str();
+                let name = text.split('=').next().unwrap_or(text);
+                let letters = if name.starts_with("--") || name.chars().count() == 2 {
+                    ""
+                } else {
+                    name.get(1..).unwrap_or_default()
+                };
+                std::iter::once((Cow::Borrowed(name), word.span)).chain(
+                    letters
+                        .chars()
+                        .map(move |letter| (Cow::Owned(format!("-{letter}")), word.span)),
+                )
+            })
     }
 
     /// Whether an option of this name is given.

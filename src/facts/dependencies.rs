@@ -33,13 +33,24 @@ pub fn install_of<'a>(facts: &'a Facts<'a>, instruction: &'a Instruction) -> Opt
         }
     }
     let (span, packages) = found?;
-    let simple = !run.script.has_error && run.script.chain.iter().all(|link| link.is_simple && link.pipes.is_empty());
-    Some(DependencyInstall { span, packages, is_alone: simple && !others })
+    let simple = !run.script.has_error
+        && run
+            .script
+            .chain
+            .iter()
+            .all(|link| link.is_simple && link.pipes.is_empty());
+    Some(DependencyInstall {
+        span,
+        packages,
+        is_alone: simple && !others,
+    })
 }
 
 fn dependency_install(operation: &Operation) -> Option<&Packages> {
     use Manager::*;
-    let Operation::Packages(packages) = operation else { return None };
+    let Operation::Packages(packages) = operation else {
+        return None;
+    };
     let files = !packages.requirements.is_empty() && packages.packages.is_empty();
     let takes = match packages.manager {
         Npm | Yarn | Pnpm | Bun | Bundle | Composer | Poetry | Pipenv | Uv | Pdm | Dotnet | Mix => {
@@ -56,7 +67,10 @@ fn dependency_install(operation: &Operation) -> Option<&Packages> {
 fn is_upkeep(view: &CommandView<'_>) -> bool {
     let only_packages = |operation: &Operation| match operation {
         Operation::Packages(p) => {
-            matches!(p.action, Action::Clean | Action::Configure | Action::Update | Action::Install) && p.requirements.is_empty()
+            matches!(
+                p.action,
+                Action::Clean | Action::Configure | Action::Update | Action::Install
+            ) && p.requirements.is_empty()
         }
         Operation::Clean(_) => true,
         _ => false,
@@ -95,18 +109,25 @@ pub fn inputs(context: &Context, packages: &Packages) -> Option<Vec<String>> {
             let reads_more = manifest.lifecycle_scripts().next().is_some()
                 || manifest.local_dependencies().next().is_some()
                 || !manifest.workspaces.is_empty()
-                || ["patches", ".yarn", "prisma", "pnpm-workspace.yaml"].iter().any(|path| context.exists(path));
+                || ["patches", ".yarn", "prisma", "pnpm-workspace.yaml"]
+                    .iter()
+                    .any(|path| context.exists(path));
             if reads_more {
                 return None;
             }
             of(Ecosystem::Node, &["bun.lock", "bun.lockb", "bunfig.toml"])
         }
         Pip => {
-            let paths: Vec<String> =
-                packages.requirements.iter().map(|r| r.path.trim_start_matches("./").to_owned()).collect();
+            let paths: Vec<String> = packages
+                .requirements
+                .iter()
+                .map(|r| r.path.trim_start_matches("./").to_owned())
+                .collect();
             let plain = |path: &String| {
                 context.read_text(path).is_some_and(|text| {
-                    text.lines().map(str::trim).all(|line| !line.starts_with(['.', '/']) && !line.starts_with("-") && !line.contains("file:"))
+                    text.lines()
+                        .map(str::trim)
+                        .all(|line| !line.starts_with(['.', '/']) && !line.starts_with("-") && !line.contains("file:"))
                 })
             };
             if !paths.iter().all(plain) {
@@ -121,8 +142,15 @@ pub fn inputs(context: &Context, packages: &Packages) -> Option<Vec<String>> {
             }
             vec!["go.mod".to_owned(), "go.sum".to_owned()]
         }
-        Pipenv => of(Ecosystem::Python, &[]).into_iter().filter(|p| p.starts_with("Pipfile")).collect(),
-        Bundle if context.read_text("Gemfile").is_some_and(|text| !text.contains("gemspec") && !text.contains("path")) => {
+        Pipenv => of(Ecosystem::Python, &[])
+            .into_iter()
+            .filter(|p| p.starts_with("Pipfile"))
+            .collect(),
+        Bundle
+            if context
+                .read_text("Gemfile")
+                .is_some_and(|text| !text.contains("gemspec") && !text.contains("path")) =>
+        {
             ["Gemfile", "Gemfile.lock"].iter().map(ToString::to_string).collect()
         }
         _ => return None,

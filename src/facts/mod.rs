@@ -3,13 +3,13 @@
 
 pub mod archives;
 pub mod command;
-pub mod dependencies;
 pub mod defaults;
-pub mod renaming;
+pub mod dependencies;
+pub mod identity;
 pub mod leftovers;
 pub mod pins;
-pub mod identity;
 pub mod private;
+pub mod renaming;
 pub mod scripts;
 pub mod secrets;
 pub mod ship;
@@ -24,10 +24,10 @@ pub use transcript::Transcript;
 
 use crate::context::Context;
 use crate::model::{Dockerfile, Instruction, Keyword, Kind, Stage, StageId};
-use std::collections::HashMap;
 use crate::shell::Dialect;
 use scripts::{RunFacts, Shells};
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 /// Facts on one file.
 pub struct Facts<'f> {
@@ -67,12 +67,17 @@ impl<'f> Facts<'f> {
 
     /// The script of a RUN (also one inside an ONBUILD).
     pub fn run(&self, instruction: &Instruction) -> Option<&RunFacts> {
-        self.runs.get(instruction.index)?.get_or_init(|| scripts::of_run(self.file, instruction, self.shell(instruction))).as_ref()
+        self.runs
+            .get(instruction.index)?
+            .get_or_init(|| scripts::of_run(self.file, instruction, self.shell(instruction)))
+            .as_ref()
     }
 
     /// The commands of a RUN, in the order of the text.
     pub fn commands(&self, instruction: &'f Instruction) -> impl Iterator<Item = CommandView<'_>> {
-        self.run(instruction).into_iter().flat_map(move |run| run.views(self.file, instruction))
+        self.run(instruction)
+            .into_iter()
+            .flat_map(move |run| run.views(self.file, instruction))
     }
 
     /// What is known of a stage.
@@ -93,23 +98,39 @@ impl<'f> Facts<'f> {
 
     /// Whether the instruction stands inside an ONBUILD.
     pub fn in_onbuild(&self, instruction: &Instruction) -> bool {
-        self.file
-            .instructions
-            .get(instruction.index)
-            .is_some_and(|outer| matches!(&outer.kind, Kind::Onbuild(_)) && outer.keyword_span != instruction.keyword_span)
+        self.file.instructions.get(instruction.index).is_some_and(|outer| {
+            matches!(&outer.kind, Kind::Onbuild(_)) && outer.keyword_span != instruction.keyword_span
+        })
     }
 
     /// Whether a later instruction of the same kind stands in the same stage. What ONBUILD puts off
     /// is none of the stage's own.
     pub fn is_superseded(&self, instruction: &Instruction) -> bool {
-        let last = self.last.get_or_init(|| self.file.instructions.iter().map(|i| ((i.stage, i.keyword), i.index)).collect());
+        let last = self.last.get_or_init(|| {
+            self.file
+                .instructions
+                .iter()
+                .map(|i| ((i.stage, i.keyword), i.index))
+                .collect()
+        });
         !self.in_onbuild(instruction)
-            && last.get(&(instruction.stage, instruction.keyword)).is_some_and(|&last| last > instruction.index)
+            && last
+                .get(&(instruction.stage, instruction.keyword))
+                .is_some_and(|&last| last > instruction.index)
     }
 
     /// Whether the stage begins with nothing and neither it nor a stage below writes a file.
     pub fn is_empty_stage(&self, stage: &Stage) -> bool {
-        let writes = |k| matches!(k, Keyword::Copy | Keyword::Add | Keyword::Run | Keyword::Workdir | Keyword::Onbuild);
-        stage.from_scratch && self.file.chain(stage).all(|s| !self.file.instructions_of(s).iter().any(|i| writes(i.keyword)))
+        let writes = |k| {
+            matches!(
+                k,
+                Keyword::Copy | Keyword::Add | Keyword::Run | Keyword::Workdir | Keyword::Onbuild
+            )
+        };
+        stage.from_scratch
+            && self
+                .file
+                .chain(stage)
+                .all(|s| !self.file.instructions_of(s).iter().any(|i| writes(i.keyword)))
     }
 }

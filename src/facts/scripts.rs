@@ -27,7 +27,11 @@ impl RunFacts {
             }
             ranges.push(start..operations.len());
         }
-        RunFacts { script, operations, ranges }
+        RunFacts {
+            script,
+            operations,
+            ranges,
+        }
     }
 
     /// What all commands do, in order.
@@ -37,7 +41,10 @@ impl RunFacts {
 
     /// What the commands from this index on do.
     pub fn operations_from(&self, command: usize) -> &[Operation] {
-        let start = self.ranges.get(command).map_or(self.operations.len(), |range| range.start);
+        let start = self
+            .ranges
+            .get(command)
+            .map_or(self.operations.len(), |range| range.start);
         self.operations.get(start..).unwrap_or_default()
     }
 
@@ -47,23 +54,26 @@ impl RunFacts {
         file: &'a Dockerfile,
         instruction: &'a Instruction,
     ) -> impl Iterator<Item = CommandView<'a>> {
-        self.script.commands.iter().zip(&self.ranges).enumerate().map(move |(index, (command, range))| CommandView {
-            source: &file.source,
-            instruction,
-            script: &self.script,
-            command,
-            index,
-            operations: self.operations.get(range.clone()).unwrap_or_default(),
-        })
+        self.script
+            .commands
+            .iter()
+            .zip(&self.ranges)
+            .enumerate()
+            .map(move |(index, (command, range))| CommandView {
+                source: &file.source,
+                instruction,
+                script: &self.script,
+                command,
+                index,
+                operations: self.operations.get(range.clone()).unwrap_or_default(),
+            })
     }
 }
 
 /// The script of a RUN; none for other instructions.
 pub fn of_run(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Option<RunFacts> {
     match &instruction.kind {
-        Kind::Run { form, heredocs, .. } => {
-            Some(RunFacts::new(of_form(file, instruction, form, heredocs, dialect)))
-        }
+        Kind::Run { form, heredocs, .. } => Some(RunFacts::new(of_form(file, instruction, form, heredocs, dialect))),
         _ => None,
     }
 }
@@ -80,7 +90,11 @@ pub fn of_form(
         Form::Exec(words) => shell::from_exec(words),
         Form::Shell(word) => shell::parse(shell::Input {
             text: file.source.text(),
-            body: if word.span.is_empty() { instruction.arguments_span } else { word.span },
+            body: if word.span.is_empty() {
+                instruction.arguments_span
+            } else {
+                word.span
+            },
             escape: file.lines.escape,
             heredocs,
             dialect,
@@ -124,22 +138,41 @@ impl Shells {
     pub fn at(&self, index: usize) -> &Dialect {
         static POSIX: Dialect = Dialect::Posix;
         let next = self.changes.partition_point(|(from, _)| *from <= index);
-        next.checked_sub(1).and_then(|i| self.changes.get(i)).map_or(&POSIX, |(_, dialect)| dialect)
+        next.checked_sub(1)
+            .and_then(|i| self.changes.get(i))
+            .map_or(&POSIX, |(_, dialect)| dialect)
     }
 }
 
 /// The shell that a base image begins with. Windows images run `cmd`; the file shows them by their
 /// names, or by its escape character, which nobody else needs.
 fn default_shell(file: &Dockerfile, stage: &crate::model::Stage) -> Dialect {
-    let image = stage.image.as_ref().map(|i| i.text.to_ascii_lowercase()).unwrap_or_default();
-    let windows = ["windows", "nanoserver", "servercore", "ltsc20"].iter().any(|word| image.contains(word));
+    let image = stage
+        .image
+        .as_ref()
+        .map(|i| i.text.to_ascii_lowercase())
+        .unwrap_or_default();
+    let windows = ["windows", "nanoserver", "servercore", "ltsc20"]
+        .iter()
+        .any(|word| image.contains(word));
     if windows || file.lines.escape == '`' {
-        return if image.contains("powershell") { Dialect::PowerShell } else { Dialect::Cmd };
+        return if image.contains("powershell") {
+            Dialect::PowerShell
+        } else {
+            Dialect::Cmd
+        };
     }
-    if is_alpine(&image) { Dialect::Ash } else { Dialect::Posix }
+    if is_alpine(&image) {
+        Dialect::Ash
+    } else {
+        Dialect::Posix
+    }
 }
 
 fn is_alpine(image: &str) -> bool {
     let last = image.rsplit('/').next().unwrap_or(image);
-    last.split(':').next() == Some("alpine") || last.contains("-alpine") || last.contains(":alpine") || last.contains("busybox")
+    last.split(':').next() == Some("alpine")
+        || last.contains("-alpine")
+        || last.contains(":alpine")
+        || last.contains("busybox")
 }

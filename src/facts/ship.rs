@@ -31,7 +31,10 @@ impl Evidence {
     /// Whether it says enough on its own. An SDK as base, tests and development dependencies only
     /// add to what a build shows.
     pub fn is_strong(&self) -> bool {
-        matches!(self.kind, EvidenceKind::Build | EvidenceKind::BuildPackages { strong: true })
+        matches!(
+            self.kind,
+            EvidenceKind::Build | EvidenceKind::BuildPackages { strong: true }
+        )
     }
 
     /// Whether what it shows would fail on an image without compilers.
@@ -48,14 +51,21 @@ pub fn is_application(facts: &Facts<'_>, stage: &Stage) -> bool {
     if file.source.name().contains(".devcontainer") {
         return false;
     }
-    let Some(stage_facts) = facts.stage(stage.id) else { return false };
-    let runs = stage_facts.cmd.or(stage_facts.entrypoint).is_some_and(|index| !is_shell_command(facts, index));
+    let Some(stage_facts) = facts.stage(stage.id) else {
+        return false;
+    };
+    let runs = stage_facts
+        .cmd
+        .or(stage_facts.entrypoint)
+        .is_some_and(|index| !is_shell_command(facts, index));
     if !stage_facts.context_copies.is_empty() {
         return runs || !stage_facts.broad_copies.is_empty();
     }
     let fetches = instructions(file, stage).any(|i| {
         facts.run(i).is_some_and(|run| {
-            run.operations().iter().any(|o| matches!(o, Operation::GitClone(_) | Operation::Download(_)))
+            run.operations()
+                .iter()
+                .any(|o| matches!(o, Operation::GitClone(_) | Operation::Download(_)))
         })
     });
     runs && fetches
@@ -63,8 +73,15 @@ pub fn is_application(facts: &Facts<'_>, stage: &Stage) -> bool {
 
 fn is_shell_command(facts: &Facts<'_>, index: usize) -> bool {
     let text = command_text(facts, index).unwrap_or_default();
-    let word = text.trim_matches(['[', ']', ' ', '"']).split('"').next().unwrap_or_default();
-    matches!(word.rsplit('/').next().unwrap_or(word).trim(), "sh" | "bash" | "ash" | "zsh" | "bash -l" | "bash --login" | "")
+    let word = text
+        .trim_matches(['[', ']', ' ', '"'])
+        .split('"')
+        .next()
+        .unwrap_or_default();
+    matches!(
+        word.rsplit('/').next().unwrap_or(word).trim(),
+        "sh" | "bash" | "ash" | "zsh" | "bash -l" | "bash --login" | ""
+    )
 }
 
 /// The instructions of a stage and of those it is built on, the lowest first.
@@ -80,7 +97,9 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
     let mut found = Vec::new();
     if let Some(image) = &stage.root_image
         && let Some(known) = knowledge::image(image.registry.as_deref(), &image.repository)
-        && known.variant(image.tag.as_deref().unwrap_or_default()).is_some_and(|v| v.brings(Brings::Compilers))
+        && known
+            .variant(image.tag.as_deref().unwrap_or_default())
+            .is_some_and(|v| v.brings(Brings::Compilers))
         && let Some(root) = file.chain(stage).last().and_then(|s| file.from_of(s))
         && let Kind::From { image: written, .. } = &root.kind
     {
@@ -94,7 +113,9 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
         let Some(run) = facts.run(instruction) else { continue };
         let operations = run.operations();
         // Packages that leave in the layer they came in, and what is compiled between, ship nothing.
-        let cleans = operations.iter().any(|o| matches!(o, Operation::Packages(p) if removes(p)));
+        let cleans = operations
+            .iter()
+            .any(|o| matches!(o, Operation::Packages(p) if removes(p)));
         for view in facts.commands(instruction) {
             for operation in view.operations {
                 match operation {
@@ -121,8 +142,7 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
 }
 
 fn removes(packages: &Packages) -> bool {
-    packages.manager.is_system()
-        && (packages.action == Action::Autoremove || packages.action == Action::Remove)
+    packages.manager.is_system() && (packages.action == Action::Autoremove || packages.action == Action::Remove)
 }
 
 /// Tools whose work leaves something behind that run time does not need. `npm rebuild`, PHP's own
@@ -134,21 +154,30 @@ fn compiles(tool: BuildTool) -> bool {
 /// Whether a system package serves to compile, and nothing that runs needs it.
 pub fn is_build_only(manager: &str, package: &str) -> bool {
     use PackageKind::{BuildTool, Compiler, Headers};
-    matches!(knowledge::package(manager, package), Some(Compiler | Headers | BuildTool))
+    matches!(
+        knowledge::package(manager, package),
+        Some(Compiler | Headers | BuildTool)
+    )
 }
 
 fn packages_evidence(facts: &Facts<'_>, packages: &Packages) -> Option<Evidence> {
     if packages.manager.is_system() {
-        let build_only: Vec<_> =
-            packages.packages.iter().filter(|p| is_build_only(packages.manager.name(), &p.name)).collect();
+        let build_only: Vec<_> = packages
+            .packages
+            .iter()
+            .filter(|p| is_build_only(packages.manager.name(), &p.name))
+            .collect();
         let first = build_only.first()?;
         // One library's headers may be there for a reason; a compiler, or several, are a toolchain.
-        let is_compiler = |p: &&Package| {
-            knowledge::package(packages.manager.name(), &p.name) == Some(PackageKind::Compiler)
-        };
+        let is_compiler =
+            |p: &&Package| knowledge::package(packages.manager.name(), &p.name) == Some(PackageKind::Compiler);
         let strong = build_only.len() > 1 || build_only.iter().copied().any(|p| is_compiler(&p));
         let names: Vec<&str> = build_only.iter().take(4).map(|p| p.name.as_str()).collect();
-        let more = if build_only.len() > 4 { format!(" and {} more", build_only.len() - 4) } else { String::new() };
+        let more = if build_only.len() > 4 {
+            format!(" and {} more", build_only.len() - 4)
+        } else {
+            String::new()
+        };
         return Some(Evidence {
             span: first.span,
             message: format!("only a build needs {}{more}", names.join(", ")),

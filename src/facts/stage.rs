@@ -29,10 +29,17 @@ pub(super) fn derive(facts: &Facts<'_>, stage: &Stage) -> StageFacts {
             Kind::User(word) => Some(word),
             _ => None,
         });
-        let text = setting.value.map(|v| v.to_string()).or(word.map(|w| w.value.clone())).unwrap_or_default();
+        let text = setting
+            .value
+            .map(|v| v.to_string())
+            .or(word.map(|w| w.value.clone()))
+            .unwrap_or_default();
         (text, word.map(|w| w.span))
     });
-    let mut out = StageFacts { user, ..StageFacts::default() };
+    let mut out = StageFacts {
+        user,
+        ..StageFacts::default()
+    };
     let mut chain: Vec<&Stage> = file.chain(stage).collect();
     chain.reverse();
     for instruction in chain.iter().flat_map(|s| file.instructions_of(s)) {
@@ -62,13 +69,17 @@ fn is_remote(source: &str) -> bool {
 
 /// Whether a COPY takes the whole context, or a folder of it.
 fn is_broad(facts: &Facts<'_>, instruction: &Instruction) -> bool {
-    let Some(transfer) = instruction.transfer() else { return false };
+    let Some(transfer) = instruction.transfer() else {
+        return false;
+    };
     transfer.sources.iter().any(|source| {
         let path = source.value.trim_matches(['"', '\'']).trim_end_matches('/');
         match path.trim_start_matches("./").trim_start_matches('/') {
             "" | "." | "*" | "**" => true,
             path if path.contains(['*', '?', '[', '$']) || is_remote(path) => false,
-            path => facts.context().is_some_and(|context| context.kind(path) == Some(EntryKind::Dir)),
+            path => facts
+                .context()
+                .is_some_and(|context| context.kind(path) == Some(EntryKind::Dir)),
         }
     })
 }

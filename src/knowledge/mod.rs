@@ -12,8 +12,7 @@ pub mod tag;
 
 pub use offer::{Offer, offers};
 pub use table::{
-    Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role,
-    Runtime, Variant,
+    Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role, Runtime, Variant,
 };
 pub use tag::Tag;
 
@@ -22,9 +21,7 @@ pub use tag::Tag;
 /// Docker Hub's names and its well-known mirrors of official images count as one.
 pub fn image(registry: Option<&str>, repository: &str) -> Option<&'static Image> {
     let name = match registry {
-        None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io") => {
-            official(repository, "library/")
-        }
+        None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io") => official(repository, "library/"),
         Some("mirror.gcr.io") => official(repository, "library/"),
         Some("public.ecr.aws") => repository.strip_prefix("docker/library/")?,
         Some(registry) => return by_name(&format!("{registry}/{repository}")),
@@ -54,9 +51,7 @@ impl Image {
     /// The variant that a tag (`""` for none) stands for.
     pub fn variant(&self, tag: &str) -> Option<&'static Variant> {
         let tag = Tag::parse(tag);
-        self.variants
-            .iter()
-            .find(|variant| tag.has_all(variant.words))
+        self.variants.iter().find(|variant| tag.has_all(variant.words))
     }
 
     /// The release of its language or product that a tag names.
@@ -107,9 +102,7 @@ pub fn support(product: &str, version: &str) -> Option<Support> {
     let (_, releases) = generated::RELEASES.get(at)?;
     let numbers = numbers(version)?;
     let known = |release: &Release| self::numbers(release.version).unwrap_or_default();
-    let found = releases
-        .iter()
-        .filter(|release| numbers.starts_with(&known(release)));
+    let found = releases.iter().filter(|release| numbers.starts_with(&known(release)));
     if let Some(release) = found.max_by_key(|release| known(release).len()) {
         return Some(Support::Until(release));
     }
@@ -117,13 +110,10 @@ pub fn support(product: &str, version: &str) -> Option<Support> {
     // than all of 3, though not than 2.7). One with fewer numbers (`3`) names the newest of them.
     let same = |release: &&Release| known(release).first() == numbers.first();
     let kin = releases.iter().any(|release| same(&release));
-    let ancient = releases
-        .iter()
-        .filter(|release| !kin || same(release))
-        .all(|release| {
-            let known = known(release);
-            numbers.len() >= known.len() && numbers < known
-        });
+    let ancient = releases.iter().filter(|release| !kin || same(release)).all(|release| {
+        let known = known(release);
+        numbers.len() >= known.len() && numbers < known
+    });
     ancient.then_some(Support::Ancient)
 }
 
@@ -131,9 +121,7 @@ pub fn support(product: &str, version: &str) -> Option<Support> {
 fn numbers(version: &str) -> Option<Vec<u32>> {
     let mut out = Vec::new();
     for part in version.split('.') {
-        let end = part
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(part.len());
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let Some(number) = part.get(..end).and_then(|digits| digits.parse().ok()) else {
             break;
         };
@@ -189,9 +177,7 @@ pub fn runtime_libraries(headers: &str, codename: &str) -> Option<&'static [&'st
     let (_, libraries) = generated::RUNTIME_LIBRARIES
         .iter()
         .find(|(known, _)| *known == codename)?;
-    let at = libraries
-        .binary_search_by(|(known, _)| (*known).cmp(headers))
-        .ok()?;
+    let at = libraries.binary_search_by(|(known, _)| (*known).cmp(headers)).ok()?;
     libraries.get(at).map(|(_, names)| *names)
 }
 

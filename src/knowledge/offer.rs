@@ -34,9 +34,7 @@ pub fn offers(image: &Image, tag: &str, release: Option<&str>) -> Vec<Offer> {
         .iter()
         .filter(|runtime| runtime.of.contains(&current.kind));
     fitting
-        .filter(|runtime| {
-            understood || runtime.tag.contains("{rest}") || runtime.tag.contains("{tag")
-        })
+        .filter(|runtime| understood || runtime.tag.contains("{rest}") || runtime.tag.contains("{tag"))
         .filter_map(|runtime| places.offer(runtime))
         .filter(|offer| {
             current
@@ -58,11 +56,7 @@ impl Places<'_> {
         let tag = self.fill(runtime.tag)?;
         // A name made up from a template may not exist.
         let offered = by_name(&name)?;
-        let reference = if tag.is_empty() {
-            name
-        } else {
-            format!("{name}:{tag}")
-        };
+        let reference = if tag.is_empty() { name } else { format!("{name}:{tag}") };
         Some(Offer {
             reference,
             kind: runtime.kind,

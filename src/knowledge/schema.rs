@@ -284,11 +284,7 @@ pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut names = BTreeSet::new();
     for image in &images.images {
-        let first = image
-            .names
-            .first()
-            .map(String::as_str)
-            .unwrap_or("an image");
+        let first = image.names.first().map(String::as_str).unwrap_or("an image");
         for name in &image.names {
             if !names.insert(name.as_str()) {
                 wrong.push(format!("{name} is listed twice"));
@@ -298,26 +294,14 @@ pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
             Some(last) if last.words.is_empty() => {}
             _ => wrong.push(format!("{first} has no default variant at the end")),
         }
-        let defaults = image
-            .variants
-            .iter()
-            .filter(|variant| variant.words.is_empty())
-            .count();
+        let defaults = image.variants.iter().filter(|variant| variant.words.is_empty()).count();
         if defaults > 1 {
             wrong.push(format!("{first} has {defaults} variants without words"));
         }
         for runtime in &image.runtimes {
-            let template = format!(
-                "{}:{}",
-                runtime.image,
-                runtime.tag.as_deref().unwrap_or_default()
-            );
+            let template = format!("{}:{}", runtime.image, runtime.tag.as_deref().unwrap_or_default());
             for part in template.split('{').skip(1) {
-                let name = part
-                    .split('}')
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end_matches('!');
+                let name = part.split('}').next().unwrap_or_default().trim_end_matches('!');
                 if !PLACEHOLDERS.contains(&name) {
                     wrong.push(format!("{first}: no placeholder {{{name}}}"));
                 }
@@ -325,11 +309,7 @@ pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
         }
     }
     for image in &images.images {
-        for runtime in image
-            .runtimes
-            .iter()
-            .filter(|runtime| !runtime.image.contains('{'))
-        {
+        for runtime in image.runtimes.iter().filter(|runtime| !runtime.image.contains('{')) {
             if !names.contains(runtime.image.as_str()) {
                 wrong.push(format!("{} is offered, but not listed", runtime.image));
             }
@@ -367,8 +347,7 @@ fn parse_month(text: &str) -> Option<(u16, u8)> {
 /// `RUNTIME_LIBRARIES`, of the types in `knowledge::table`. Tables that are searched by name are
 /// sorted by it.
 pub fn emit(images: &Images, packages: &Packages) -> String {
-    let mut out =
-        String::from("// Made from rules/knowledge/*.yaml; edit those.\nuse super::table::*;\n\n");
+    let mut out = String::from("// Made from rules/knowledge/*.yaml; edit those.\nuse super::table::*;\n\n");
     emit_images(&mut out, &images.images);
     let mut codenames: Vec<_> = images.codenames.iter().collect();
     codenames.sort_by(|a, b| a.codename.cmp(&b.codename));
@@ -381,9 +360,7 @@ pub fn emit(images: &Images, packages: &Packages) -> String {
     {
         line(
             &mut out,
-            &format!(
-                "    Codename {{ codename: {codename:?}, product: {product:?}, version: {version:?} }},"
-            ),
+            &format!("    Codename {{ codename: {codename:?}, product: {product:?}, version: {version:?} }},"),
         );
     }
     line(&mut out, "];\n");
@@ -394,9 +371,7 @@ pub fn emit(images: &Images, packages: &Packages) -> String {
             let (year, month) = parse_month(month).unwrap_or_default();
             line(
                 &mut out,
-                &format!(
-                    "        Release {{ version: {version:?}, end: Month {{ year: {year}, month: {month} }} }},"
-                ),
+                &format!("        Release {{ version: {version:?}, end: Month {{ year: {year}, month: {month} }} }},"),
             );
         }
         line(&mut out, "    ]),");
@@ -412,10 +387,7 @@ fn line(out: &mut String, text: &str) {
 }
 
 fn enums<T: std::fmt::Debug>(name: &str, values: &[T]) -> String {
-    let values: Vec<String> = values
-        .iter()
-        .map(|value| format!("{name}::{value:?}"))
-        .collect();
+    let values: Vec<String> = values.iter().map(|value| format!("{name}::{value:?}")).collect();
     format!("&[{}]", values.join(", "))
 }
 
@@ -475,10 +447,7 @@ fn emit_images(out: &mut String, images: &[Image]) {
 }
 
 fn emit_packages(out: &mut String, packages: &Packages) {
-    for (table, kinds) in [
-        ("PACKAGES", &packages.kinds),
-        ("ENDINGS", &packages.endings),
-    ] {
+    for (table, kinds) in [("PACKAGES", &packages.kinds), ("ENDINGS", &packages.endings)] {
         let mut entries: BTreeMap<&str, Vec<(&str, PackageKind)>> = BTreeMap::new();
         for (kind, by_manager) in kinds {
             for (manager, list) in by_manager.lists() {
@@ -488,10 +457,7 @@ fn emit_packages(out: &mut String, packages: &Packages) {
                     .extend(list.iter().map(|name| (name.as_str(), *kind)));
             }
         }
-        line(
-            out,
-            &format!("pub static {table}: ByName<ByName<PackageKind>> = &["),
-        );
+        line(out, &format!("pub static {table}: ByName<ByName<PackageKind>> = &["));
         for (manager, mut list) in entries {
             list.sort_unstable();
             line(out, &format!("    ({manager:?}, &["));
@@ -502,10 +468,7 @@ fn emit_packages(out: &mut String, packages: &Packages) {
         }
         line(out, "];\n");
     }
-    line(
-        out,
-        "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[",
-    );
+    line(out, "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[");
     for (codename, libraries) in &packages.runtime_libraries {
         line(out, &format!("    ({codename:?}, &["));
         for (headers, names) in libraries {

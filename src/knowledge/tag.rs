@@ -40,9 +40,8 @@ impl<'a> Tag<'a> {
     pub fn parse(text: &'a str) -> Tag<'a> {
         let text = if text == "latest" { "" } else { text };
         let mut words: Vec<&str> = text.split('-').filter(|word| !word.is_empty()).collect();
-        let versionless = |word: &str| {
-            VARIANT_WORDS.contains(&word) || word.starts_with("alpine") || codename(word).is_some()
-        };
+        let versionless =
+            |word: &str| VARIANT_WORDS.contains(&word) || word.starts_with("alpine") || codename(word).is_some();
         let version = words.first().copied().filter(|word| !versionless(word));
         if version.is_some() {
             words.remove(0);
@@ -69,9 +68,7 @@ impl<'a> Tag<'a> {
     /// The version's leading digits.
     pub fn major(&self) -> Option<&'a str> {
         let version = self.version?;
-        let end = version
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(version.len());
+        let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
         version.get(..end).filter(|digits| !digits.is_empty())
     }
 
@@ -80,9 +77,7 @@ impl<'a> Tag<'a> {
         let version = self.version?;
         let major = self.major()?;
         let rest = version.get(major.len()..)?.strip_prefix('.')?;
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         if digits == 0 {
             None
         } else {
@@ -102,10 +97,7 @@ impl<'a> Tag<'a> {
 
     /// The word that names Alpine: `alpine`, `alpine3.20`.
     pub fn alpine_word(&self) -> Option<&'a str> {
-        self.words
-            .iter()
-            .copied()
-            .find(|word| word.starts_with("alpine"))
+        self.words.iter().copied().find(|word| word.starts_with("alpine"))
     }
 
     /// Alpine's release, where it is named.
@@ -120,9 +112,7 @@ impl<'a> Tag<'a> {
         let digits = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
         let mut before = None;
         for word in &self.words {
-            let glued = JAVA_WORDS
-                .iter()
-                .find_map(|prefix| word.strip_prefix(prefix));
+            let glued = JAVA_WORDS.iter().find_map(|prefix| word.strip_prefix(prefix));
             if let Some(version) = glued.filter(digits) {
                 return Some(version);
             }
@@ -152,10 +142,7 @@ impl<'a> Tag<'a> {
                 || VARIANT_WORDS.contains(&stem)
                 || matches!(stem, "eclipse" | "temurin" | "b")
                 || codename(word).is_some()
-                || image
-                    .variants
-                    .iter()
-                    .any(|variant| variant.words.contains(&stem))
+                || image.variants.iter().any(|variant| variant.words.contains(&stem))
         })
     }
 }

@@ -1,9 +1,6 @@
 use super::*;
 
-const NOW: Month = Month {
-    year: 2026,
-    month: 11,
-};
+const NOW: Month = Month { year: 2026, month: 11 };
 
 fn offered(name: &str, tag: &str) -> Vec<String> {
     offers(by_name(name).expect(name), tag, None)
@@ -18,11 +15,7 @@ fn images_are_found_under_all_their_names() {
         (None, "node", Some("node")),
         (None, "library/node", Some("node")),
         (Some("docker.io"), "library/golang", Some("go")),
-        (
-            Some("public.ecr.aws"),
-            "docker/library/python",
-            Some("python"),
-        ),
+        (Some("public.ecr.aws"), "docker/library/python", Some("python")),
         (Some("public.ecr.aws"), "python", None),
         (Some("mcr.microsoft.com"), "dotnet/sdk", Some("dotnet")),
         (Some("ghcr.io"), "node", None),
@@ -39,11 +32,7 @@ fn images_are_found_under_all_their_names() {
 
 #[test]
 fn tags_tell_variants_apart() {
-    let variant = |name: &str, tag: &str| {
-        by_name(name)
-            .and_then(|image| image.variant(tag))
-            .expect(name)
-    };
+    let variant = |name: &str, tag: &str| by_name(name).and_then(|image| image.variant(tag)).expect(name);
     for (name, tag, kind) in [
         ("node", "", Kind::Full),
         ("node", "22", Kind::Full),
@@ -54,22 +43,12 @@ fn tags_tell_variants_apart() {
         ("eclipse-temurin", "21-jre-jammy", Kind::Runtime),
         ("eclipse-temurin", "21", Kind::Full),
         ("gcr.io/distroless/static", "nonroot", Kind::Minimal),
-        (
-            "mcr.microsoft.com/dotnet/aspnet",
-            "8.0-jammy-chiseled",
-            Kind::Minimal,
-        ),
+        ("mcr.microsoft.com/dotnet/aspnet", "8.0-jammy-chiseled", Kind::Minimal),
     ] {
         assert_eq!(variant(name, tag).kind, kind, "{name}:{tag}");
     }
-    assert_eq!(
-        variant("gcr.io/distroless/static", "nonroot").user,
-        "nonroot"
-    );
-    assert!(
-        variant("node", "22").brings(Brings::Buildpack)
-            && !variant("node", "22-slim").brings(Brings::Compilers)
-    );
+    assert_eq!(variant("gcr.io/distroless/static", "nonroot").user, "nonroot");
+    assert!(variant("node", "22").brings(Brings::Buildpack) && !variant("node", "22-slim").brings(Brings::Compilers));
     assert_eq!(variant("golang", "1.25-alpine").libc, Libc::Musl);
     assert_eq!(variant("eclipse-temurin", "21-jre").role, Role::Runtime);
 }
@@ -91,56 +70,28 @@ fn offers_keep_version_and_release() {
         ),
         ("node", "22-alpine", &[]),
         ("node", "22-onbuild", &[]),
-        (
-            "python",
-            "3.12.1-bookworm",
-            &["python:3.12.1-slim-bookworm"],
-        ),
-        (
-            "golang",
-            "1.25",
-            &["gcr.io/distroless/static-debian12", "scratch"],
-        ),
+        ("python", "3.12.1-bookworm", &["python:3.12.1-slim-bookworm"]),
+        ("golang", "1.25", &["gcr.io/distroless/static-debian12", "scratch"]),
         (
             "golang",
             "1.25-bookworm",
-            &[
-                "debian:bookworm-slim",
-                "gcr.io/distroless/static-debian12",
-                "scratch",
-            ],
+            &["debian:bookworm-slim", "gcr.io/distroless/static-debian12", "scratch"],
         ),
         (
             "golang",
             "1.25-alpine3.22",
-            &[
-                "alpine:3.22",
-                "gcr.io/distroless/static-debian12",
-                "scratch",
-            ],
+            &["alpine:3.22", "gcr.io/distroless/static-debian12", "scratch"],
         ),
         (
             "rust",
             "1-slim-trixie",
             &["debian:trixie-slim", "gcr.io/distroless/cc-debian13"],
         ),
-        (
-            "maven",
-            "3.9-eclipse-temurin-21",
-            &["eclipse-temurin:21-jre"],
-        ),
+        ("maven", "3.9-eclipse-temurin-21", &["eclipse-temurin:21-jre"]),
         ("maven", "3.9", &[]),
-        (
-            "gradle",
-            "8.5-jdk17-alpine",
-            &["eclipse-temurin:17-jre-alpine"],
-        ),
+        ("gradle", "8.5-jdk17-alpine", &["eclipse-temurin:17-jre-alpine"]),
         ("openjdk", "8u212-jdk", &["eclipse-temurin:8-jre"]),
-        (
-            "eclipse-temurin",
-            "21-jdk-jammy",
-            &["eclipse-temurin:21-jre-jammy"],
-        ),
+        ("eclipse-temurin", "21-jdk-jammy", &["eclipse-temurin:21-jre-jammy"]),
         (
             "mcr.microsoft.com/dotnet/sdk",
             "8.0-bookworm-slim",
@@ -149,11 +100,7 @@ fn offers_keep_version_and_release() {
                 "mcr.microsoft.com/dotnet/runtime:8.0-bookworm-slim",
             ],
         ),
-        (
-            "debian",
-            "bookworm-20240110",
-            &["debian:bookworm-20240110-slim"],
-        ),
+        ("debian", "bookworm-20240110", &["debian:bookworm-20240110-slim"]),
         ("debian", "", &[]),
         ("buildpack-deps", "jammy", &[]),
         ("nginx", "1.27", &["nginx:1.27-alpine"]),
@@ -166,17 +113,12 @@ fn offers_keep_version_and_release() {
         hinted.first().map(|offer| offer.reference.as_str()),
         Some("debian:trixie-slim")
     );
-    assert_eq!(
-        hinted.first().map(|offer| offer.needs),
-        Some(&[Need::GlibcBinary][..])
-    );
+    assert_eq!(hinted.first().map(|offer| offer.needs), Some(&[Need::GlibcBinary][..]));
 }
 
 #[test]
 fn releases_end() {
-    let over = |product: &str, version: &str| {
-        support(product, version).map(|support| support.is_over(NOW))
-    };
+    let over = |product: &str, version: &str| support(product, version).map(|support| support.is_over(NOW));
     for (product, version, want) in [
         ("node", "18.20.4", Some(true)),
         ("node", "22", Some(false)),
@@ -229,10 +171,7 @@ fn packages_are_known_by_name_and_ending() {
     ] {
         assert_eq!(package(manager, name), kind, "{manager} {name}");
     }
-    assert_eq!(
-        runtime_libraries("libpq-dev", "bookworm"),
-        Some(&["libpq5"][..])
-    );
+    assert_eq!(runtime_libraries("libpq-dev", "bookworm"), Some(&["libpq5"][..]));
     assert_eq!(runtime_libraries("libpq-dev", "trixie"), None);
     assert_eq!(runtime_libraries("libnothing-dev", "bookworm"), None);
 }

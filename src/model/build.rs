@@ -91,10 +91,7 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
                 from: index,
                 instructions: index + 1..lines.instructions.len(),
             });
-        } else if parsed.blocks.is_empty()
-            && built.instruction.keyword != Keyword::Arg
-            && built.fault.is_none()
-        {
+        } else if parsed.blocks.is_empty() && built.instruction.keyword != Keyword::Arg && built.fault.is_none() {
             built.fault = Some(Fault::new(
                 "there is no stage yet: a Dockerfile begins with FROM, and only ARG may stand before it",
                 built.instruction.keyword_span,
@@ -107,15 +104,10 @@ pub(super) fn instructions(file: &SourceFile, lines: &Lines) -> Parsed {
         built.instruction.opaque = built.fault.is_some() || built.lexical.is_some();
         faults.extend(built.fault.map(refusal));
         lexical.extend(built.lexical.map(refusal));
-        parsed
-            .triggers
-            .extend(built.trigger.map(|fault| (index, fault)));
+        parsed.triggers.extend(built.trigger.map(|fault| (index, fault)));
         parsed.instructions.push(built.instruction);
     }
-    parsed.refusals = check::refusal(lines)
-        .into_iter()
-        .chain(merge(lines, lexical))
-        .collect();
+    parsed.refusals = check::refusal(lines).into_iter().chain(merge(lines, lexical)).collect();
     parsed.refusals.append(&mut faults);
     parsed
 }
@@ -176,10 +168,7 @@ impl Source<'_> {
                 line: index,
                 index,
                 stage: None,
-                flags: flag_words
-                    .into_iter()
-                    .map(|w| flags::read(self.file, w))
-                    .collect(),
+                flags: flag_words.into_iter().map(|w| flags::read(self.file, w)).collect(),
                 kind: Kind::Broken,
                 opaque: false,
             },
@@ -215,9 +204,7 @@ impl Source<'_> {
         built.fault = flags::check(&built.instruction.flags, &[]).or_else(|| {
             let place = inner.instruction.keyword_span;
             match inner.instruction.keyword {
-                Keyword::Onbuild => {
-                    Some(Fault::new("ONBUILD cannot put off another ONBUILD", place))
-                }
+                Keyword::Onbuild => Some(Fault::new("ONBUILD cannot put off another ONBUILD", place)),
                 Keyword::Maintainer | Keyword::From => {
                     let name = inner.instruction.keyword.name();
                     Some(Fault::new(format!("ONBUILD cannot put off {name}"), place))

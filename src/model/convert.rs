@@ -182,9 +182,7 @@ impl Converter<'_> {
             }
         }
         if let Some(Instruction {
-            kind: Kind::From {
-                base: reference, ..
-            },
+            kind: Kind::From { base: reference, .. },
             ..
         }) = instructions.get_mut(block.from)
         {
@@ -203,9 +201,7 @@ impl Converter<'_> {
             image,
             windows: match (below, &platform) {
                 (Some(below), _) => below.windows,
-                (None, platform) => platform
-                    .as_deref()
-                    .is_some_and(|p| platform::system(p) == "windows"),
+                (None, platform) => platform.as_deref().is_some_and(|p| platform::system(p) == "windows"),
             },
             platform,
             depends_on: Vec::new(),
@@ -304,10 +300,7 @@ impl Converter<'_> {
             }
         };
         if expanded.value.is_empty() {
-            let message = format!(
-                "the platform `{}` is empty: write it like `linux/amd64`",
-                flag.value
-            );
+            let message = format!("the platform `{}` is empty: write it like `linux/amd64`", flag.value);
             self.refuse(expanded.open, fault(message), line);
             return None;
         }
@@ -331,25 +324,18 @@ impl Converter<'_> {
             };
             if let Err(error) = reference::check(&image.text) {
                 let written = stage.base.image().map_or(image.text.as_str(), |i| &i.text);
-                let open =
-                    written.contains('$') && self.depends_on_build(written, self.global_view());
+                let open = written.contains('$') && self.depends_on_build(written, self.global_view());
                 let message = if written == image.text {
                     format!("`{written}` is no image name: {error}")
                 } else {
-                    format!(
-                        "`{written}` becomes `{}`, which is no image name: {error}",
-                        image.text
-                    )
+                    format!("`{written}` becomes `{}`, which is no image name: {error}", image.text)
                 };
                 found.push((open, Fault::new(message, image.span), Some(from.lines.0)));
             }
         }
         for extra in extras {
             if let Err(error) = reference::check(&extra.name) {
-                let message = format!(
-                    "`{}` is neither a stage nor an image name: {error}",
-                    extra.name
-                );
+                let message = format!("`{}` is neither a stage nor an image name: {error}", extra.name);
                 found.push((false, Fault::new(message, extra.span), extra.line));
             }
         }
@@ -386,7 +372,5 @@ impl Converter<'_> {
 
 /// Whether an instruction is one that the conversion looks at.
 fn is_sound(instruction: &Instruction) -> bool {
-    !instruction.opaque
-        && instruction.keyword != Keyword::Unknown
-        && instruction.kind != Kind::Broken
+    !instruction.opaque && instruction.keyword != Keyword::Unknown && instruction.kind != Kind::Broken
 }

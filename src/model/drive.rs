@@ -10,9 +10,7 @@ pub(super) fn fault(path: &str) -> Option<&'static str> {
         return Some("a path on another computer cannot be used here");
     }
     match path.split_once(':') {
-        Some((drive, _)) if !drive.eq_ignore_ascii_case("c") => {
-            Some("only the drive `C:` can be used here")
-        }
+        Some((drive, _)) if !drive.eq_ignore_ascii_case("c") => Some("only the drive `C:` can be used here"),
         _ => None,
     }
 }
@@ -23,15 +21,7 @@ mod tests {
 
     #[test]
     fn only_the_system_drive_is_there() {
-        for good in [
-            "",
-            "a",
-            "C:\\a",
-            "c:/a",
-            "C:a",
-            "/a",
-            "a/b:c".get(..3).unwrap(),
-        ] {
+        for good in ["", "a", "C:\\a", "c:/a", "C:a", "/a", "a/b:c".get(..3).unwrap()] {
             assert_eq!(fault(good), None, "{good}");
         }
         for bad in ["D:\\a", "C:", "\\\\host\\x", "//host/x", "a/b:c"] {

@@ -30,10 +30,7 @@ pub fn parse(text: &str) -> Option<f64> {
     }
     let mut total = 0.0;
     while !rest.is_empty() {
-        let length = rest
-            .bytes()
-            .take_while(|b| b.is_ascii_digit() || *b == b'.')
-            .count();
+        let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
         let (number, behind) = rest.split_at_checked(length)?;
         if !number.bytes().any(|b| b.is_ascii_digit()) {
             return None;

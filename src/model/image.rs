@@ -29,10 +29,9 @@ impl ImageRef {
     /// Splits an image name as it stands in the file. Quotes around the whole are taken off.
     pub fn of(word: &Word) -> ImageRef {
         let (text, lead) = match word.value.as_bytes() {
-            [q @ (b'"' | b'\''), inner @ .., last] if q == last && !inner.contains(q) => (
-                word.value.get(1..word.value.len() - 1).unwrap_or_default(),
-                1,
-            ),
+            [q @ (b'"' | b'\''), inner @ .., last] if q == last && !inner.contains(q) => {
+                (word.value.get(1..word.value.len() - 1).unwrap_or_default(), 1)
+            }
             _ => (word.value.as_str(), 0),
         };
         if word.span.len() == word.value.len() {
@@ -53,11 +52,7 @@ impl ImageRef {
         let plain = mask_variables(text);
         let cut = |from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
         let start = match plain.split_once('/') {
-            Some((first, _))
-                if first.contains('$') || reference::split_domain(&plain).0.is_some() =>
-            {
-                first.len() + 1
-            }
+            Some((first, _)) if first.contains('$') || reference::split_domain(&plain).0.is_some() => first.len() + 1,
             _ => 0,
         };
         let rest = plain.get(start..).unwrap_or_default();
@@ -65,10 +60,7 @@ impl ImageRef {
         let named_end = digest.unwrap_or(text.len());
         let named = plain.get(start..named_end).unwrap_or_default();
         let last = named.rfind('/').map_or(0, |i| i + 1);
-        let colon = named
-            .get(last..)
-            .and_then(|n| n.rfind(':'))
-            .map(|i| start + last + i);
+        let colon = named.get(last..).and_then(|n| n.rfind(':')).map(|i| start + last + i);
         let tag_span = colon
             .filter(|_| placed)
             .map(|c| Span::new(span.start + c + 1, span.start + named_end));
@@ -168,33 +160,20 @@ mod tests {
             ("${IMAGE:-node:20}", (None, "${IMAGE:-node:20}", None, None)),
             ("node:$V", (None, "node", Some("$V"), None)),
             ("python:{{", (None, "python", Some("{{"), None)),
-            (
-                "${A:-${B:-x:1}}:2",
-                (None, "${A:-${B:-x:1}}", Some("2"), None),
-            ),
+            ("${A:-${B:-x:1}}:2", (None, "${A:-${B:-x:1}}", Some("2"), None)),
             ("", (None, "", None, None)),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                parts(&ImageRef::expanded(text, Span::at(0))),
-                expected,
-                "{text}"
-            );
+            assert_eq!(parts(&ImageRef::expanded(text, Span::at(0))), expected, "{text}");
         }
     }
 
     #[test]
     fn knows_where_the_tag_stands() {
         let image = ImageRef::of(&Word::new("\"ghcr.io/a:1.2\"", Span::new(5, 20)));
-        assert_eq!(
-            (image.text.as_str(), image.span),
-            ("ghcr.io/a:1.2", Span::new(6, 19))
-        );
+        assert_eq!((image.text.as_str(), image.span), ("ghcr.io/a:1.2", Span::new(6, 19)));
         assert_eq!(image.tag_span, Some(Span::new(16, 19)));
-        assert_eq!(
-            ImageRef::of(&Word::new("a:1", Span::new(5, 20))).tag_span,
-            None
-        );
+        assert_eq!(ImageRef::of(&Word::new("a:1", Span::new(5, 20))).tag_span, None);
     }
 
     #[test]

@@ -57,8 +57,7 @@ impl Keyword {
     /// The keyword that a word is, in any case; [`Keyword::Unknown`] for every other word.
     pub fn of(word: &str) -> Keyword {
         let same = |name: &str| {
-            name.eq_ignore_ascii_case(word)
-                || (!word.is_ascii() && word.to_lowercase() == name.to_ascii_lowercase())
+            name.eq_ignore_ascii_case(word) || (!word.is_ascii() && word.to_lowercase() == name.to_ascii_lowercase())
         };
         KEYWORDS
             .iter()
@@ -68,10 +67,7 @@ impl Keyword {
 
     /// The keyword in capitals; empty for [`Keyword::Unknown`].
     pub fn name(self) -> &'static str {
-        KEYWORDS
-            .iter()
-            .find(|(k, _)| *k == self)
-            .map_or("", |(_, name)| name)
+        KEYWORDS.iter().find(|(k, _)| *k == self).map_or("", |(_, name)| name)
     }
 
     /// All names in capitals, in alphabetical order.

@@ -44,9 +44,7 @@ mod tests {
         ] {
             assert!(is_mode(good), "{good}");
         }
-        for bad in [
-            "", "64a", "10000", "8", "-1x", "u", "rwx", "u+x,", "u+z", "%s",
-        ] {
+        for bad in ["", "64a", "10000", "8", "-1x", "u", "rwx", "u+x,", "u+z", "%s"] {
             assert!(!is_mode(bad), "{bad}");
         }
     }

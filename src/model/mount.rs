@@ -117,7 +117,11 @@ fn quoted_field(inner: &str) -> Result<(String, usize), String> {
 /// What can be said before any variable is expanded.
 pub(super) fn check_unexpanded(fields: &[Field]) -> Option<(usize, String)> {
     fields.iter().position(has_variable_from).map(|i| {
-        (i, "`from` takes no variable: give the image a stage of its own (`FROM $IMAGE AS name`) and name that".to_owned())
+        (
+            i,
+            "`from` takes no variable: give the image a stage of its own (`FROM $IMAGE AS name`) and name that"
+                .to_owned(),
+        )
     })
 }
 
@@ -146,9 +150,7 @@ pub(super) struct Mounted {
 ///
 /// # Errors
 /// The field at fault, by index, and what is wrong with it.
-pub(super) fn check_expanded(
-    fields: &[(String, Option<String>)],
-) -> Result<Mounted, (usize, String)> {
+pub(super) fn check_expanded(fields: &[(String, Option<String>)]) -> Result<Mounted, (usize, String)> {
     let mut mount = Mounted {
         kind: "bind".to_owned(),
         ..Mounted::default()
@@ -161,10 +163,7 @@ pub(super) fn check_expanded(
                 "readonly" | "ro" | "readwrite" | "rw" => {}
                 "required" => check_required(&mount.kind).map_err(|m| (i, m))?,
                 _ => {
-                    return Err((
-                        i,
-                        format!("the mount option `{key}` needs a value: write `{key}=...`"),
-                    ));
+                    return Err((i, format!("the mount option `{key}` needs a value: write `{key}=...`")));
                 }
             }
             continue;
@@ -232,10 +231,7 @@ pub(super) fn check_expanded(
     if let Some((i, key)) = owner
         && !matches!(mount.kind.as_str(), "secret" | "ssh" | "cache")
     {
-        return Err((
-            i,
-            format!("a mount of type `{}` takes no `{key}`", mount.kind),
-        ));
+        return Err((i, format!("a mount of type `{}` takes no `{key}`", mount.kind)));
     }
     if mount.kind == "secret" {
         if mount.from.is_some() {
@@ -248,19 +244,13 @@ pub(super) fn check_expanded(
             return Err((0, "a secret mount needs an `id` or a `target`".to_owned()));
         }
         if !mount.source.is_empty() && id {
-            return Err((
-                0,
-                "a secret mount takes `id` or `source`, not both".to_owned(),
-            ));
+            return Err((0, "a secret mount takes `id` or `source`, not both".to_owned()));
         }
     }
     if let Some(i) = sharing
         && mount.kind != "cache"
     {
-        return Err((
-            i,
-            format!("`sharing` belongs to `type=cache`, not to `{}`", mount.kind),
-        ));
+        return Err((i, format!("`sharing` belongs to `type=cache`, not to `{}`", mount.kind)));
     }
     if mount.kind == "ssh" && !mount.source.is_empty() {
         return Err((0, "an ssh mount takes no `source`".to_owned()));
@@ -327,12 +317,7 @@ mod tests {
         if let Some(fault) = check_unexpanded(&fields) {
             return Err(fault);
         }
-        check_expanded(
-            &fields
-                .into_iter()
-                .map(|f| (f.key, f.value))
-                .collect::<Vec<_>>(),
-        )
+        check_expanded(&fields.into_iter().map(|f| (f.key, f.value)).collect::<Vec<_>>())
     }
 
     #[test]

@@ -66,9 +66,7 @@ pub enum PlatformError {
     #[error("`{0}` cannot be a part of a platform: write it like `linux/amd64`")]
     Part(String),
     /// A single word that is neither an operating system nor an architecture.
-    #[error(
-        "`{0}` is neither an operating system nor an architecture that Docker knows: write it like `linux/amd64`"
-    )]
+    #[error("`{0}` is neither an operating system nor an architecture that Docker knows: write it like `linux/amd64`")]
     Unknown(String),
     /// More than three parts.
     #[error("a platform has at most three parts: operating system, architecture, variant")]
@@ -85,11 +83,7 @@ pub fn check(specifier: &str) -> Result<(), PlatformError> {
     }
     let mut count = 0;
     for (i, part) in specifier.split('/').enumerate() {
-        let fine = if i == 0 {
-            is_system(part)
-        } else {
-            is_component(part)
-        };
+        let fine = if i == 0 { is_system(part) } else { is_component(part) };
         if !fine {
             return Err(PlatformError::Part(part.to_owned()));
         }
@@ -97,14 +91,8 @@ pub fn check(specifier: &str) -> Result<(), PlatformError> {
     }
     match count {
         1 => {
-            let system = specifier
-                .split('(')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
-            if SYSTEMS.contains(&system.as_str())
-                || ARCHITECTURES.contains(&specifier.to_ascii_lowercase().as_str())
-            {
+            let system = specifier.split('(').next().unwrap_or_default().to_ascii_lowercase();
+            if SYSTEMS.contains(&system.as_str()) || ARCHITECTURES.contains(&specifier.to_ascii_lowercase().as_str()) {
                 Ok(())
             } else {
                 Err(PlatformError::Unknown(specifier.to_owned()))

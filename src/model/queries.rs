@@ -19,9 +19,7 @@ impl Dockerfile {
 
     /// The stage with that name, in any case; of several the last.
     pub fn stage_by_name(&self, name: &str) -> Option<&Stage> {
-        self.names
-            .get(&name.to_lowercase())
-            .and_then(|id| self.stage(*id))
+        self.names.get(&name.to_lowercase()).and_then(|id| self.stage(*id))
     }
 
     /// The stage an instruction belongs to; none above the first FROM.
@@ -31,18 +29,14 @@ impl Dockerfile {
 
     /// The instruction that covers a byte of the file, heredocs included.
     pub fn instruction_at(&self, offset: usize) -> Option<&Instruction> {
-        let behind = self
-            .instructions
-            .partition_point(|i| i.span.start <= offset);
+        let behind = self.instructions.partition_point(|i| i.span.start <= offset);
         let instruction = self.instructions.get(behind.checked_sub(1)?)?;
         (offset < instruction.span.end).then_some(instruction)
     }
 
     /// A stage's instructions, FROM excluded.
     pub fn instructions_of(&self, stage: &Stage) -> &[Instruction] {
-        self.instructions
-            .get(stage.instructions.clone())
-            .unwrap_or_default()
+        self.instructions.get(stage.instructions.clone()).unwrap_or_default()
     }
 
     /// A stage's FROM.
@@ -52,10 +46,7 @@ impl Dockerfile {
 
     /// Instructions above the first FROM.
     pub fn preamble(&self) -> &[Instruction] {
-        let end = self
-            .stages
-            .first()
-            .map_or(self.instructions.len(), |s| s.from);
+        let end = self.stages.first().map_or(self.instructions.len(), |s| s.from);
         self.instructions.get(..end).unwrap_or_default()
     }
 
@@ -120,23 +111,13 @@ impl Dockerfile {
     /// # Errors
     /// Where BuildKit fails too.
     pub fn expand(&self, word: &Word, at: usize) -> Result<Expansion, ExpandError> {
-        expand::word(
-            &word.value,
-            &self.view_at(at),
-            self.lines.escape,
-            Options::default(),
-        )
+        expand::word(&word.value, &self.view_at(at), self.lines.escape, Options::default())
     }
 
     /// The value of a word in the instruction `at`, where the file alone decides it: no build
     /// argument, platform or base image can change it.
     pub fn fixed_value(&self, word: &Word, at: usize) -> Option<String> {
-        match expand(
-            &word.value,
-            self.view_at(at),
-            self.lines.escape,
-            &Budget::default(),
-        ) {
+        match expand(&word.value, self.view_at(at), self.lines.escape, &Budget::default()) {
             Ok(Expanded {
                 value,
                 open: false,
@@ -221,10 +202,7 @@ mod tests {
         let copy = file
             .instruction_at(TEXT.find("--from").expect("a flag"))
             .expect("the COPY");
-        assert_eq!(
-            (copy.index, file.stage_of(copy).map(|s| s.id.0)),
-            (8, Some(2))
-        );
+        assert_eq!((copy.index, file.stage_of(copy).map(|s| s.id.0)), (8, Some(2)));
         assert!(file.instruction_at(7).is_none() && file.instruction_at(TEXT.len()).is_none());
     }
 
@@ -240,24 +218,16 @@ mod tests {
         assert!(value("${V:x}", 3).is_err());
         let fixed = |text: &str| file.fixed_value(&Word::new(text, span), 6);
         assert_eq!(fixed("/$B/y").as_deref(), Some("/x/y"));
-        assert_eq!(
-            (fixed("$V"), fixed("$A"), fixed("$HOME")),
-            (None, None, None)
-        );
+        assert_eq!((fixed("$V"), fixed("$A"), fixed("$HOME")), (None, None, None));
         let view = file.view_of(file.target().expect("the target"));
-        assert_eq!(
-            (view.get("V").is_none(), view.get("B").is_some()),
-            (true, true)
-        );
+        assert_eq!((view.get("V").is_none(), view.get("B").is_some()), (true, true));
     }
 
     #[test]
     fn what_is_refused_is_opaque() {
         let file = file();
         assert_eq!(file.hard_refusals().count(), 1);
-        let opaque: Vec<_> = (0..file.instructions.len())
-            .filter(|i| file.is_opaque(*i))
-            .collect();
+        let opaque: Vec<_> = (0..file.instructions.len()).filter(|i| file.is_opaque(*i)).collect();
         assert_eq!(opaque, [9]);
         assert!(file.is_opaque(usize::MAX));
     }

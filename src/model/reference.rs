@@ -14,9 +14,7 @@ pub enum ReferenceError {
     #[error("`{0}` is neither a registry's host name nor the first part of a repository")]
     Domain(String),
     /// The repository.
-    #[error(
-        "`{0}` is no repository: its parts are lower-case letters and digits, joined by `.`, `_`, `__` or `-`"
-    )]
+    #[error("`{0}` is no repository: its parts are lower-case letters and digits, joined by `.`, `_`, `__` or `-`")]
     Path(String),
     /// The repository is longer than 255 characters.
     #[error("the repository is longer than 255 characters")]
@@ -73,8 +71,7 @@ pub fn check(name: &str) -> Result<(), ReferenceError> {
         return Err(ReferenceError::Tag(tag.to_owned()));
     }
     // A short name on Docker Hub has `library/` put before it.
-    let is_short =
-        matches!(domain, None | Some("docker.io" | "index.docker.io")) && !repository.contains('/');
+    let is_short = matches!(domain, None | Some("docker.io" | "index.docker.io")) && !repository.contains('/');
     if repository.len() + if is_short { "library/".len() } else { 0 } > MAX_PATH {
         return Err(ReferenceError::TooLong);
     }
@@ -94,9 +91,7 @@ pub(super) fn split_domain(name: &str) -> (Option<&str>, &str) {
 }
 
 fn is_domain_like(first: &str) -> bool {
-    first == "localhost"
-        || first.contains(['.', ':'])
-        || first.chars().any(|c| !c.to_lowercase().eq([c]))
+    first == "localhost" || first.contains(['.', ':']) || first.chars().any(|c| !c.to_lowercase().eq([c]))
 }
 
 fn is_lower_hex(b: u8) -> bool {
@@ -159,9 +154,7 @@ fn is_host_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 fn is_tag(tag: &str) -> bool {

@@ -41,13 +41,7 @@ static PREDEFINED: LazyLock<Vec<Variable>> = LazyLock::new(|| {
 });
 
 /// ARGs that RUN sees undeclared where the build sets them, in any case; they stand in no scope.
-pub const PROXY_ARGS: &[&str] = &[
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "FTP_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-];
+pub const PROXY_ARGS: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 /// ARGs that only steer the build: they never become variables.
 const BUILD_ONLY_ARGS: &[&str] = &["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -116,18 +110,11 @@ impl Scope {
     /// The variable of that name declared here, as the instruction `at` sees it.
     pub fn get_at(&self, name: &str, at: usize) -> Option<&Variable> {
         if self.by_name.is_empty() {
-            return self
-                .variables
-                .iter()
-                .rev()
-                .find(|v| v.from <= at && v.name == name);
+            return self.variables.iter().rev().find(|v| v.from <= at && v.name == name);
         }
         let indices = self.by_name.get(name)?;
-        let known =
-            indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
-        indices
-            .get(known.checked_sub(1)?)
-            .and_then(|&i| self.variables.get(i))
+        let known = indices.partition_point(|&i| self.variables.get(i).is_some_and(|v| v.from <= at));
+        indices.get(known.checked_sub(1)?).and_then(|&i| self.variables.get(i))
     }
 
     pub(super) fn declare(&mut self, variable: Variable) {
@@ -141,8 +128,7 @@ impl Scope {
             match self.by_name.get_mut(variable.name.as_str()) {
                 Some(indices) => indices.push(index),
                 None => {
-                    self.by_name
-                        .insert(Arc::from(variable.name.as_str()), vec![index]);
+                    self.by_name.insert(Arc::from(variable.name.as_str()), vec![index]);
                 }
             }
         }
@@ -238,10 +224,7 @@ impl<'a> View<'a> {
     /// value is an ARG that was declared and not set.
     pub fn get(&self, name: &str) -> Option<&'a Variable> {
         let Some(id) = self.stage else {
-            return self
-                .globals
-                .get_at(name, self.at)
-                .or_else(|| predefined(name));
+            return self.globals.get_at(name, self.at).or_else(|| predefined(name));
         };
         let mut next = Some(id);
         let mut at = self.at;
@@ -335,10 +318,7 @@ mod tests {
         }
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
         assert!(file.refusals.is_empty());
-        assert!(
-            file.stages.iter().any(|s| s.scope.table.is_some()),
-            "there is a table"
-        );
+        assert!(file.stages.iter().any(|s| s.scope.table.is_some()), "there is a table");
         for stage in file.stages.iter().step_by(97) {
             let i = stage.id.0;
             let even = i - i % 2;
@@ -362,14 +342,8 @@ mod tests {
         }
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
         let at = |index: usize, name: &str| Env::get(&file.view_at(index), name).map(|v| v.len());
-        assert_eq!(
-            (at(1, "V0"), at(2, "V0"), at(5, "V3")),
-            (None, Some(1), Some(4))
-        );
-        assert_eq!(
-            (at(20, "V0"), at(21, "V0"), at(22, "V0")),
-            (Some(1), Some(1), Some(21))
-        );
+        assert_eq!((at(1, "V0"), at(2, "V0"), at(5, "V3")), (None, Some(1), Some(4)));
+        assert_eq!((at(20, "V0"), at(21, "V0"), at(22, "V0")), (Some(1), Some(1), Some(21)));
         assert_eq!(
             file.stages[0]
                 .scope
@@ -383,10 +357,7 @@ mod tests {
     /// Values that double each time are followed as long as they are small.
     #[test]
     fn values_do_not_grow_without_bounds() {
-        let text = format!(
-            "FROM scratch\nENV A=xx\n{}RUN x\n",
-            "ENV A=$A$A\n".repeat(80)
-        );
+        let text = format!("FROM scratch\nENV A=xx\n{}RUN x\n", "ENV A=$A$A\n".repeat(80));
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
         let last = file.stages[0].scope.get("A").expect("A is declared");
         assert_eq!((last.value.as_deref(), last.settable), (None, true));

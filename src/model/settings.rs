@@ -56,9 +56,7 @@ impl<T: ?Sized> Track<T> {
 
     /// What an instruction sees: changes by those before it.
     pub fn at(&self, instruction: usize) -> Option<&Setting<T>> {
-        let known = self
-            .changes
-            .partition_point(|c| c.instruction < instruction);
+        let known = self.changes.partition_point(|c| c.instruction < instruction);
         known
             .checked_sub(1)
             .and_then(|i| self.changes.get(i))

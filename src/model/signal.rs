@@ -2,9 +2,9 @@
 
 /// Linux's signals without `SIG`, real-time ones excluded.
 const SIGNALS: &[&str] = &[
-    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL",
-    "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP",
-    "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+    "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
+    "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
 ];
 
 /// Whether `signal`, variables expanded, is a signal's number (not 0) or name, with or without
@@ -35,15 +35,7 @@ mod tests {
 
     #[test]
     fn knows_signals() {
-        for good in [
-            "SIGTERM",
-            "term",
-            "9",
-            "SIGRTMIN+3",
-            "RTMAX-14",
-            "sigquit",
-            "RTMIN",
-        ] {
+        for good in ["SIGTERM", "term", "9", "SIGRTMIN+3", "RTMAX-14", "sigquit", "RTMIN"] {
             assert!(is_signal(good), "{good}");
         }
         for bad in ["", "0", "SIGFOO", "RTMIN+16", "RTMAX-15", "RTMIN+0", "SIG"] {

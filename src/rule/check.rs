@@ -1,5 +1,6 @@
 //! How a rule looks at a file.
 
+use super::diagnostic::Severity;
 use super::diagnostic::{Diagnostic, Finding};
 use super::matcher::Matcher;
 use super::meta::RuleMeta;
@@ -10,7 +11,6 @@ use crate::context::Context;
 use crate::edit::Applicability;
 use crate::facts::{CommandView, Facts};
 use crate::model::{Dockerfile, Instruction, Stage};
-use super::diagnostic::Severity;
 
 /// A rule: what it says of itself, what it wants to see, and how it decides.
 pub struct Rule {
@@ -81,7 +81,10 @@ impl Cx<'_> {
 
     /// Whether the instruction's layer ends in the image; in a file without FROM it may.
     pub fn ships(&self, instruction: &Instruction) -> bool {
-        instruction.stage.and_then(|id| self.file.stage(id)).is_none_or(|stage| stage.ships)
+        instruction
+            .stage
+            .and_then(|id| self.file.stage(id))
+            .is_none_or(|stage| stage.ships)
     }
 
     /// The text under a span.
@@ -116,7 +119,9 @@ impl Cx<'_> {
     /// A map option's keys and values, in the order of the keys; empty where it is not set.
     pub fn map(&self, name: &str) -> Vec<(&str, &str)> {
         let entries = self.option(name).and_then(|v| v.as_object()).into_iter().flatten();
-        entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+        entries
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+            .collect()
     }
 
     /// A list option's values; empty where the option is not set (lists have no other default).

@@ -79,7 +79,10 @@ impl Finding {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
         Finding {
             message: message.into(),
-            primary: Label { span, message: String::new() },
+            primary: Label {
+                span,
+                message: String::new(),
+            },
             related: Vec::new(),
             help: None,
             fix: None,
@@ -94,7 +97,10 @@ impl Finding {
 
     /// With a related place.
     pub fn related(mut self, span: Span, message: impl Into<String>) -> Self {
-        self.related.push(Label { span, message: message.into() });
+        self.related.push(Label {
+            span,
+            message: message.into(),
+        });
         self
     }
 

@@ -43,7 +43,14 @@ pub fn run<'a>(cx: &mut Cx<'_>, matcher: &'static Matcher, subject: Subject<'a>)
     match matcher.each {
         None => check(cx, matcher, &subject),
         Some(each) => fields::elements(&subject, each, &mut |element: Element<'a>| {
-            check(cx, matcher, &Subject { element: Some(element), ..subject });
+            check(
+                cx,
+                matcher,
+                &Subject {
+                    element: Some(element),
+                    ..subject
+                },
+            );
         }),
     }
 }
@@ -72,10 +79,19 @@ fn check<'a>(cx: &mut Cx<'_>, matcher: &'static Matcher, subject: &Subject<'a>) 
     } else {
         Field::Keyword
     });
-    let Some(span) = captures.get(subject, at).and_then(|v| v.span).or_else(|| subject.span()) else { return };
+    let Some(span) = captures
+        .get(subject, at)
+        .and_then(|v| v.span)
+        .or_else(|| subject.span())
+    else {
+        return;
+    };
     let mut finding = Finding::new(span, render(&matcher.message, subject, &captures));
     finding.help = matcher.help.as_ref().map(|help| render(help, subject, &captures));
-    finding.fix = matcher.fix.as_ref().and_then(|fix| instantiate(fix, subject, &captures));
+    finding.fix = matcher
+        .fix
+        .as_ref()
+        .and_then(|fix| instantiate(fix, subject, &captures));
     cx.report(finding);
 }
 
@@ -156,7 +172,10 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
     for edit in fix.edits {
         match edit {
             EditTemplate::InsertArg(after, new) => {
-                edits.push(Edit::insert(place(*after)?.end, format!(" {}", render(new, subject, captures))));
+                edits.push(Edit::insert(
+                    place(*after)?.end,
+                    format!(" {}", render(new, subject, captures)),
+                ));
             }
             EditTemplate::Replace(at, new) => edits.push(Edit::replace(place(*at)?, render(new, subject, captures))),
             EditTemplate::Delete(at) => {
@@ -172,7 +191,12 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
             }
             EditTemplate::AppendCommand(new) => {
                 let script = subject.command?.script;
-                edits.push(layout::append(subject.file, subject.instruction?, script, &render(new, subject, captures))?);
+                edits.push(layout::append(
+                    subject.file,
+                    subject.instruction?,
+                    script,
+                    &render(new, subject, captures),
+                )?);
             }
         }
     }

@@ -5,10 +5,10 @@
 
 use super::schema::{Each, Field};
 use crate::facts::{CommandView, Facts, leftovers, pins};
-use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::model::instruction::{Healthcheck, Transfer};
-use crate::shell::{Selection, ShellWord};
+use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::shell::operations::{Operation, Package, Packages};
+use crate::shell::{Selection, ShellWord};
 use crate::source::Span;
 use crate::syntax::Word;
 use std::borrow::Cow;
@@ -119,9 +119,15 @@ pub fn visit<'a>(subject: &Subject<'a>, field: Field, found: Visitor<'_, 'a>) ->
 /// Shows each element of the list.
 pub fn elements<'a>(subject: &Subject<'a>, each: Each, found: &mut dyn FnMut(Element<'a>)) {
     match each {
-        Each::Package => packages(subject.command).flat_map(|p| &p.packages).for_each(|p| found(Element::Package(p))),
+        Each::Package => packages(subject.command)
+            .flat_map(|p| &p.packages)
+            .for_each(|p| found(Element::Package(p))),
         Each::Argument => {
-            subject.command.into_iter().flat_map(|c| c.arguments()).for_each(|w| found(Element::Argument(w)));
+            subject
+                .command
+                .into_iter()
+                .flat_map(|c| c.arguments())
+                .for_each(|w| found(Element::Argument(w)));
         }
         Each::Url => urls(subject.command).for_each(|w| found(Element::Argument(w))),
         Each::Pair | Each::Word | Each::Source | Each::Mount | Each::Flag => {
@@ -141,7 +147,10 @@ pub fn elements<'a>(subject: &Subject<'a>, each: Each, found: &mut dyn FnMut(Ele
 }
 
 fn value<'a>(text: impl Into<Cow<'a, str>>, span: impl Into<Option<Span>>) -> Value<'a> {
-    Value { text: text.into(), span: span.into() }
+    Value {
+        text: text.into(),
+        span: span.into(),
+    }
 }
 
 fn word(word: &Word) -> Value<'_> {
@@ -156,7 +165,9 @@ fn shell_word(word: &ShellWord) -> Value<'_> {
 fn words(kind: &Kind) -> &[Word] {
     match kind {
         Kind::Expose(words) | Kind::Volume(words) | Kind::Shell(words) => words,
-        Kind::User(word) | Kind::Workdir(word) | Kind::StopSignal(word) | Kind::Maintainer(word) => std::slice::from_ref(word),
+        Kind::User(word) | Kind::Workdir(word) | Kind::StopSignal(word) | Kind::Maintainer(word) => {
+            std::slice::from_ref(word)
+        }
         _ => &[],
     }
 }
@@ -220,45 +231,78 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
         Field::Subcommand => view.arguments().next().is_some_and(|w| found(shell_word(w))),
         Field::Argument => view.arguments().any(|w| found(shell_word(w))),
         Field::Option => view.options().any(|(name, span)| found(value(name, span))),
-        Field::Redirect => view.command.redirects.iter().filter_map(|r| r.target.as_ref()).any(|t| found(shell_word(t))),
-        Field::Assignment => view.command.assignments.iter().any(|a| found(value(view.source.slice(a.span), a.span))),
+        Field::Redirect => view
+            .command
+            .redirects
+            .iter()
+            .filter_map(|r| r.target.as_ref())
+            .any(|t| found(shell_word(t))),
+        Field::Assignment => view
+            .command
+            .assignments
+            .iter()
+            .any(|a| found(value(view.source.slice(a.span), a.span))),
         Field::Url => urls(Some(view)).any(|w| found(shell_word(w))),
         Field::Manager => packages(Some(view)).any(|p| found(value(p.manager.name(), view.name_span()))),
-        Field::Action => packages(Some(view)).any(|p| found(value(p.action.name(), p.action_span.unwrap_or(view.name_span())))),
-        Field::Package => packages(Some(view)).flat_map(|p| &p.packages).any(|p| found(value(p.name.as_str(), p.span))),
+        Field::Action => {
+            packages(Some(view)).any(|p| found(value(p.action.name(), p.action_span.unwrap_or(view.name_span()))))
+        }
+        Field::Package => packages(Some(view))
+            .flat_map(|p| &p.packages)
+            .any(|p| found(value(p.name.as_str(), p.span))),
         Field::AssumeYes => packages(Some(view)).any(|p| p.assume_yes && found(value("yes", None))),
         Field::NoRecommends => packages(Some(view)).any(|p| p.no_recommends && found(value("yes", None))),
         Field::NoCache => packages(Some(view)).any(|p| p.no_cache && found(value("yes", None))),
         Field::Selection => packages(Some(view)).any(|p| found(value(selection(p.selection), view.name_span()))),
         Field::UnpinnedPackage => {
-            packages(Some(view)).flat_map(|p| pins::unpinned(p, view)).any(|p| found(value(p.name.as_str(), p.span)))
+            packages(Some(view))
+                .flat_map(|p| pins::unpinned(p, view))
+                .any(|p| found(value(p.name.as_str(), p.span)))
                 || pins::unpinned_program(view).is_some_and(|w| found(shell_word(w)))
         }
         Field::UnquotedVariable => {
             let variables = view.words().iter().flat_map(|w| &w.variables).filter(|v| !v.quoted);
-            variables.into_iter().any(|v| found(value(view.source.slice(v.span), v.span)))
+            variables
+                .into_iter()
+                .any(|v| found(value(view.source.slice(v.span), v.span)))
         }
         Field::Leftover => leftovers::left_by(facts, view).is_some_and(|l| found(value(l.folder, view.name_span()))),
         _ => return None,
     })
 }
 
-fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field: Field, found: Visitor<'_, 'a>) -> Option<bool> {
+fn of_instruction<'a>(
+    subject: &Subject<'a>,
+    instruction: &'a Instruction,
+    field: Field,
+    found: Visitor<'_, 'a>,
+) -> Option<bool> {
     let source = &subject.file.source;
     Some(match (field, &instruction.kind) {
         (Field::Environment, _) => {
             let variables = subject.file.view_at(instruction.index).variables();
             variables.into_iter().any(|v| found(value(v.name.as_str(), None)))
         }
-        (Field::Keyword, _) => found(value(source.slice(instruction.keyword_span).to_uppercase(), instruction.keyword_span)),
+        (Field::Keyword, _) => found(value(
+            source.slice(instruction.keyword_span).to_uppercase(),
+            instruction.keyword_span,
+        )),
         (Field::KeywordText, _) => found(value(source.slice(instruction.keyword_span), instruction.keyword_span)),
         (Field::Instruction, _) => {
             let lines = source.lines();
-            let whole = Span::new(lines.start(lines.line(instruction.span.start)), lines.start(lines.line(instruction.span.end) + 1));
+            let whole = Span::new(
+                lines.start(lines.line(instruction.span.start)),
+                lines.start(lines.line(instruction.span.end) + 1),
+            );
             found(value(source.slice(instruction.span), whole))
         }
-        (Field::Superseded, _) => subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span)),
-        (Field::Arguments, _) => found(value(source.slice(instruction.arguments_span), instruction.arguments_span)),
+        (Field::Superseded, _) => {
+            subject.facts.is_superseded(instruction) && found(value("yes", instruction.keyword_span))
+        }
+        (Field::Arguments, _) => found(value(
+            source.slice(instruction.arguments_span),
+            instruction.arguments_span,
+        )),
         (Field::Flag, _) => instruction.flags.iter().any(|f| found(value(f.name.as_str(), f.span))),
         (Field::Form, kind) => form(kind).is_some_and(|f| {
             let name = if matches!(f, Form::Shell(_)) { "shell" } else { "exec" };
@@ -278,16 +322,19 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
         (Field::Source, Kind::Copy(t) | Kind::Add(t)) => t.sources.iter().any(|s| found(word(s))),
         (Field::Destination, Kind::Copy(t) | Kind::Add(t)) => t.destination.as_ref().is_some_and(|d| found(word(d))),
         (Field::From, Kind::Copy(t) | Kind::Add(t)) => from(t).is_some_and(|f| found(word(f))),
-        (Field::FromKind, Kind::Copy(t) | Kind::Add(t)) => {
-            t.from.as_ref().is_some_and(|(w, base)| found(value(from_kind(subject, instruction, base), w.span)))
-        }
+        (Field::FromKind, Kind::Copy(t) | Kind::Add(t)) => t
+            .from
+            .as_ref()
+            .is_some_and(|(w, base)| found(value(from_kind(subject, instruction, base), w.span))),
         (Field::FromKind, Kind::Run { mounts, .. }) => mounts
             .iter()
             .filter_map(|m| m.from.as_ref())
             .any(|(w, base)| found(value(from_kind(subject, instruction, base), w.span))),
         (Field::Chown, _) => flag_value(instruction, "chown").is_some_and(|w| found(word(w))),
         (Field::Chmod, _) => flag_value(instruction, "chmod").is_some_and(|w| found(word(w))),
-        (Field::Key, Kind::Env(pairs) | Kind::Label(pairs) | Kind::Arg(pairs)) => pairs.iter().any(|p| found(word(&p.key))),
+        (Field::Key, Kind::Env(pairs) | Kind::Label(pairs) | Kind::Arg(pairs)) => {
+            pairs.iter().any(|p| found(word(&p.key)))
+        }
         (Field::Value, Kind::Env(pairs) | Kind::Label(pairs) | Kind::Arg(pairs)) => {
             pairs.iter().filter_map(|p| p.value.as_ref()).any(|v| found(word(v)))
         }
@@ -295,11 +342,18 @@ fn of_instruction<'a>(subject: &Subject<'a>, instruction: &'a Instruction, field
             pairs.iter().any(|p| p.legacy && found(value("legacy", p.span)))
         }
         (Field::Word, kind) => words(kind).iter().any(|w| found(word(w))),
-        (Field::Healthcheck, Kind::Healthcheck(check)) => {
-            found(value(if matches!(check, Healthcheck::None) { "none" } else { "cmd" }, instruction.arguments_span))
-        }
+        (Field::Healthcheck, Kind::Healthcheck(check)) => found(value(
+            if matches!(check, Healthcheck::None) {
+                "none"
+            } else {
+                "cmd"
+            },
+            instruction.arguments_span,
+        )),
         (Field::MountType, Kind::Run { mounts, .. }) => mounts.iter().any(|m| found(value(m.kind.as_str(), m.span))),
-        (Field::MountTarget, Kind::Run { mounts, .. }) => mounts.iter().filter_map(|m| m.target.as_ref()).any(|t| found(word(t))),
+        (Field::MountTarget, Kind::Run { mounts, .. }) => {
+            mounts.iter().filter_map(|m| m.target.as_ref()).any(|t| found(word(t)))
+        }
         (Field::Heredoc, Kind::Run { heredocs, .. }) => heredocs.iter().any(|h| found(value(h.name.as_str(), h.body))),
         _ => return None,
     })
@@ -346,7 +400,10 @@ fn of_image<'a>(subject: &Subject<'a>, image: &'a ImageRef, field: Field, found:
     // The parts stand in the reference in this order, each once; quotes around it do not count.
     let written = subject.file.source.slice(image.span);
     let place = |part: &str, from: usize| {
-        let at = written.get(from..).and_then(|rest| rest.find(part)).map(|at| image.span.start + from + at);
+        let at = written
+            .get(from..)
+            .and_then(|rest| rest.find(part))
+            .map(|at| image.span.start + from + at);
         at.map_or(image.span, |start| Span::new(start, start + part.len()))
     };
     let behind_registry = image.registry.as_ref().map_or(0, |r| r.len());
@@ -357,11 +414,17 @@ fn of_image<'a>(subject: &Subject<'a>, image: &'a ImageRef, field: Field, found:
             let registry = image.registry.as_deref();
             part(registry, place(registry.unwrap_or_default(), 0))
         }
-        Field::Repository => part(Some(image.repository.as_str()), place(&image.repository, behind_registry)),
+        Field::Repository => part(
+            Some(image.repository.as_str()),
+            place(&image.repository, behind_registry),
+        ),
         Field::Tag => part(image.tag.as_deref(), image.tag_span.unwrap_or(image.span)),
         Field::Digest => {
             let digest = image.digest.as_deref();
-            part(digest, place(digest.unwrap_or_default(), written.find('@').unwrap_or(0)))
+            part(
+                digest,
+                place(digest.unwrap_or_default(), written.find('@').unwrap_or(0)),
+            )
         }
         _ => return None,
     })

@@ -16,9 +16,16 @@ pub fn shell_above(file: &Dockerfile, run: &Instruction, words: &[&str]) -> Opti
         return None;
     }
     let written = file.source.slice(run.keyword_span);
-    let keyword = if written.chars().all(|c| c.is_ascii_lowercase()) { "shell" } else { "SHELL" };
+    let keyword = if written.chars().all(|c| c.is_ascii_lowercase()) {
+        "shell"
+    } else {
+        "SHELL"
+    };
     let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Some(Edit::insert(run.keyword_span.start, format!("{keyword} [{}]\n", words.join(", "))))
+    Some(Edit::insert(
+        run.keyword_span.start,
+        format!("{keyword} [{}]\n", words.join(", ")),
+    ))
 }
 
 /// Puts a command behind the last one of a RUN, to run only if that succeeds. None where the

@@ -80,12 +80,18 @@ pub struct Pattern {
 impl Pattern {
     /// A pattern from its source; the build script and the loader of user rules have checked it.
     pub const fn new(source: &'static str) -> Self {
-        Pattern { source, compiled: OnceLock::new() }
+        Pattern {
+            source,
+            compiled: OnceLock::new(),
+        }
     }
 
     /// Whether the text matches; a pattern that does not compile matches nothing.
     pub fn is_match(&self, text: &str) -> bool {
-        self.compiled.get_or_init(|| compile(self.source).ok()).as_ref().is_some_and(|r| r.is_match(text.as_bytes()))
+        self.compiled
+            .get_or_init(|| compile(self.source).ok())
+            .as_ref()
+            .is_some_and(|r| r.is_match(text.as_bytes()))
     }
 }
 
@@ -141,7 +147,9 @@ pub enum EditTemplate {
 /// Reads the leading dotted number of a version: `3.11-slim` gives `[3, 11]`; a leading `v` is skipped.
 pub fn version(text: &str) -> Option<Vec<u32>> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let number = text.get(..end)?.trim_end_matches('.');
     number.split('.').map(|part| part.parse().ok()).collect()
 }

@@ -48,7 +48,8 @@ impl Peer {
     /// Whether a code is one of the peer's, by its shape.
     pub fn owns(self, code: &str) -> bool {
         let digits = |prefix: &str| {
-            code.strip_prefix(prefix).is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+            code.strip_prefix(prefix)
+                .is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
         };
         match self {
             Peer::Hadolint => digits("DL") || digits("SC"),

@@ -35,10 +35,20 @@ fn reach(file: &Dockerfile, scope: Scope) -> Option<Span> {
         Scope::File => None,
         Scope::Instruction(index) => Some(file.instructions.get(index).map_or(Span::at(usize::MAX), |i| i.span)),
         Scope::Stage(index) => {
-            let stage = file.instructions.get(index).and_then(|i| i.stage).and_then(|id| file.stage(id));
-            let Some(stage) = stage else { return Some(Span::at(usize::MAX)) };
+            let stage = file
+                .instructions
+                .get(index)
+                .and_then(|i| i.stage)
+                .and_then(|id| file.stage(id));
+            let Some(stage) = stage else {
+                return Some(Span::at(usize::MAX));
+            };
             let start = file.from_of(stage).map_or(0, |i| i.span.start);
-            let end = file.instructions_of(stage).last().or(file.from_of(stage)).map_or(0, |i| i.span.end);
+            let end = file
+                .instructions_of(stage)
+                .last()
+                .or(file.from_of(stage))
+                .map_or(0, |i| i.span.end);
             Some(Span::new(start, end))
         }
     }
@@ -67,18 +77,22 @@ pub(super) fn filter<'a>(
             }
             let named = |found: &str| {
                 let family = shellcheck::family(found);
-                code.is_some_and(|code| code.id == found) || rules.iter().any(|r| r.meta.id == found || Some(r.meta.id) == family)
+                code.is_some_and(|code| code.id == found)
+                    || rules.iter().any(|r| r.meta.id == found || Some(r.meta.id) == family)
             };
             let before = out.len();
             if suppression.malformed.is_none() {
                 out.retain(|d| {
-                    let covered = reach.is_none_or(|span| span.start <= d.primary.span.start && d.primary.span.start <= span.end);
+                    let covered =
+                        reach.is_none_or(|span| span.start <= d.primary.span.start && d.primary.span.start <= span.end);
                     !(covered && (everything || named(d.rule.id)))
                 });
             }
             let runs = everything
                 || code.is_some() && shellcheck_ran
-                || registry.indices(&rules).any(|i| severities.get(i).is_some_and(Option::is_some));
+                || registry
+                    .indices(&rules)
+                    .any(|i| severities.get(i).is_some_and(Option::is_some));
             ids.push(match (out.len() < before, runs) {
                 (true, _) => Judgement::Used,
                 (false, true) => Judgement::Unused,

@@ -40,14 +40,22 @@ fn meaning<T>(text: impl Into<String>) -> Result<T, RuleError> {
 /// # Errors
 /// If the text is no rule file, asks for Rust code, or has a pattern or template that cannot be read.
 pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
-    if id.is_empty() || id.chars().any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')) {
-        return meaning(format!("`{id}` is no rule id: name the file in lower-case words with `-` between them"));
+    if id.is_empty()
+        || id
+            .chars()
+            .any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+    {
+        return meaning(format!(
+            "`{id}` is no rule id: name the file in lower-case words with `-` between them"
+        ));
     }
     let file: RuleFile = serde_yaml::from_str(text)?;
     if file.check.is_some() {
         return meaning("`check: rust` is for mbopt's own rules; write `match:`");
     }
-    let Some(matcher_file) = &file.matcher else { return meaning("`match:` is missing") };
+    let Some(matcher_file) = &file.matcher else {
+        return meaning("`match:` is missing");
+    };
     let compiled = matcher(&file, matcher_file)?;
     let fixable = file.fix.as_ref().map(|f| trust(f.applicability));
     if fixable.is_some() && file.docs.fix_safety.is_none() {
@@ -76,16 +84,26 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
             what: leak(&option.what),
         })),
         references: leak_all(&file.references),
-        examples: leak_slice(file.examples.iter().map(|e| Example {
-            title: leak(&e.title),
-            bad: leak(&e.bad),
-            good: leak(&e.good),
-            context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
-            options: leak_slice(e.options.iter().map(|(name, value)| (leak(name), leak(&serde_yaml::to_string(value).unwrap_or_default())))),
+        examples: leak_slice(file.examples.iter().map(|e| {
+            Example {
+                title: leak(&e.title),
+                bad: leak(&e.bad),
+                good: leak(&e.good),
+                context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
+                options: leak_slice(
+                    e.options
+                        .iter()
+                        .map(|(name, value)| (leak(name), leak(&serde_yaml::to_string(value).unwrap_or_default()))),
+                ),
+            }
         })),
     };
     let hooks: &'static [Hook] = leak_slice([compiled.on]);
-    Ok(Box::leak(Box::new(Rule { meta: Box::leak(Box::new(meta)), hooks, check: Check::Match(Box::leak(Box::new(compiled))) })))
+    Ok(Box::leak(Box::new(Rule {
+        meta: Box::leak(Box::new(meta)),
+        hooks,
+        check: Check::Match(Box::leak(Box::new(compiled))),
+    })))
 }
 
 fn leak(text: &str) -> &'static str {
@@ -109,7 +127,9 @@ fn trust(trust: Trust) -> Applicability {
 }
 
 fn matcher(rule: &RuleFile, file: &MatchFile) -> Result<Matcher, RuleError> {
-    let Some(message) = &rule.message else { return meaning("`message:` is missing") };
+    let Some(message) = &rule.message else {
+        return meaning("`message:` is missing");
+    };
     Ok(Matcher {
         on: file.on,
         keywords: leak_slice(file.keyword.iter().map(|k| leak(&k.to_uppercase()))),
@@ -140,7 +160,11 @@ fn cond(file: &CondFile) -> Result<Cond, RuleError> {
 fn op(test: &TestFile) -> Result<Op, RuleError> {
     let mut ops = Vec::new();
     ops.extend(test.equals.as_deref().map(|t| Op::Equals(leak_exact(t))));
-    ops.extend(test.one_of.as_deref().map(|list| Op::In(leak_slice(list.iter().map(|t| leak_exact(t))))));
+    ops.extend(
+        test.one_of
+            .as_deref()
+            .map(|list| Op::In(leak_slice(list.iter().map(|t| leak_exact(t))))),
+    );
     ops.extend(test.prefix.as_deref().map(|t| Op::Prefix(leak_exact(t))));
     ops.extend(test.suffix.as_deref().map(|t| Op::Suffix(leak_exact(t))));
     ops.extend(test.contains.as_deref().map(|t| Op::Contains(leak_exact(t))));
@@ -161,7 +185,9 @@ fn op(test: &TestFile) -> Result<Op, RuleError> {
     ops.extend(test.more_than.map(Op::MoreThan));
     match ops.pop() {
         Some(op) if ops.is_empty() => Ok(op),
-        _ => meaning("a test needs exactly one of equals, in, prefix, suffix, contains, regex, absent, version-below, more-than"),
+        _ => meaning(
+            "a test needs exactly one of equals, in, prefix, suffix, contains, regex, absent, version-below, more-than",
+        ),
     }
 }
 

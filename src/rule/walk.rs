@@ -86,7 +86,9 @@ impl Registry {
     /// The rule of this id or alias; aliases are compared without regard to case.
     pub fn find(&self, name: &str) -> Option<&'static RuleMeta> {
         let by_alias = |meta: &&'static RuleMeta| meta.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
-        self.rules().find(|meta| meta.id == name).or_else(|| self.rules().find(by_alias))
+        self.rules()
+            .find(|meta| meta.id == name)
+            .or_else(|| self.rules().find(by_alias))
     }
 
     /// All rules of this id or alias: a peer's code may be spread over several rules.
@@ -113,7 +115,12 @@ fn enter(table: &mut HashMap<&'static str, Vec<usize>>, names: &[&'static str], 
 
 /// Lints one file: the findings of all rules that the settings enable for it, suppressed ones left
 /// out, sorted by place and then by rule.
-pub fn lint(registry: &Registry, file: &Dockerfile, context: Option<&Context>, settings: &FileSettings<'_>) -> Vec<Diagnostic> {
+pub fn lint(
+    registry: &Registry,
+    file: &Dockerfile,
+    context: Option<&Context>,
+    settings: &FileSettings<'_>,
+) -> Vec<Diagnostic> {
     lint_with(registry, file, context, settings, None)
 }
 
@@ -130,13 +137,27 @@ pub fn lint_with(
         .iter()
         .map(|rule| {
             let meta = rule.meta;
-            let candidate = Candidate { id: meta.id, category: meta.category, enabled: meta.enabled };
-            settings.is_enabled(candidate).then(|| settings.severity(meta.id).map_or(meta.severity, Severity::from))
+            let candidate = Candidate {
+                id: meta.id,
+                category: meta.category,
+                enabled: meta.enabled,
+            };
+            settings
+                .is_enabled(candidate)
+                .then(|| settings.severity(meta.id).map_or(meta.severity, Severity::from))
         })
         .collect();
     let facts = Facts::new(file, context);
     let mut out = Vec::new();
-    let mut walk = Walk { registry, severities, file, facts: &facts, context, settings, out: &mut out };
+    let mut walk = Walk {
+        registry,
+        severities,
+        file,
+        facts: &facts,
+        context,
+        settings,
+        out: &mut out,
+    };
     walk.file();
     if let Some(found) = shellcheck {
         shellcheck::report(settings, found, walk.out);
@@ -154,12 +175,18 @@ pub fn failed_checks(file: &Dockerfile, diagnostics: &[Diagnostic]) -> Option<Re
     if !options.error {
         return None;
     }
-    let mut codes: Vec<&str> = diagnostics.iter().flat_map(|d| d.rule.codes_of(Peer::BuildKit)).collect();
+    let mut codes: Vec<&str> = diagnostics
+        .iter()
+        .flat_map(|d| d.rule.codes_of(Peer::BuildKit))
+        .collect();
     codes.sort_unstable();
     codes.dedup();
     (!codes.is_empty()).then(|| Refusal {
         phase: Phase::Convert,
-        message: format!("the build fails for what its checks find, as `error=true` asks: {}", codes.join(", ")),
+        message: format!(
+            "the build fails for what its checks find, as `error=true` asks: {}",
+            codes.join(", ")
+        ),
         span: directive.span,
         line: None,
     })
@@ -177,9 +204,17 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Shows a subject to the rules of a list.
-    fn show(&mut self, rules: &[usize], subject: Subject<'_>, inspect: &mut dyn FnMut(&'static dyn super::check::Inspect, &mut Cx<'_>)) {
+    fn show(
+        &mut self,
+        rules: &[usize],
+        subject: Subject<'_>,
+        inspect: &mut dyn FnMut(&'static dyn super::check::Inspect, &mut Cx<'_>),
+    ) {
         for &index in rules {
-            let (Some(rule), Some(Some(severity))) = (self.registry.rules.get(index), self.severities.get(index)) else { continue };
+            let (Some(rule), Some(Some(severity))) = (self.registry.rules.get(index), self.severities.get(index))
+            else {
+                continue;
+            };
             let mut cx = Cx {
                 file: self.file,
                 facts: self.facts,
@@ -204,12 +239,21 @@ impl<'a> Walk<'a> {
         let registry = self.registry;
         let judged = suppression::filter(registry, self.file, &found, &self.severities, shellcheck_ran, self.out);
         for judged in &judged {
-            self.show(&registry.suppression, self.subject(), &mut |check, cx| check.suppression(cx, judged));
+            self.show(&registry.suppression, self.subject(), &mut |check, cx| {
+                check.suppression(cx, judged)
+            });
         }
     }
 
     fn subject(&self) -> Subject<'a> {
-        Subject { file: self.file, facts: self.facts, stage: None, instruction: None, command: None, element: None }
+        Subject {
+            file: self.file,
+            facts: self.facts,
+            stage: None,
+            instruction: None,
+            command: None,
+            element: None,
+        }
     }
 
     fn file(&mut self) {
@@ -227,14 +271,21 @@ impl<'a> Walk<'a> {
 
     fn stage(&mut self, stage: &'a Stage) {
         let registry = self.registry;
-        let subject = Subject { stage: Some(stage), ..self.subject() };
+        let subject = Subject {
+            stage: Some(stage),
+            ..self.subject()
+        };
         self.show(&registry.stage, subject, &mut |check, cx| check.stage(cx, stage));
     }
 
     fn instruction(&mut self, instruction: &'a Instruction) {
         let registry = self.registry;
         let stage = instruction.stage.and_then(|id| self.file.stages.get(id.0));
-        let subject = Subject { stage, instruction: Some(instruction), ..self.subject() };
+        let subject = Subject {
+            stage,
+            instruction: Some(instruction),
+            ..self.subject()
+        };
         let keyword = instruction.keyword.name();
         for name in ["", keyword] {
             if let Some(rules) = registry.instruction.get(name) {
@@ -254,7 +305,10 @@ impl<'a> Walk<'a> {
         let registry = self.registry;
         for name in ["", view.name()] {
             if let Some(rules) = registry.command.get(name) {
-                let subject = Subject { command: Some(view), ..subject };
+                let subject = Subject {
+                    command: Some(view),
+                    ..subject
+                };
                 self.show(rules, subject, &mut |check, cx| check.command(cx, view));
             }
             if view.name().is_empty() {

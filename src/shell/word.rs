@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn expansions_stay_as_written() {
         let raw = r#"a"${B}\"c"$'d'"#;
-        let word = read(raw.as_bytes(), 7, 0..raw.len(), &[2..6], true);
+        let word = read(raw.as_bytes(), 7, 0..raw.len(), std::slice::from_ref(&(2..6)), true);
         assert_eq!(
             (word.text.as_str(), word.expands, word.quoted),
             ("a${B}\"cd", true, true)

@@ -334,8 +334,14 @@ fn read_checks_above(source: &SourceFile, lines: &Lines, found: &mut Suppression
     for (index, line) in lines.instructions.iter().enumerate() {
         // A comment that the frontend takes for the file's directive is not the instruction's too.
         let is_detected = |start: usize| lines.detected.iter().any(|d| d.span.start == start);
-        let comments = line.comments_above.iter().filter_map(|&i| lines.comments.get(i)).filter(|c| !is_detected(c.span.start));
-        let directive = comments.filter_map(|c| directive::parse(source.slice(c.span), c.span.start)).find(|(name, _)| *name == "check");
+        let comments = line
+            .comments_above
+            .iter()
+            .filter_map(|&i| lines.comments.get(i))
+            .filter(|c| !is_detected(c.span.start));
+        let directive = comments
+            .filter_map(|c| directive::parse(source.slice(c.span), c.span.start))
+            .find(|(name, _)| *name == "check");
         if let Some((_, directive)) = directive {
             let (options, ids) = check_options(&directive);
             if options.problem.is_none() {

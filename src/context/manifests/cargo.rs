@@ -51,22 +51,15 @@ impl CargoToml {
 
     /// `[dependencies]`, `[build-dependencies]`, `[target.x.dependencies]`, `[dependencies.name]`.
     fn dependency_table(&mut self, name: &str, table: &Table) {
-        let is_list = |name: &str| {
-            matches!(
-                name.rsplit('.').next(),
-                Some("dependencies" | "build-dependencies")
-            )
-        };
+        let is_list = |name: &str| matches!(name.rsplit('.').next(), Some("dependencies" | "build-dependencies"));
         if is_list(name) {
             for (key, value) in &table.entries {
                 let dependency = key.split('.').next().unwrap_or(key);
                 self.dependencies.push(dependency.to_owned());
                 if let Value::Table(fields) = value
-                    && let Some((_, Value::Text(path))) =
-                        fields.iter().find(|(field, _)| field == "path")
+                    && let Some((_, Value::Text(path))) = fields.iter().find(|(field, _)| field == "path")
                 {
-                    self.local_dependencies
-                        .push((dependency.to_owned(), path.clone()));
+                    self.local_dependencies.push((dependency.to_owned(), path.clone()));
                 }
             }
         } else if let Some((list, dependency)) = name.rsplit_once('.')
@@ -97,10 +90,7 @@ mod tests {
         );
         assert_eq!(
             cargo.bins,
-            [
-                ("srv".into(), Some("src/srv.rs".into())),
-                ("cli".into(), None)
-            ]
+            [("srv".into(), Some("src/srv.rs".into())), ("cli".into(), None)]
         );
         assert_eq!(cargo.workspace, Some(vec!["a".into(), "b/*".into()]));
         assert_eq!(cargo.dependencies, ["serde", "lib", "openssl-sys", "nix"]);

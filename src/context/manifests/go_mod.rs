@@ -107,16 +107,8 @@ mod tests {
             (go.go.as_deref(), go.toolchain.as_deref()),
             (Some("1.24"), Some("go1.24.3"))
         );
-        assert!(
-            go.requires("github.com/x/y")
-                && go.requires("github.com/mattn/go-sqlite3")
-                && !go.requires("q")
-        );
-        let local: Vec<_> = go
-            .replaces
-            .iter()
-            .map(|r| (r.module.as_str(), r.is_local()))
-            .collect();
+        assert!(go.requires("github.com/x/y") && go.requires("github.com/mattn/go-sqlite3") && !go.requires("q"));
+        let local: Vec<_> = go.replaces.iter().map(|r| (r.module.as_str(), r.is_local())).collect();
         assert_eq!(local, [("a", true), ("b", false), ("z", true)]);
         assert_eq!(
             GoMod::parse("require (\nreplace x\n)\n)"),

@@ -71,9 +71,9 @@ impl Context {
 
     /// `go.mod` in a folder.
     pub fn go_mod(&self, folder: &str) -> Option<Arc<GoMod>> {
-        self.manifests.go_mod.get(folder, |folder| {
-            Some(GoMod::parse(&self.text_in(folder, "go.mod")?))
-        })
+        self.manifests
+            .go_mod
+            .get(folder, |folder| Some(GoMod::parse(&self.text_in(folder, "go.mod")?)))
     }
 
     /// `Cargo.toml` in a folder.
@@ -119,10 +119,7 @@ mod tests {
     #[test]
     fn each_file_is_read_once() {
         let tree = Arc::new(Counting(
-            Memory::new([
-                ("web/package.json", r#"{"name": "web"}"#),
-                ("go.mod", "module m\n"),
-            ]),
+            Memory::new([("web/package.json", r#"{"name": "web"}"#), ("go.mod", "module m\n")]),
             AtomicUsize::new(0),
         ));
         let context = Context::new("app", tree.clone(), None);
@@ -132,10 +129,7 @@ mod tests {
             assert_eq!(package.name.as_deref(), Some("web"));
         }
         assert!(context.package_json("").is_none() && context.package_json("").is_none());
-        assert_eq!(
-            context.go_mod("").map(|m| m.module.clone()),
-            Some(Some("m".to_owned()))
-        );
+        assert_eq!(context.go_mod("").map(|m| m.module.clone()), Some(Some("m".to_owned())));
         assert_eq!(tree.1.load(Ordering::Relaxed) - before, 3);
     }
 }

@@ -102,19 +102,15 @@ impl PackageJson {
     /// Dependencies in the same repository (`file:`, `link:`, `workspace:`, `portal:`), which an
     /// install needs on disk: name and where.
     pub fn local_dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
-        [
-            &self.dependencies,
-            &self.dev_dependencies,
-            &self.optional_dependencies,
-        ]
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, version)| {
-            let local = ["file:", "link:", "workspace:", "portal:"]
-                .iter()
-                .any(|scheme| version.starts_with(scheme));
-            local.then_some((name.as_str(), version.as_str()))
-        })
+        [&self.dependencies, &self.dev_dependencies, &self.optional_dependencies]
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, version)| {
+                let local = ["file:", "link:", "workspace:", "portal:"]
+                    .iter()
+                    .any(|scheme| version.starts_with(scheme));
+                local.then_some((name.as_str(), version.as_str()))
+            })
     }
 }
 
@@ -123,11 +119,7 @@ fn string(fields: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 fn strings(fields: &Map<String, Value>, key: &str) -> BTreeMap<String, String> {
-    let entries = fields
-        .get(key)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let entries = fields.get(key).and_then(Value::as_object).into_iter().flatten();
     entries
         .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect()
@@ -135,9 +127,7 @@ fn strings(fields: &Map<String, Value>, key: &str) -> BTreeMap<String, String> {
 
 fn list(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).into_iter().flatten();
-    items
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

@@ -161,15 +161,11 @@ const NAMES: &[(&str, Ecosystem, FileRole)] = &[
 /// What a file name stands for; none for other files.
 pub fn classify(name: &str) -> Option<(Ecosystem, FileRole)> {
     if let Ok(at) = NAMES.binary_search_by(|(known, ..)| (*known).cmp(name)) {
-        return NAMES
-            .get(at)
-            .map(|(_, ecosystem, role)| (*ecosystem, *role));
+        return NAMES.get(at).map(|(_, ecosystem, role)| (*ecosystem, *role));
     }
     let (stem, extension) = name.rsplit_once('.')?;
     let manifest = match extension {
-        "txt" | "in" if stem.starts_with("requirements") || stem.ends_with("requirements") => {
-            Python
-        }
+        "txt" | "in" if stem.starts_with("requirements") || stem.ends_with("requirements") => Python,
         "txt" if stem.starts_with("constraints") => Python,
         "csproj" | "fsproj" | "vbproj" | "sln" | "slnx" => DotNet,
         "gemspec" => Ruby,

@@ -130,9 +130,7 @@ impl<'a> Reader<'a> {
             let name = match self.quoted() {
                 Some(name) => name,
                 None => {
-                    let end = self
-                        .rest
-                        .find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'));
+                    let end = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'));
                     let (name, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
                     self.rest = rest;
                     name.to_owned()
@@ -150,11 +148,7 @@ impl<'a> Reader<'a> {
 
     /// A string in single or double quotes, on one line.
     fn quoted(&mut self) -> Option<String> {
-        let quote = self
-            .rest
-            .chars()
-            .next()
-            .filter(|c| matches!(c, '"' | '\''))?;
+        let quote = self.rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let mut text = String::new();
         let mut chars = self.rest.char_indices().skip(1);
         while let Some((at, c)) = chars.next() {
@@ -193,10 +187,7 @@ impl<'a> Reader<'a> {
         if depth < DEPTH && self.take('{') {
             return self.inline_table(depth);
         }
-        let end = self
-            .rest
-            .find(['\n', ',', ']', '}', '#'])
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(['\n', ',', ']', '}', '#']).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         Value::Other(word.trim().to_owned())
@@ -266,18 +257,10 @@ text = """
 after = true
 "#;
         let tables = tables(text);
-        let names: Vec<_> = tables
-            .iter()
-            .map(|t| (t.name.as_str(), t.repeated))
-            .collect();
+        let names: Vec<_> = tables.iter().map(|t| (t.name.as_str(), t.repeated)).collect();
         assert_eq!(
             names,
-            [
-                ("", false),
-                ("package", false),
-                ("bin", true),
-                ("a.b.c", false)
-            ]
+            [("", false), ("package", false), ("bin", true), ("a.b.c", false)]
         );
         let package = &tables[1];
         assert_eq!(package.text("name").as_deref(), Some("a\"b"));
@@ -290,10 +273,7 @@ after = true
             panic!("{tables:?}")
         };
         assert_eq!(dep.len(), 3);
-        assert_eq!(
-            tables[3].get("after"),
-            Some(&Value::Other("true".to_owned()))
-        );
+        assert_eq!(tables[3].get("after"), Some(&Value::Other("true".to_owned())));
     }
 
     proptest! {

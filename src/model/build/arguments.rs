@@ -21,11 +21,7 @@ impl Source<'_> {
     }
 
     /// The inner result is what the instruction is refused for, the outer one a line that cannot be split.
-    fn read(
-        &self,
-        instruction: &mut Instruction,
-        range: Range<usize>,
-    ) -> Result<Option<Fault>, Fault> {
+    fn read(&self, instruction: &mut Instruction, range: Range<usize>) -> Result<Option<Fault>, Fault> {
         let joined = &self.line.joined;
         let keyword = instruction.keyword;
         let whole = Parts::of(instruction).whole;
@@ -35,15 +31,14 @@ impl Source<'_> {
             Keyword::Env | Keyword::Label => {
                 let pairs = words::pairs(joined, range, self.escape, name)
                     .map_err(|e| Fault::new(pair_message(name, &e.message), e.span))?;
-                let fault =
-                    flag_fault.or_else(|| match pairs.iter().find(|p| p.key.value.is_empty()) {
-                        _ if pairs.is_empty() => Some(missing(name, "a name and a value", whole)),
-                        Some(blank) => Some(Fault::new(
-                            format!("{name} has a `=` with no name before it"),
-                            blank.span,
-                        )),
-                        None => None,
-                    });
+                let fault = flag_fault.or_else(|| match pairs.iter().find(|p| p.key.value.is_empty()) {
+                    _ if pairs.is_empty() => Some(missing(name, "a name and a value", whole)),
+                    Some(blank) => Some(Fault::new(
+                        format!("{name} has a `=` with no name before it"),
+                        blank.span,
+                    )),
+                    None => None,
+                });
                 let pairs = pairs
                     .into_iter()
                     .map(|p| Pair {
@@ -63,9 +58,8 @@ impl Source<'_> {
             Keyword::Add | Keyword::Copy => {
                 let (arguments, json) = self.list(range)?;
                 let (transfer, misplaced) = self.transfer(arguments, json, instruction);
-                let count = transfer.sources.len()
-                    + transfer.inline_count
-                    + usize::from(transfer.inner.destination.is_some());
+                let count =
+                    transfer.sources.len() + transfer.inline_count + usize::from(transfer.inner.destination.is_some());
                 let fault = if count < 2 {
                     Some(Fault::new(
                         format!("{name} needs at least one source and a destination"),
@@ -131,8 +125,7 @@ impl Source<'_> {
                     Some(missing(name, "a path", whole))
                 } else {
                     let blank = paths.iter().find(|p| p.value.trim().is_empty());
-                    flag_fault
-                        .or_else(|| blank.map(|p| Fault::new("VOLUME has an empty path", p.span)))
+                    flag_fault.or_else(|| blank.map(|p| Fault::new("VOLUME has an empty path", p.span)))
                 };
                 instruction.kind = Kind::Volume(paths);
                 fault
@@ -186,12 +179,7 @@ impl Source<'_> {
         }
     }
 
-    fn from(
-        &self,
-        instruction: &mut Instruction,
-        range: Range<usize>,
-        flag_fault: Option<Fault>,
-    ) -> Option<Fault> {
+    fn from(&self, instruction: &mut Instruction, range: Range<usize>, flag_fault: Option<Fault>) -> Option<Fault> {
         let words = words::blank_words(&self.line.joined, range);
         let whole = Parts::of(instruction).whole;
         let mut name = None;
@@ -243,12 +231,7 @@ impl Source<'_> {
                 None => (word.value.as_str(), None),
             };
             if key.is_empty() {
-                fault = fault.or_else(|| {
-                    Some(Fault::new(
-                        "ARG has a `=` with no name before it",
-                        word.span,
-                    ))
-                });
+                fault = fault.or_else(|| Some(Fault::new("ARG has a `=` with no name before it", word.span)));
             }
             // Only the value can be continued on another line, or lose an escape at its end.
             let key_end = word.span.start + key.len();
@@ -268,21 +251,13 @@ impl Source<'_> {
         fault
     }
 
-    fn transfer(
-        &self,
-        mut arguments: Vec<Word>,
-        json: bool,
-        instruction: &Instruction,
-    ) -> (Reading, Option<Fault>) {
+    fn transfer(&self, mut arguments: Vec<Word>, json: bool, instruction: &Instruction) -> (Reading, Option<Fault>) {
         let mut fault = None;
         let destination = arguments.pop();
         if let Some(word) = &destination
             && is_heredoc(word)
         {
-            fault = Some(Fault::new(
-                "a heredoc can be copied from, not to",
-                word.span,
-            ));
+            fault = Some(Fault::new("a heredoc can be copied from, not to", word.span));
         }
         let mut reading = Reading::default();
         reading.inner.destination = destination;
@@ -360,9 +335,7 @@ fn pair_message(name: &str, message: &str) -> String {
     if message.contains("two arguments") {
         format!("{name} needs a name and a value: write `{name} NAME=value`")
     } else {
-        format!(
-            "a word of {name} has no `=`: write `NAME=value`, and quote or escape blanks in the value"
-        )
+        format!("a word of {name} has no `=`: write `NAME=value`, and quote or escape blanks in the value")
     }
 }
 
@@ -374,7 +347,7 @@ fn is_heredoc(word: &Word) -> bool {
 fn is_stage_name(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
-        && lower.bytes().all(|b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.')
-        })
+        && lower
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
 }

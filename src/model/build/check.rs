@@ -9,16 +9,14 @@ pub(super) fn refusal(lines: &Lines) -> Option<Refusal> {
     let directive = lines.detected.iter().find(|d| d.name == "check")?;
     // What stands behind a blank is not looked at.
     let options = directive.value.split(' ').next().unwrap_or_default().trim();
-    let wrong = options
-        .splitn(3, ';')
-        .find(|option| match option.split_once('=') {
-            Some((key, value)) => match key.trim() {
-                "skip" | "experimental" => false,
-                "error" => parse_bool(value.trim()).is_none(),
-                _ => true,
-            },
-            None => true,
-        })?;
+    let wrong = options.splitn(3, ';').find(|option| match option.split_once('=') {
+        Some((key, value)) => match key.trim() {
+            "skip" | "experimental" => false,
+            "error" => parse_bool(value.trim()).is_none(),
+            _ => true,
+        },
+        None => true,
+    })?;
     Some(Refusal {
         phase: Phase::Parse,
         message: format!(

@@ -70,9 +70,7 @@ pub(super) fn read(file: &SourceFile, word: Word) -> Flag {
         let start = word.span.start + start;
         let lead = usize::from(written.starts_with(['"', '\'']));
         let inner = Span::new(start + lead, start + lead + value.len());
-        let is_inner = written.len() <= value.len() + 2
-            && word.span.contains(inner)
-            && file.slice(inner) == value;
+        let is_inner = written.len() <= value.len() + 2 && word.span.contains(inner) && file.slice(inner) == value;
         Word::new(
             value,
             if is_inner {
@@ -112,14 +110,10 @@ pub(super) fn check(flags: &[Flag], known: &[(&'static str, Takes)]) -> Option<F
         let value = flag.value.as_ref().map(|v| v.value.as_str());
         match (takes, value) {
             (Takes::Switch, Some("")) | (Takes::Value | Takes::Values, None) => {
-                return fault(format!(
-                    "the flag `--{name}` has no value: write `--{name}=...`"
-                ));
+                return fault(format!("the flag `--{name}` has no value: write `--{name}=...`"));
             }
             (Takes::Switch, Some(v)) if !["true", "false"].contains(&v.to_lowercase().as_str()) => {
-                return fault(format!(
-                    "the flag `--{name}` is `true` or `false`, not `{v}`"
-                ));
+                return fault(format!("the flag `--{name}` is `true` or `false`, not `{v}`"));
             }
             _ => {}
         }

@@ -31,10 +31,7 @@ impl Source<'_> {
             return Ok((!empty).then(|| Fault::new("HEALTHCHECK NONE takes no arguments", whole)));
         }
         if kind.value.to_uppercase() != "CMD" {
-            let message = format!(
-                "HEALTHCHECK begins with CMD or NONE, not with `{}`",
-                kind.value
-            );
+            let message = format!("HEALTHCHECK begins with CMD or NONE, not with `{}`", kind.value);
             return Ok(flag_fault.or_else(|| Some(Fault::new(message, kind.span))));
         }
         instruction.kind = Kind::Healthcheck(Healthcheck::Cmd(form));
@@ -63,10 +60,7 @@ fn check_times(instruction: &Instruction) -> Option<Fault> {
             }
             Some(0.0) => {}
             Some(time) if time < MIN_INTERVAL => {
-                return Some(Fault::new(
-                    format!("`--{name}` must be 0 or at least 1ms"),
-                    value.span,
-                ));
+                return Some(Fault::new(format!("`--{name}` must be 0 or at least 1ms"), value.span));
             }
             Some(_) => {}
         }

@@ -49,17 +49,12 @@ fn read_mount(value: &Word, span: Span) -> (Option<Mount>, Option<Fault>) {
         Err(message) => {
             return (
                 None,
-                Some(Fault::new(
-                    format!("`--mount` cannot be read: {message}"),
-                    value.span,
-                )),
+                Some(Fault::new(format!("`--mount` cannot be read: {message}"), value.span)),
             );
         }
     };
     let fault = mount::check_unexpanded(&fields).map(|(i, message)| {
-        let place = fields
-            .get(i)
-            .map_or(value.span, |f| value.part(f.range.clone()));
+        let place = fields.get(i).map_or(value.span, |f| value.part(f.range.clone()));
         Fault::new(message, place)
     });
     let mut read = Mount {
@@ -78,9 +73,7 @@ fn read_mount(value: &Word, span: Span) -> (Option<Mount>, Option<Fault>) {
             ("type", Some(w)) => read.kind = w.value.to_lowercase(),
             ("target" | "dst" | "destination", Some(w)) => read.target = Some(w.clone()),
             ("source" | "src", Some(w)) => read.source = Some(w.clone()),
-            ("from", Some(w)) if !w.value.is_empty() => {
-                read.from = Some((w.clone(), StageRef::Unknown))
-            }
+            ("from", Some(w)) if !w.value.is_empty() => read.from = Some((w.clone(), StageRef::Unknown)),
             ("id", Some(w)) => read.id = Some(w.clone()),
             _ => {}
         }
@@ -94,10 +87,7 @@ fn device(value: &Word) -> Option<Fault> {
     let fields = match mount::fields(&value.value) {
         Ok(fields) => fields,
         Err(message) => {
-            return Some(Fault::new(
-                format!("`--device` cannot be read: {message}"),
-                value.span,
-            ));
+            return Some(Fault::new(format!("`--device` cannot be read: {message}"), value.span));
         }
     };
     let mut named = false;
@@ -116,9 +106,7 @@ fn device(value: &Word) -> Option<Fault> {
             _ if !named => named = true,
             (key, None) => return fault(format!("the device option `{key}` needs a value")),
             (key, Some(_)) => {
-                return fault(format!(
-                    "`{key}` is no device option: there are name, required"
-                ));
+                return fault(format!("`{key}` is no device option: there are name, required"));
             }
         }
     }

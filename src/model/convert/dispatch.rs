@@ -35,21 +35,12 @@ pub(super) struct Place {
 
 impl Converter<'_> {
     /// Carries out all stages in order.
-    pub(super) fn dispatch_all(
-        &mut self,
-        instructions: &[Instruction],
-        triggers: &[(usize, Fault)],
-    ) {
+    pub(super) fn dispatch_all(&mut self, instructions: &[Instruction], triggers: &[(usize, Fault)]) {
         let put_off = self.put_off(instructions, triggers);
         for i in 0..self.out.stages.len() {
             let id = StageId(i);
             self.inherit(id);
-            let Some((from, range)) = self
-                .out
-                .stages
-                .get(i)
-                .map(|s| (s.from, s.instructions.clone()))
-            else {
+            let Some((from, range)) = self.out.stages.get(i).map(|s| (s.from, s.instructions.clone())) else {
                 return;
             };
             if let Some(from) = instructions.get(from)
@@ -104,23 +95,14 @@ impl Converter<'_> {
     }
 
     /// The ONBUILDs that each stage carries out, checked as far as BuildKit does before it starts.
-    fn put_off(
-        &mut self,
-        instructions: &[Instruction],
-        triggers: &[(usize, Fault)],
-    ) -> HashMap<StageId, Vec<usize>> {
+    fn put_off(&mut self, instructions: &[Instruction], triggers: &[(usize, Fault)]) -> HashMap<StageId, Vec<usize>> {
         let mut left = MAX_TRIGGERS;
         let mut all = HashMap::new();
         for i in 0..self.out.stages.len() {
-            let Some((id, from, parent)) =
-                self.out.stages.get(i).map(|s| (s.id, s.from, s.parent()))
-            else {
+            let Some((id, from, parent)) = self.out.stages.get(i).map(|s| (s.id, s.from, s.parent())) else {
                 break;
             };
-            let Some(indices) = parent
-                .and_then(|p| self.out.stages.get(p.0))
-                .map(|p| &p.onbuilds)
-            else {
+            let Some(indices) = parent.and_then(|p| self.out.stages.get(p.0)).map(|p| &p.onbuilds) else {
                 continue;
             };
             if indices.is_empty() || left < indices.len() {
@@ -143,15 +125,8 @@ impl Converter<'_> {
                     None => None,
                 });
                 if let Some(fault) = fault {
-                    let message = format!(
-                        "what ONBUILD puts off to this FROM is refused: {}",
-                        fault.message
-                    );
-                    self.refuse(
-                        false,
-                        Fault::new(message, from_span(from)),
-                        Some(from.lines.0),
-                    );
+                    let message = format!("what ONBUILD puts off to this FROM is refused: {}", fault.message);
+                    self.refuse(false, Fault::new(message, from_span(from)), Some(from.lines.0));
                 }
                 match inner.map(|i| &i.kind) {
                     Some(Kind::Copy(Transfer {
@@ -185,35 +160,25 @@ impl Converter<'_> {
             Kind::Label(pairs) => {
                 for pair in pairs {
                     let words = [Some(&pair.key), pair.value.as_ref()];
-                    if words
-                        .into_iter()
-                        .flatten()
-                        .any(|w| self.value(w, place).is_none())
-                    {
+                    if words.into_iter().flatten().any(|w| self.value(w, place).is_none()) {
                         return;
                     }
                 }
             }
             Kind::Arg(pairs) => self.arg(pairs, place),
-            Kind::Copy(transfer) | Kind::Add(transfer) => {
-                self.transfer(instruction, transfer, place)
-            }
+            Kind::Copy(transfer) | Kind::Add(transfer) => self.transfer(instruction, transfer, place),
             Kind::Run { mounts, .. } => self.run(instruction, mounts, place),
             Kind::User(word) => {
                 let value = self.value(word, place);
                 if let Some(stage) = self.stage_mut(place) {
-                    stage
-                        .users
-                        .set(value.and_then(|v| v.known()), at(place, instruction));
+                    stage.users.set(value.and_then(|v| v.known()), at(place, instruction));
                 }
             }
             Kind::Workdir(word) => self.workdir(word, place, instruction),
             Kind::Shell(words) => {
                 let words: Vec<String> = words.iter().map(|w| w.value.clone()).collect();
                 if let Some(stage) = self.stage_mut(place) {
-                    stage
-                        .shells
-                        .set(Some(Arc::from(words)), at(place, instruction));
+                    stage.shells.set(Some(Arc::from(words)), at(place, instruction));
                 }
             }
             Kind::Volume(words) => {
@@ -235,10 +200,7 @@ impl Converter<'_> {
                 if let Some(value) = self.value(word, place)
                     && !signal::is_signal(&value.text)
                 {
-                    let message = format!(
-                        "`{}` is no signal: write a name like `SIGTERM` or a number",
-                        value.text
-                    );
+                    let message = format!("`{}` is no signal: write a name like `SIGTERM` or a number", value.text);
                     self.fault(value.open, message, word.span, place);
                 }
             }
@@ -327,10 +289,7 @@ impl Converter<'_> {
                     let is_set = |v: &&Variable| v.value.is_some() || v.lost;
                     let known = view.global(name).filter(is_set).or_else(|| view.get(name));
                     is_env = known.is_some_and(|v| v.is_env);
-                    (
-                        known.and_then(|v| v.value.clone()),
-                        known.is_some_and(|v| v.lost),
-                    )
+                    (known.and_then(|v| v.value.clone()), known.is_some_and(|v| v.lost))
                 }
             };
             if let Some(stage) = self.stage_mut(place) {
@@ -349,11 +308,7 @@ impl Converter<'_> {
 
     fn workdir(&mut self, word: &Word, place: Place, instruction: &Instruction) {
         let value = self.value(word, place);
-        let windows = self
-            .out
-            .stages
-            .get(place.stage.0)
-            .is_some_and(|s| s.windows);
+        let windows = self.out.stages.get(place.stage.0).is_some_and(|s| s.windows);
         if let Some(value) = &value
             && windows
             && let Some(fault) = drive::fault(&value.text)
@@ -379,9 +334,7 @@ impl Converter<'_> {
                 .filter(|b| b.len() + path.len() <= MAX_PATH)
                 .map(|b| join_path(b, &path))
         });
-        stage
-            .workdirs
-            .set(joined.map(Arc::from), at(place, instruction));
+        stage.workdirs.set(joined.map(Arc::from), at(place, instruction));
     }
 
     fn expose(&mut self, words: &[Word], place: Place) {

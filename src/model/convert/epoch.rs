@@ -32,17 +32,14 @@ impl Converter<'_> {
             });
             match block {
                 Some(block) => {
-                    if let (Some(from), Err(fault)) = (
-                        instructions.get(block.from),
-                        self.epoch_stage(block, instructions),
-                    ) {
+                    if let (Some(from), Err(fault)) =
+                        (instructions.get(block.from), self.epoch_stage(block, instructions))
+                    {
                         self.refuse(true, fault, Some(from.lines.0));
                     }
                 }
                 None => {
-                    let message = format!(
-                        "{NAME} is `{value}`, which is neither a time in seconds nor a stage"
-                    );
+                    let message = format!("{NAME} is `{value}`, which is neither a time in seconds nor a stage");
                     self.refuse(true, Fault::new(message, span), None);
                 }
             }
@@ -68,24 +65,15 @@ impl Converter<'_> {
         else {
             return Ok(());
         };
-        let fail = |message: &str, span: Span| {
-            Err(Fault::new(
-                format!("the stage that {NAME} names {message}"),
-                span,
-            ))
-        };
+        let fail = |message: &str, span: Span| Err(Fault::new(format!("the stage that {NAME} names {message}"), span));
         if image.text != "scratch" {
-            let base =
-                expansion::expand(&image.text, self.global_view(), self.escape, &self.budget);
+            let base = expansion::expand(&image.text, self.global_view(), self.escape, &self.budget);
             if !base.is_ok_and(|b| b.value == "scratch") {
                 return fail("must be built on `scratch`", image.span);
             }
         }
         let mut fetched = false;
-        for instruction in instructions
-            .get(block.instructions.clone())
-            .unwrap_or_default()
-        {
+        for instruction in instructions.get(block.instructions.clone()).unwrap_or_default() {
             let place = instruction.keyword_span;
             let transfer = match &instruction.kind {
                 Kind::Arg(_) => continue,
@@ -99,9 +87,7 @@ impl Converter<'_> {
                 return fail("must ADD exactly one remote file", place);
             }
             fetched = true;
-            let Ok(value) =
-                expansion::expand(&source.value, self.global_view(), self.escape, &self.budget)
-            else {
+            let Ok(value) = expansion::expand(&source.value, self.global_view(), self.escape, &self.budget) else {
                 return fail("has a source that cannot be expanded", source.span);
             };
             match remote::classify(&value.value) {
@@ -115,10 +101,7 @@ impl Converter<'_> {
                 }
                 Source::Git => {}
                 Source::Path | Source::BadGit => {
-                    return fail(
-                        "must ADD a file behind `http://`, `https://` or in git",
-                        source.span,
-                    );
+                    return fail("must ADD a file behind `http://`, `https://` or in git", source.span);
                 }
             }
         }

@@ -70,7 +70,7 @@ pub(in crate::model) fn expand<'t>(
     expand_with(text, view, escape, budget, Options::default())
 }
 
-/// [`expand`] with options.
+/// [`expand()`] with options.
 pub(super) fn expand_with<'t>(
     text: &'t str,
     view: View<'_>,
@@ -126,24 +126,12 @@ pub(super) fn expand_words(
     };
     match expand::words(text, &env, escape, Options::default()) {
         Ok(words) => Ok((words, env.lost.get() || is_open(text, view, escape))),
-        Err(error) => Err(unexpanded(
-            text,
-            &error.to_string(),
-            view,
-            escape,
-            Options::default(),
-        )),
+        Err(error) => Err(unexpanded(text, &error.to_string(), view, escape, Options::default())),
     }
 }
 
 /// An error stays whatever the variables' values are, or it is of this build only.
-fn unexpanded(
-    text: &str,
-    message: &str,
-    view: View<'_>,
-    escape: char,
-    options: Options,
-) -> Unexpanded {
+fn unexpanded(text: &str, message: &str, view: View<'_>, escape: char, options: Options) -> Unexpanded {
     let by_values = expand::word(text, &AllSet, escape, options).is_ok();
     Unexpanded {
         message: format!("`{text}` cannot be expanded: {}", reason(message)),
@@ -179,8 +167,7 @@ fn is_open_name(name: &str, view: View<'_>) -> bool {
 
 /// Whether a text has no variables, and taking quotes and escapes off leaves it as it is.
 pub(super) fn is_literal(text: &str, escape: char) -> bool {
-    is_plain(text, escape)
-        || expand::word(text, &NoEnv, escape, Options::default()).is_ok_and(|e| e.value == text)
+    is_plain(text, escape) || expand::word(text, &NoEnv, escape, Options::default()).is_ok_and(|e| e.value == text)
 }
 
 struct Metered<'a> {

@@ -35,12 +35,7 @@ impl Converter<'_> {
         for i in 0..self.out.stages.len() {
             let id = StageId(i);
             let mut from_here = Vec::new();
-            let Some((from, range)) = self
-                .out
-                .stages
-                .get(i)
-                .map(|s| (s.from, s.instructions.clone()))
-            else {
+            let Some((from, range)) = self.out.stages.get(i).map(|s| (s.from, s.instructions.clone())) else {
                 continue;
             };
             if let Some(Instruction {
@@ -61,9 +56,7 @@ impl Converter<'_> {
         if let Some(edge) = circle(&edges) {
             let line = instructions.get(edge.instruction).map(|i| i.lines.0);
             let name = self.file.slice(edge.span).to_owned();
-            let message = format!(
-                "taking files from `{name}` goes in a circle: it needs the stage it is used in"
-            );
+            let message = format!("taking files from `{name}` goes in a circle: it needs the stage it is used in");
             self.refuse(false, Fault::new(message, edge.span), line);
         }
         extras
@@ -131,13 +124,7 @@ impl Converter<'_> {
                                 instruction: index,
                                 span: word.span,
                             });
-                            self.note_use(
-                                reference.stage(),
-                                UseKind::Mount,
-                                word.span,
-                                index,
-                                false,
-                            );
+                            self.note_use(reference.stage(), UseKind::Mount, word.span, index, false);
                         }
                         StageRef::Image(image) if sound => {
                             *images += 1;
@@ -209,14 +196,7 @@ impl Converter<'_> {
         }
     }
 
-    fn note_use(
-        &mut self,
-        stage: Option<StageId>,
-        kind: UseKind,
-        span: Span,
-        instruction: usize,
-        numbered: bool,
-    ) {
+    fn note_use(&mut self, stage: Option<StageId>, kind: UseKind, span: Span, instruction: usize, numbered: bool) {
         if let Some(stage) = stage.and_then(|id| self.out.stages.get_mut(id.0)) {
             stage.uses.push(Use {
                 kind,

@@ -57,25 +57,18 @@ impl Converter<'_> {
                 Some(setting) => setting.value.clone(),
                 None => Some(Arc::from("/")),
             };
-            let on_image =
-                stage.is_some_and(|s| !s.from_scratch && s.workdirs.at(usize::MAX).is_none());
+            let on_image = stage.is_some_and(|s| !s.from_scratch && s.workdirs.at(usize::MAX).is_none());
             let Some(before) = before else { continue };
-            if before.len() + fine.target.len() <= MAX_PATH
-                && join_path(&before, &fine.target) == "/"
-            {
+            if before.len() + fine.target.len() <= MAX_PATH && join_path(&before, &fine.target) == "/" {
                 let open = open || (on_image && !fine.target.starts_with('/'));
                 let span = mount.target.as_ref().map_or(mount.span, |t| t.span);
-                self.fault(
-                    open,
-                    "a mount needs a `target` other than `/`".to_owned(),
-                    span,
-                    place,
-                );
+                self.fault(open, "a mount needs a `target` other than `/`".to_owned(), span, place);
                 return;
             }
         }
         if let Some(flag) = instruction.flag("device") {
-            let message = "`--device` needs the labs frontend: put `# syntax=docker/dockerfile:1-labs` on the first line";
+            let message =
+                "`--device` needs the labs frontend: put `# syntax=docker/dockerfile:1-labs` on the first line";
             self.fault(self.has_syntax, message.to_owned(), flag.span, place);
         }
     }

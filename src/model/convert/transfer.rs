@@ -11,12 +11,7 @@ use crate::syntax::expand::Options;
 use crate::syntax::{Heredoc, Word};
 
 impl Converter<'_> {
-    pub(super) fn transfer(
-        &mut self,
-        instruction: &Instruction,
-        transfer: &Transfer,
-        place: Place,
-    ) {
+    pub(super) fn transfer(&mut self, instruction: &Instruction, transfer: &Transfer, place: Place) {
         let is_add = instruction.keyword == Keyword::Add;
         let mut flags: [Option<(Value<'_>, Span)>; 3] = [None, None, None];
         for (name, slot) in ["chown", "chmod", "checksum"].iter().zip(&mut flags) {
@@ -54,11 +49,7 @@ impl Converter<'_> {
             self.later_stage(word, later, place);
             return;
         }
-        let windows = self
-            .out
-            .stages
-            .get(place.stage.0)
-            .is_some_and(|s| s.windows);
+        let windows = self.out.stages.get(place.stage.0).is_some_and(|s| s.windows);
         if let Some((value, span)) = &destination
             && windows
             && let Some(fault) = drive::fault(&value.text)
@@ -83,19 +74,13 @@ impl Converter<'_> {
             self.fault(value.open, message, *span, place);
             return;
         }
-        let checksum = checksum
-            .as_ref()
-            .filter(|(value, _)| !value.text.is_empty());
+        let checksum = checksum.as_ref().filter(|(value, _)| !value.text.is_empty());
         if let Some((value, span)) = checksum {
-            let remote = sources
-                .iter()
-                .all(|(s, _)| remote::classify(&s.text) != Source::Path);
+            let remote = sources.iter().all(|(s, _)| remote::classify(&s.text) != Source::Path);
             let open = value.open || sources.iter().any(|(s, _)| s.open);
             let message = match (sources.len(), remote) {
                 (1, true) => None,
-                (1, false) => {
-                    Some("`--checksum` needs a source behind `http://`, `https://` or in git")
-                }
+                (1, false) => Some("`--checksum` needs a source behind `http://`, `https://` or in git"),
                 _ => Some("`--checksum` takes exactly one source"),
             };
             if let Some(message) = message {
@@ -106,10 +91,7 @@ impl Converter<'_> {
         for (source, span) in sources {
             let kind = remote::classify(&source.text);
             let message = match kind {
-                Source::BadGit => format!(
-                    "the git address `{}` has a wrong query behind `?`",
-                    source.text
-                ),
+                Source::BadGit => format!("the git address `{}` has a wrong query behind `?`", source.text),
                 Source::Path => match drive::fault(&source.text) {
                     Some(fault) if windows => {
                         format!("`{}` cannot be copied: {fault}", source.text)
@@ -147,10 +129,7 @@ impl Converter<'_> {
             Ok(_) => true,
             Err(error) => {
                 let message = match error.message.rsplit_once("cannot be expanded: ") {
-                    Some((_, reason)) => format!(
-                        "the inline file `{}` cannot be expanded: {reason}",
-                        heredoc.name
-                    ),
+                    Some((_, reason)) => format!("the inline file `{}` cannot be expanded: {reason}", heredoc.name),
                     None => error.message,
                 };
                 self.fault(error.open, message, heredoc.body, place);
@@ -167,10 +146,7 @@ impl Converter<'_> {
             .and_then(|s| s.name_span)
             .map_or(0, |s| self.file.lines().line(s.start));
         let message = match line {
-            0 => format!(
-                "the stage `{}` is built later than this one: move it up",
-                word.value
-            ),
+            0 => format!("the stage `{}` is built later than this one: move it up", word.value),
             line => format!(
                 "the stage `{}` is built later than this one, on line {line}: move it up",
                 word.value

@@ -16,7 +16,8 @@ impl Inspect for Rule {
                 .iter()
                 .any(|name| name == "all" || name == "InvalidDefinitionDescription")
         };
-        if !cx.flag("always") && !(cx.file.lines.detected.iter().any(|d| d.name == "check") && asked()) {
+        let experimental = cx.file.lines.detected.iter().any(|d| d.name == "check") && asked();
+        if !cx.flag("always") && !experimental {
             return;
         }
         for instruction in &cx.file.instructions {

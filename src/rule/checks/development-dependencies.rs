@@ -137,14 +137,14 @@ fn is_set(cx: &Cx<'_>, view: &CommandView<'_>, habit: &Habit) -> bool {
         _ => !matches!(value, "" | "0" | "false"),
     };
     let by_env = habit.variables.iter().any(|name| {
-        let here = view
+        let mut here = view
             .script
             .commands
             .iter()
             .take(view.index + 1)
             .skip(view.index.saturating_sub(REACH))
             .flat_map(|c| &c.assignments);
-        let here = here.filter(|a| a.name == *name).last().and_then(|a| a.value.as_ref());
+        let here = here.rfind(|a| a.name == *name).and_then(|a| a.value.as_ref());
         match here {
             Some(value) => says_no(name, &value.text),
             None => file

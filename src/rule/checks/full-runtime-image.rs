@@ -12,21 +12,37 @@ pub struct Rule;
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
         let Some(stage) = cx.file.target() else { return };
-        let Some(root) = cx.file.chain(stage).last() else { return };
-        let (Some(image), Some(from)) = (&root.image, cx.file.from_of(root)) else { return };
-        let Kind::From { image: written, .. } = &from.kind else { return };
+        let Some(root) = cx.file.chain(stage).last() else {
+            return;
+        };
+        let (Some(image), Some(from)) = (&root.image, cx.file.from_of(root)) else {
+            return;
+        };
+        let Kind::From { image: written, .. } = &from.kind else {
+            return;
+        };
         let tag = image.tag.as_deref().unwrap_or_default();
-        let Some(known) = knowledge::image(image.registry.as_deref(), &image.repository) else { return };
+        let Some(known) = knowledge::image(image.registry.as_deref(), &image.repository) else {
+            return;
+        };
         let Some(variant) = known.variant(tag) else { return };
         if !matches!(variant.kind, VariantKind::Full | VariantKind::Sdk) || !ship::is_application(cx.facts, stage) {
             return;
         }
         // The first offer that needs no proof about the program keeps interpreter and C library.
         let offers = knowledge::offers(known, tag, None);
-        let Some(offer) = offers.iter().find(|o| o.needs.is_empty()).or(offers.first()) else { return };
+        let Some(offer) = offers.iter().find(|o| o.needs.is_empty()).or(offers.first()) else {
+            return;
+        };
         let name = &written.text;
-        let mut finding = Finding::new(written.span, format!("`{name}` is a full image; `{}` is made to run things on", offer.reference))
-            .help(format!("try it: {}", hazards(variant, offer)));
+        let mut finding = Finding::new(
+            written.span,
+            format!(
+                "`{name}` is a full image; `{}` is made to run things on",
+                offer.reference
+            ),
+        )
+        .help(format!("try it: {}", hazards(variant, offer)));
         if let (Some(from), Some(to)) = (variant.size, offer.variant.and_then(|v| v.size)) {
             finding = finding.label(format!("about {from} MB unpacked, the other about {to} MB"));
         }
@@ -34,7 +50,10 @@ impl Inspect for Rule {
         let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
         let same_libc = offer.variant.is_some_and(|v| v.libc == variant.libc);
         if offer.needs.is_empty() && same_libc && !builds && image.digest.is_none() && !written.has_variables() {
-            let fix = Fix::unsafe_(format!("run on `{}`", offer.reference), vec![Edit::replace(written.span, &offer.reference)]);
+            let fix = Fix::unsafe_(
+                format!("run on `{}`", offer.reference),
+                vec![Edit::replace(written.span, &offer.reference)],
+            );
             finding = finding.fix(fix.with_effects([Effect::Base, Effect::Files, Effect::Packages]));
         }
         cx.report(finding);
@@ -63,5 +82,9 @@ fn hazards(variant: &Variant, offer: &knowledge::Offer) -> String {
     if offer.variant.is_some_and(|v| v.libc != variant.libc) {
         return "it has another C library, so nothing compiled for the old one runs on it".into();
     }
-    if words.is_empty() { "it is the same release with less in it".into() } else { format!("it has no {}", words.join(", no ")) }
+    if words.is_empty() {
+        "it is the same release with less in it".into()
+    } else {
+        format!("it has no {}", words.join(", no "))
+    }
 }

@@ -18,11 +18,18 @@ impl Inspect for Rule {
                 broad = Some(instruction);
             }
             let Some(copy) = broad else { continue };
-            let Some(install) = dependencies::install_of(cx.facts, instruction) else { continue };
+            let Some(install) = dependencies::install_of(cx.facts, instruction) else {
+                continue;
+            };
             let manager = install.packages.manager.name();
-            let mut finding = Finding::new(install.span, "dependencies are installed again whenever any copied file changes")
-                .related(copy.span, "copied before")
-                .help(format!("copy the manifests that {manager} reads, install, then copy the rest"));
+            let mut finding = Finding::new(
+                install.span,
+                "dependencies are installed again whenever any copied file changes",
+            )
+            .related(copy.span, "copied before")
+            .help(format!(
+                "copy the manifests that {manager} reads, install, then copy the rest"
+            ));
             if let Some(fix) = hoist(cx, copy, instruction, &install) {
                 finding = finding.fix(fix);
             }
@@ -42,7 +49,9 @@ fn hoist(cx: &Cx<'_>, copy: &Instruction, run: &Instruction, install: &Dependenc
     let here = matches!(destination.as_str(), "." | "") || workdir.as_deref() == Some(destination.as_str());
     let root = matches!(transfer.sources.as_slice(), [source] if matches!(source.value.as_str(), "." | "./" | "*"));
     let between = cx.file.instructions.get(copy.index + 1..run.index)?;
-    let commutes = between.iter().all(|i| matches!(i.kind, Kind::Expose(_) | Kind::Label(_) | Kind::Cmd(_)));
+    let commutes = between
+        .iter()
+        .all(|i| matches!(i.kind, Kind::Expose(_) | Kind::Label(_) | Kind::Cmd(_)));
     let run_is_plain = matches!(&run.kind, Kind::Run { mounts, .. } if mounts.is_empty());
     if !(here && root && commutes && install.is_alone && run_is_plain) || transfer.json {
         return None;
@@ -57,7 +66,14 @@ fn hoist(cx: &Cx<'_>, copy: &Instruction, run: &Instruction, install: &Dependenc
     let moved = format!("{keyword} {flags}{} ./\n{text}\n", inputs.join(" "));
     let lines = cx.file.source.lines();
     let start = lines.start(lines.line(copy.span.start));
-    let removed = Span::new(lines.start(lines.line(run.span.start)), lines.start(lines.line(run.span.end.max(1) - 1) + 1));
+    let removed = Span::new(
+        lines.start(lines.line(run.span.start)),
+        lines.start(lines.line(run.span.end.max(1) - 1) + 1),
+    );
     let edits = vec![Edit::insert(start, moved), Edit::delete(removed)];
-    Some(Fix::unsafe_("install before the sources are copied", edits).with_effects([Effect::Layers]).isolated("order"))
+    Some(
+        Fix::unsafe_("install before the sources are copied", edits)
+            .with_effects([Effect::Layers])
+            .isolated("order"),
+    )
 }

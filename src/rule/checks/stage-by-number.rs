@@ -13,7 +13,9 @@ impl Inspect for Rule {
         let file = cx.file;
         for stage in &file.stages {
             let numbers: Vec<Span> = by_number(stage).collect();
-            let Some(from) = file.instructions.get(stage.from) else { continue };
+            let Some(from) = file.instructions.get(stage.from) else {
+                continue;
+            };
             let name = stage.name.clone().unwrap_or_else(|| free_name(file, stage));
             for (i, &span) in numbers.iter().enumerate() {
                 let number = cx.slice(span).to_owned();
@@ -56,7 +58,10 @@ fn is_image(file: &Dockerfile, name: &str) -> bool {
     file.stages.iter().any(|s| is_name(&s.base))
         || file.instructions.iter().any(|i| match &i.inner().kind {
             Kind::Copy(t) | Kind::Add(t) => t.from.as_ref().is_some_and(|(_, from)| is_name(from)),
-            Kind::Run { mounts, .. } => mounts.iter().filter_map(|m| m.from.as_ref()).any(|(_, from)| is_name(from)),
+            Kind::Run { mounts, .. } => mounts
+                .iter()
+                .filter_map(|m| m.from.as_ref())
+                .any(|(_, from)| is_name(from)),
             _ => false,
         })
 }
@@ -64,9 +69,15 @@ fn is_image(file: &Dockerfile, name: &str) -> bool {
 /// `builder` for the first unnamed stage, else `stage-N`; never a name that the file uses.
 fn free_name(file: &Dockerfile, stage: &Stage) -> String {
     let taken = |name: &str| {
-        file.stages.iter().any(|s| s.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name))) || is_image(file, name)
+        file.stages
+            .iter()
+            .any(|s| s.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)))
+            || is_image(file, name)
     };
-    let first = file.stages.iter().find(|s| s.name.is_none() && by_number(s).next().is_some());
+    let first = file
+        .stages
+        .iter()
+        .find(|s| s.name.is_none() && by_number(s).next().is_some());
     if first.is_some_and(|s| s.id == stage.id) && !taken("builder") {
         return "builder".into();
     }

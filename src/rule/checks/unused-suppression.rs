@@ -17,7 +17,10 @@ impl Inspect for Rule {
             return;
         }
         if let Some(problem) = &suppression.malformed {
-            cx.report(Finding::new(suppression.comment, format!("the comment silences nothing: {problem}")));
+            cx.report(Finding::new(
+                suppression.comment,
+                format!("the comment silences nothing: {problem}"),
+            ));
             return;
         }
         let useless = |judgement: &Judgement| match judgement {

@@ -9,7 +9,18 @@ use crate::source::Span;
 pub struct Rule;
 
 /// Words in a variable's or label's name that say its value is another one in every build.
-const VOLATILE: &[&str] = &["COMMIT", "REVISION", "BUILD_DATE", "BUILD_TIME", "BUILD_NUMBER", "BUILD_ID", "GIT_SHA", "TIMESTAMP", "CACHEBUST", "CACHE_BUST"];
+const VOLATILE: &[&str] = &[
+    "COMMIT",
+    "REVISION",
+    "BUILD_DATE",
+    "BUILD_TIME",
+    "BUILD_NUMBER",
+    "BUILD_ID",
+    "GIT_SHA",
+    "TIMESTAMP",
+    "CACHEBUST",
+    "CACHE_BUST",
+];
 
 impl Inspect for Rule {
     fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
@@ -35,7 +46,11 @@ impl Inspect for Rule {
             let Some((span, what)) = volatile else { continue };
             for view in cx.facts.commands(instruction) {
                 let system = view.operations.iter().find_map(|o| match o {
-                    Operation::Packages(p) if p.manager.is_system() && p.installs() && p.packages.iter().any(|p| !p.is_file) => Some(p),
+                    Operation::Packages(p)
+                        if p.manager.is_system() && p.installs() && p.packages.iter().any(|p| !p.is_file) =>
+                    {
+                        Some(p)
+                    }
                     _ => None,
                 });
                 if system.is_some() && !uses_sources(&view) {
@@ -57,5 +72,7 @@ fn is_volatile(name: &str) -> bool {
 
 /// Whether the package list itself comes from the sources: `apt-get install $(cat packages.txt)`.
 fn uses_sources(view: &crate::facts::CommandView<'_>) -> bool {
-    view.words().iter().any(|word| word.text.contains("$(") || word.text.contains('`'))
+    view.words()
+        .iter()
+        .any(|word| word.text.contains("$(") || word.text.contains('`'))
 }

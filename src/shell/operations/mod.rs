@@ -1,5 +1,5 @@
 //! What commands do: packages installed, files fetched, programs built, tests run, leftovers
-//! removed. Everything is read from static tables ([`managers`], [`tools`]) and the words of one
+//! removed. Everything is read from static tables (`managers`, `tools`) and the words of one
 //! command; what a variable holds is not known here.
 
 mod files;

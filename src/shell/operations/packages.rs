@@ -438,7 +438,12 @@ impl Reader {
         // Two of them are `-qq`, which answers questions with yes.
         if self.out.manager.is_apt() {
             let quiet = |f: &&FlagUse| matches!(f.name.as_str(), "-q" | "--quiet");
-            let twice = self.out.flags.iter().filter(quiet).any(|f| f.value.as_deref() == Some("2"));
+            let twice = self
+                .out
+                .flags
+                .iter()
+                .filter(quiet)
+                .any(|f| f.value.as_deref() == Some("2"));
             self.out.assume_yes |= twice || self.out.flags.iter().filter(quiet).count() > 1;
         }
         self.out.action = action;

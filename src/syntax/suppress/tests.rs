@@ -180,7 +180,10 @@ fn reads_the_check_directive() {
 
 #[test]
 fn a_check_above_an_instruction_holds_for_it_alone() {
-    let source = SourceFile::new("Dockerfile", "FROM a\n# check=skip=JSONArgsRecommended\nCMD x\n# check=nonsense\nCMD y\n");
+    let source = SourceFile::new(
+        "Dockerfile",
+        "FROM a\n# check=skip=JSONArgsRecommended\nCMD x\n# check=nonsense\nCMD y\n",
+    );
     let lines = super::super::lines::scan(&source);
     let found = suppressions(&source, &lines);
     let scopes: Vec<_> = found.list.iter().map(|s| (s.scope, s.ids.len())).collect();
