@@ -60,8 +60,10 @@ fn corpus() -> Option<PathBuf> {
         .then_some(root)
 }
 
-fn exceptions() -> BTreeMap<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hadolint/exceptions.yaml");
+fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/hadolint")
+        .join(name);
     serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -92,7 +94,9 @@ fn hadolint_rows_hold() {
         return;
     };
     let only = std::env::var("MBOPT_CODES").unwrap_or_default();
-    let exceptions = exceptions();
+    let exceptions: BTreeMap<String, String> = read("exceptions.yaml");
+    let unsatisfied: Vec<String> = read("unsatisfied.yaml");
+    let mut apart = 0;
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let mut unused: Vec<&str> = exceptions.keys().map(String::as_str).collect();
     let rows = std::fs::read_to_string(root.join("conformance/hadolint-expectations.jsonl")).unwrap();
@@ -106,6 +110,11 @@ fn hadolint_rows_hold() {
         let text = std::fs::read_to_string(root.join(&row.file)).unwrap();
         let name = row.file.rsplit('/').next().unwrap_or_default();
         let found = finds(&code, &text);
+        if unsatisfied.iter().any(|row| row == name) {
+            apart += 1;
+            println!("{code} apart, as hadolint does not satisfy it itself; found: {found:?}: {name}");
+            continue;
+        }
         let tally = tallies.entry(code.clone()).or_default();
         tally.rows += 1;
         if let Some(reason) = exceptions.get(name) {
@@ -134,7 +143,7 @@ fn hadolint_rows_hold() {
         held += tally.held;
         excepted += tally.excepted;
     }
-    println!("all: {held} of {all} hold, {excepted} judged otherwise");
+    println!("all: {held} of {all} hold, {excepted} judged otherwise, {apart} apart");
     assert!(
         only.is_empty().then_some(()).is_none() || unused.is_empty(),
         "exceptions for nothing: {unused:?}"

@@ -153,8 +153,14 @@ fn value<'a>(text: impl Into<Cow<'a, str>>, span: impl Into<Option<Span>>) -> Va
     }
 }
 
+/// A word's text; quotes around the whole of it are taken off, as BuildKit does in the end.
 fn word(word: &Word) -> Value<'_> {
-    value(word.value.as_str(), word.span)
+    let text = word.value.as_str();
+    let plain = ['"', '\''].into_iter().find_map(|quote| {
+        let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains([quote, '\\'])).then_some(inner)
+    });
+    value(plain.unwrap_or(text), word.span)
 }
 
 fn shell_word(word: &ShellWord) -> Value<'_> {
