@@ -9,7 +9,7 @@ pub mod edits;
 
 pub use edits::{EditError, LineEnding, apply_edits};
 
-use crate::edit::{Applicability, Isolation};
+use crate::edit::{Applicability, Edit, Isolation};
 use crate::model::Dockerfile;
 use crate::rule::Diagnostic;
 use crate::source::{SourceFile, Span};
@@ -193,11 +193,18 @@ fn obstacle(
     if edits::check(&fix.edits, file.source.text()).is_err() {
         return Some(SkipReason::Malformed);
     }
-    if let Some(directive) = file.lines.directives.last()
+    // A directive counts only while nothing but directives stands above it.
+    let directives = &file.lines.directives;
+    let within = |edit: &Edit| {
+        directives
+            .iter()
+            .any(|d| d.span.contains(edit.span) && (edit.span.start > d.span.start || !edit.span.is_empty()))
+    };
+    if let Some(last) = directives.last()
         && fix
             .edits
             .iter()
-            .any(|edit| edit.span.start < directive.span.end && !directive.span.contains(edit.span))
+            .any(|edit| edit.span.start < last.span.end && !within(edit))
     {
         return Some(SkipReason::AboveDirective);
     }
@@ -325,4 +332,152 @@ fn skipped(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::Fix;
+    use crate::rule::meta::RuleMeta;
+    use crate::rule::{Label, Severity};
+
+    static RULE: RuleMeta = RuleMeta {
+        id: "test-rule",
+        summary: "A rule for tests",
+        category: "style",
+        severity: Severity::Warning,
+        enabled: true,
+        aliases: &[],
+        what: "",
+        why: "",
+        fixable: Some(Applicability::Safe),
+        fix_safety: "",
+        options: &[],
+        references: &[],
+        examples: &[],
+    };
+
+    fn finding(span: Span, fix: Fix) -> Diagnostic {
+        Diagnostic {
+            rule: &RULE,
+            severity: Severity::Warning,
+            message: "found".into(),
+            primary: Label {
+                span,
+                message: String::new(),
+            },
+            related: Vec::new(),
+            help: None,
+            fix: Some(fix),
+        }
+    }
+
+    /// A lint that wants every `from` replaced by `to`, each in a fix of its own.
+    fn replacing(from: &'static str, to: &'static str, change: fn(Fix) -> Fix) -> impl Fn(SourceFile) -> Linted {
+        move |source| {
+            let file = Dockerfile::parse(source);
+            let places: Vec<usize> = file.source.text().match_indices(from).map(|(at, _)| at).collect();
+            let diagnostics = places
+                .into_iter()
+                .map(|at| {
+                    let span = Span::new(at, at + from.len());
+                    finding(span, change(Fix::safe("replace", vec![Edit::replace(span, to)])))
+                })
+                .collect();
+            Linted {
+                file,
+                diagnostics,
+                notes: Vec::new(),
+            }
+        }
+    }
+
+    fn fixed(text: &str, lint: &dyn Fn(SourceFile) -> Linted) -> (String, Vec<SkipReason>, usize) {
+        let fixed = fix(SourceFile::new("Dockerfile", text), Applicability::Safe, lint);
+        let reasons = fixed.skipped.iter().map(|s| s.reason).collect();
+        (fixed.linted.file.source.text().to_owned(), reasons, fixed.applied.len())
+    }
+
+    #[test]
+    fn all_fixes_that_do_not_overlap_are_made_in_one_pass() {
+        let lint = replacing("old", "new", |fix| fix);
+        let (text, skipped, applied) = fixed("FROM a\nRUN old\nRUN old old\n", &lint);
+        assert_eq!(
+            (text.as_str(), skipped.len(), applied),
+            ("FROM a\nRUN new\nRUN new new\n", 0, 3)
+        );
+    }
+
+    #[test]
+    fn fixes_of_one_group_are_made_one_a_pass() {
+        let lint = replacing("old", "new", |fix| fix.isolated("group"));
+        assert_eq!(fixed("FROM a\nRUN old old old\n", &lint).0, "FROM a\nRUN new new new\n");
+    }
+
+    #[test]
+    fn a_fix_after_which_the_file_parses_worse_is_left_out_and_the_others_are_made() {
+        let lint = |source: SourceFile| {
+            let broken = replacing("RUN x", "NOPE x", |fix| fix)(SourceFile::new("", source.bytes().to_vec()));
+            let mut linted = replacing("old", "new", |fix| fix)(source);
+            linted.diagnostics.extend(broken.diagnostics);
+            linted
+        };
+        let (text, skipped, applied) = fixed("FROM a\nRUN x\nRUN old\n", &lint);
+        assert_eq!(text, "FROM a\nRUN x\nRUN new\n");
+        assert_eq!((skipped, applied), (vec![SkipReason::ParsesWorse], 1));
+    }
+
+    #[test]
+    fn fixes_that_undo_each_other_end() {
+        let lint = |source: SourceFile| {
+            let there = source.text().contains("one");
+            if there {
+                replacing("one", "two", |fix| fix)(source)
+            } else {
+                replacing("two", "one", |fix| fix)(source)
+            }
+        };
+        let (text, skipped, _) = fixed("FROM a\nRUN one\n", &lint);
+        assert!(text.contains("one") || text.contains("two"));
+        assert_eq!(skipped, [SkipReason::Oscillates]);
+    }
+
+    #[test]
+    fn fixes_that_never_end_are_stopped() {
+        let (text, skipped, applied) = fixed("FROM a\nRUN x\n", &replacing("x", "xy", |fix| fix));
+        assert_eq!((skipped, applied), (vec![SkipReason::OutOfPasses], MAX_PASSES));
+        assert_eq!(text, format!("FROM a\nRUN x{}\n", "y".repeat(MAX_PASSES)));
+    }
+
+    #[test]
+    fn what_was_not_asked_for_or_cannot_be_made_is_said() {
+        let reasons = |text: &str, change: fn(Fix) -> Fix| fixed(text, &replacing("old", "new", change)).1;
+        assert_eq!(
+            reasons("FROM a\nRUN old\n", |f| Fix {
+                applicability: Applicability::Unsafe,
+                ..f
+            }),
+            [SkipReason::Unsafe]
+        );
+        assert_eq!(
+            reasons("FROM a\nRUN old\n", |f| Fix {
+                applicability: Applicability::DisplayOnly,
+                ..f
+            }),
+            [SkipReason::DisplayOnly]
+        );
+        let outside = |f: Fix| Fix {
+            edits: vec![Edit::delete(Span::new(900, 901))],
+            ..f
+        };
+        assert_eq!(reasons("FROM a\nRUN old\n", outside), [SkipReason::Malformed]);
+        let on_top = |f: Fix| Fix {
+            edits: vec![Edit::insert(0, "# note\n")],
+            ..f
+        };
+        assert_eq!(
+            reasons("# syntax=docker/dockerfile:1\nFROM a\nRUN old\n", on_top),
+            [SkipReason::AboveDirective]
+        );
+    }
 }
