@@ -1,13 +1,19 @@
 //! Packages whose version the file leaves open.
 
 use super::CommandView;
+use crate::model::Dockerfile;
 use crate::shell::ShellWord;
 use crate::shell::operations::{Action, Manager, Package, Packages};
+use crate::syntax::expand;
 use std::borrow::Cow;
 
 /// The packages of a command that are named without a version. Files, folders, URLs and what a
 /// variable holds are not among them; a repository's URL is, where it names no revision.
-pub fn unpinned<'a>(packages: &'a Packages, view: &CommandView<'_>) -> impl Iterator<Item = &'a Package> + use<'a> {
+pub fn unpinned<'a, 'f>(
+    file: &'f Dockerfile,
+    packages: &'a Packages,
+    view: &'f CommandView<'_>,
+) -> impl Iterator<Item = &'a Package> {
     // Groups of packages have no version.
     let is_group = packages
         .action_span
@@ -23,7 +29,23 @@ pub fn unpinned<'a>(packages: &'a Packages, view: &CommandView<'_>) -> impl Iter
     packages
         .packages
         .iter()
-        .filter(move |package| applies && end.is_none_or(|end| package.span.start < end) && is_open(manager, package))
+        .filter(move |package| applies && end.is_none_or(|end| package.span.start < end))
+        .filter(move |package| is_open(manager, package) || is_lost(file, view, package))
+}
+
+/// Whether a package's name or version comes from a variable that this stage does not have although
+/// another one sets it by ENV: then it is empty here. (An ARG of that name may yet be meant to be given.)
+fn is_lost(file: &Dockerfile, view: &CommandView<'_>, package: &Package) -> bool {
+    let text = view.source.slice(package.span);
+    let here = file.view_at(view.instruction.index);
+    expand::references_in(text, file.lines.escape).iter().any(|reference| {
+        let name = reference.name.as_str();
+        here.get(name).is_none()
+            && file
+                .stages
+                .iter()
+                .any(|stage| stage.scope.get(name).is_some_and(|v| v.is_env))
+    })
 }
 
 /// The program that `go run` fetches in whatever version there is.

@@ -262,7 +262,7 @@ fn of_command<'a>(facts: &Facts<'_>, view: &'a CommandView<'a>, field: Field, fo
         Field::Selection => packages(Some(view)).any(|p| found(value(selection(p.selection), view.name_span()))),
         Field::UnpinnedPackage => {
             packages(Some(view))
-                .flat_map(|p| pins::unpinned(p, view))
+                .flat_map(|p| pins::unpinned(facts.file(), p, view))
                 .any(|p| found(value(p.name.as_str(), p.span)))
                 || pins::unpinned_program(view).is_some_and(|w| found(shell_word(w)))
         }

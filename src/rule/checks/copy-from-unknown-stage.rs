@@ -16,19 +16,17 @@ impl Inspect for Rule {
         if base.stage().is_some() || name.contains(['/', ':', '@', '$']) || name.eq_ignore_ascii_case("scratch") {
             return;
         }
-        if cx.list("contexts").contains(&name) {
-            return;
-        }
         let names = cx.file.stages.iter().filter_map(|s| s.name.as_deref());
         let message = format!("no stage above is called `{name}`");
         let help = if name.bytes().all(|b| b.is_ascii_digit()) {
             "stages count from 0; write the name of the stage".to_owned()
         } else if let Some(near) = suggest::closest(name, names) {
             format!("did you mean the stage `{near}`?")
+        } else if cx.file.stages.is_empty() {
+            "begin the stages with FROM, or write the tag of an image".to_owned()
         } else {
-            format!(
-                "for an image write its tag, as in `{name}:...`; a named build context belongs into the option `contexts`"
-            )
+            // A bare name that is like no stage is a build context of that name, or an image.
+            return;
         };
         cx.report(Finding::new(word.span, message).help(help));
     }
