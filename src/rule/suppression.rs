@@ -1,7 +1,7 @@
 //! Takes silenced findings out, and shows what silenced nothing to the rules that ask for it.
 
-use super::diagnostic::{Diagnostic, Severity};
 use super::check::Rule;
+use super::diagnostic::{Diagnostic, Severity};
 use super::meta::RuleMeta;
 use super::shellcheck;
 use super::walk::Registry;
