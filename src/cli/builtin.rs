@@ -140,7 +140,7 @@ fn own_ignore_file(dockerfile: &Path) -> Option<PathBuf> {
 }
 
 fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
-    let text = config_text(path).ok()?;
+    let text = config_text(path, "config").ok()?;
     Some(crate::context::IgnoreFile {
         path: path.to_string_lossy().into_owned(),
         text,
@@ -152,14 +152,26 @@ fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
 /// # Errors
 /// The first rule file that cannot be used, with the place where the reader knows it.
 fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report> {
-    let mut rules = Vec::new();
+    let mut rules: Vec<&'static Rule> = Vec::new();
     for path in document.user_rules() {
         let fault = |place: &str, why: &str| miette::miette!("{path}{place}: {why}");
-        let text = config_text(Path::new(path)).map_err(|why| fault("", &why))?;
+        let text = config_text(Path::new(path), "rule").map_err(|why| fault("", &why))?;
         let id = Path::new(path)
             .file_stem()
             .and_then(|stem| stem.to_str())
             .unwrap_or_default();
+        if Registry::builtin().find(id).is_some_and(|rule| rule.id == id) {
+            return Err(fault(
+                "",
+                &format!("`{id}` is a built-in rule; give the file another name"),
+            ));
+        }
+        if rules.iter().any(|rule| rule.meta.id == id) {
+            return Err(fault(
+                "",
+                &format!("there are two rule files for `{id}`; give one another name"),
+            ));
+        }
         rules.push(rule::user::load(id, &text).map_err(|error| {
             let place = error
                 .place()
@@ -193,7 +205,7 @@ impl Engine for Builtin {
                 let document = if text.hadolint {
                     config::hadolint::read(&path, &text.text)
                 } else {
-                    Document::read(&path, &text.text, &|path| config_text(Path::new(path)))
+                    Document::read(&path, &text.text, &|path| config_text(Path::new(path), "config"))
                 };
                 Some(document.map_err(drawn_alone)?)
             }
