@@ -127,6 +127,24 @@ fn a_comment_above_a_would_be_directive_stays() {
     assert_eq!(fixed(free), free.replace("# mbopt: ignore-file[DL3004] x\n", ""));
 }
 
+#[test]
+fn a_script_that_is_too_large_is_said_not_to_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Dockerfile");
+    let run = |text: String| {
+        std::fs::write(&path, text).expect("written");
+        let output = mbopt(folder.path()).args(["lint", "--select", "DL3004"]).output();
+        words(&output.expect("runs").stderr)
+    };
+    for (head, tail) in [("RUN true", ""), ("RUN <<EOF\ntrue", "\nEOF\n")] {
+        let glue = if tail.is_empty() { " \\\n && sudo x" } else { "\nsudo x" };
+        let text = |times| format!("FROM scratch\n\n{head}{}{tail}", glue.repeat(times));
+        let said = run(text(40_000));
+        assert!(said.contains("line 3 is larger than 256 KiB"), "{said}");
+        assert_eq!(run(text(10)), "");
+    }
+}
+
 /// Each comment looks only at the findings in its reach.
 #[test]
 fn many_suppressions_cost_no_more_than_they_must() {

@@ -9,9 +9,10 @@ use crate::apply::{self, SkipReason};
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
 use crate::context::{Context, Tree, dockerignore, find};
 use crate::edit::Applicability;
-use crate::model::{Dockerfile, Kind};
+use crate::model::{Dockerfile, Form, Instruction, Kind};
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{self, Registry, Rule, RuleMeta};
+use crate::shell;
 use crate::source::SourceFile;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -60,7 +61,7 @@ impl Builtin {
         let (found, unasked) = self.shellcheck.look(&file, &settings);
         let diagnostics = rule::lint_with(registry, &file, context.as_deref(), &settings, found.as_deref());
         file.refusals.extend(rule::failed_checks(&file, &diagnostics));
-        let notes = said.note.into_iter().chain(unasked).collect();
+        let notes = said.note.into_iter().chain(unasked).chain(too_large(&file)).collect();
         let details = vec![said.detail];
         (
             apply::Linted {
@@ -180,6 +181,27 @@ fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report>
         })?);
     }
     Ok(rules)
+}
+
+/// What to say of the first RUN whose script is too large to be read.
+fn too_large(file: &Dockerfile) -> Option<String> {
+    let is_too_large = |instruction: &&Instruction| match &instruction.inner().kind {
+        Kind::Run { form, heredocs, .. } => {
+            let body = match form {
+                Form::Shell(word) => word.span.len(),
+                Form::Exec(_) => 0,
+            };
+            let bodies = heredocs.iter().map(|heredoc| heredoc.body.len());
+            bodies.chain([body]).any(|len| len > shell::MAX_BODY)
+        }
+        _ => false,
+    };
+    let found = file.instructions.iter().find(is_too_large)?;
+    Some(format!(
+        "the script in line {} is larger than {} KiB, so its commands were not looked at",
+        file.source.lines().line(found.span.start),
+        shell::MAX_BODY >> 10
+    ))
 }
 
 /// One error is drawn as itself, several under a common heading.
