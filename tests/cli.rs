@@ -92,6 +92,87 @@ fn a_closed_output_ends_quietly() {
     assert!(!words(&output.stderr).contains("panic") && !words(&output.stderr).contains("rror"));
 }
 
+#[test]
+fn a_report_does_not_replace_what_is_linted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Dockerfile");
+    std::fs::write(&path, "FROM scratch\n").expect("written");
+    let run = |output: &str| {
+        mbopt(folder.path())
+            .args(["lint", "-o", output])
+            .output()
+            .expect("runs")
+    };
+    let refused = run("./Dockerfile");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(words(&refused.stderr).contains("one of the files to lint"));
+    assert_eq!(std::fs::read(&path).expect("read"), b"FROM scratch\n");
+    assert_eq!(run("new/report").status.code(), Some(0));
+    assert_eq!(run("new/report").status.code(), Some(0));
+}
+
+/// Without the comment above it, a comment that looks like a directive would become one.
+#[test]
+fn a_comment_above_a_would_be_directive_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Dockerfile");
+    let fixed = |text: &str| {
+        std::fs::write(&path, text).expect("written");
+        mbopt(folder.path()).args(["lint", "--fix"]).output().expect("runs");
+        std::fs::read_to_string(&path).expect("read")
+    };
+    let held = "# mbopt: ignore-file[DL3004] x\n# syntax=docker/dockerfile:1\nFROM scratch\nCOPY a /\n";
+    assert_eq!(fixed(held), held);
+    let free = "# syntax=docker/dockerfile:1\n# mbopt: ignore-file[DL3004] x\n# a comment\nFROM scratch\nCOPY a /\n";
+    assert_eq!(fixed(free), free.replace("# mbopt: ignore-file[DL3004] x\n", ""));
+}
+
+#[test]
+fn a_script_that_is_too_large_is_said_not_to_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Dockerfile");
+    let run = |text: String| {
+        std::fs::write(&path, text).expect("written");
+        let output = mbopt(folder.path()).args(["lint", "--select", "DL3004"]).output();
+        words(&output.expect("runs").stderr)
+    };
+    for (head, tail) in [("RUN true", ""), ("RUN <<EOF\ntrue", "\nEOF\n")] {
+        let glue = if tail.is_empty() { " \\\n && sudo x" } else { "\nsudo x" };
+        let text = |times| format!("FROM scratch\n\n{head}{}{tail}", glue.repeat(times));
+        let said = run(text(40_000));
+        assert!(said.contains("line 3 is larger than 256 KiB"), "{said}");
+        assert_eq!(run(text(10)), "");
+    }
+}
+
+/// Each comment looks only at the findings in its reach.
+#[test]
+fn many_suppressions_cost_no_more_than_they_must() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut text = "FROM scratch\n".to_owned();
+    for i in 0..5_000 {
+        text.push_str(&format!(
+            "# mbopt: ignore[DL3004] x\nRUN sudo x{i}\n# mbopt: ignore[DL3008] x\nRUN sudo y{i}\n"
+        ));
+    }
+    std::fs::write(folder.path().join("Dockerfile"), text).expect("written");
+    let mut command = mbopt(folder.path());
+    command.args([
+        "lint",
+        "--format",
+        "concise",
+        "--select",
+        "sudo-in-build,unused-suppression,DL3008",
+    ]);
+    let report = folder.path().join("report");
+    command.arg("-o").arg(&report);
+    let output = within(60, command);
+    assert_eq!(output.status.code(), Some(1));
+    let report = std::fs::read_to_string(report).expect("read");
+    assert_eq!(report.matches("sudo-in-build").count(), 5_000);
+    assert_eq!(report.matches("unused-suppression").count(), 5_000);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error() {

@@ -512,6 +512,29 @@ fn hostile_bodies_stay_cheap() {
     }
 }
 
+/// Each word holds all that is nested in it, so without a limit this takes memory by the square.
+#[test]
+fn deep_substitutions_are_left_alone() {
+    let nested = |depth: usize| format!("{}ls{}", "$( ".repeat(depth), " )".repeat(depth));
+    let parse = |text: &str| {
+        shell::parse(Input {
+            text,
+            body: Span::new(0, text.len()),
+            escape: '\\',
+            heredocs: &[],
+            dialect: &Dialect::Posix,
+        })
+    };
+    let script = parse(&nested(150));
+    assert!(!script.has_error);
+    assert!(script.commands.iter().any(|c| c.name.text == "ls"));
+    let script = parse(&nested(10_000));
+    assert!(script.has_error && script.commands.is_empty());
+    // Brackets that follow each other are not nested.
+    let script = parse(&"(a); ".repeat(1000));
+    assert_eq!((script.has_error, script.commands.len()), (false, 1000));
+}
+
 #[test]
 fn corpus() {
     let Some(root) = std::env::var_os("MBOPT_CORPUS") else {

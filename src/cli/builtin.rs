@@ -9,9 +9,10 @@ use crate::apply::{self, SkipReason};
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
 use crate::context::{Context, Tree, dockerignore, find};
 use crate::edit::Applicability;
-use crate::model::{Dockerfile, Kind};
+use crate::model::{Dockerfile, Form, Instruction, Kind};
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{self, Registry, Rule, RuleMeta};
+use crate::shell;
 use crate::source::SourceFile;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -60,7 +61,7 @@ impl Builtin {
         let (found, unasked) = self.shellcheck.look(&file, &settings);
         let diagnostics = rule::lint_with(registry, &file, context.as_deref(), &settings, found.as_deref());
         file.refusals.extend(rule::failed_checks(&file, &diagnostics));
-        let notes = said.note.into_iter().chain(unasked).collect();
+        let notes = said.note.into_iter().chain(unasked).chain(too_large(&file)).collect();
         let details = vec![said.detail];
         (
             apply::Linted {
@@ -140,7 +141,7 @@ fn own_ignore_file(dockerfile: &Path) -> Option<PathBuf> {
 }
 
 fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
-    let text = config_text(path).ok()?;
+    let text = config_text(path, "config").ok()?;
     Some(crate::context::IgnoreFile {
         path: path.to_string_lossy().into_owned(),
         text,
@@ -152,14 +153,26 @@ fn ignore_file(path: &Path) -> Option<crate::context::IgnoreFile> {
 /// # Errors
 /// The first rule file that cannot be used, with the place where the reader knows it.
 fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report> {
-    let mut rules = Vec::new();
+    let mut rules: Vec<&'static Rule> = Vec::new();
     for path in document.user_rules() {
         let fault = |place: &str, why: &str| miette::miette!("{path}{place}: {why}");
-        let text = config_text(Path::new(path)).map_err(|why| fault("", &why))?;
+        let text = config_text(Path::new(path), "rule").map_err(|why| fault("", &why))?;
         let id = Path::new(path)
             .file_stem()
             .and_then(|stem| stem.to_str())
             .unwrap_or_default();
+        if Registry::builtin().find(id).is_some_and(|rule| rule.id == id) {
+            return Err(fault(
+                "",
+                &format!("`{id}` is a built-in rule; give the file another name"),
+            ));
+        }
+        if rules.iter().any(|rule| rule.meta.id == id) {
+            return Err(fault(
+                "",
+                &format!("there are two rule files for `{id}`; give one another name"),
+            ));
+        }
         rules.push(rule::user::load(id, &text).map_err(|error| {
             let place = error
                 .place()
@@ -168,6 +181,27 @@ fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report>
         })?);
     }
     Ok(rules)
+}
+
+/// What to say of the first RUN whose script is too large to be read.
+fn too_large(file: &Dockerfile) -> Option<String> {
+    let is_too_large = |instruction: &&Instruction| match &instruction.inner().kind {
+        Kind::Run { form, heredocs, .. } => {
+            let body = match form {
+                Form::Shell(word) => word.span.len(),
+                Form::Exec(_) => 0,
+            };
+            let bodies = heredocs.iter().map(|heredoc| heredoc.body.len());
+            bodies.chain([body]).any(|len| len > shell::MAX_BODY)
+        }
+        _ => false,
+    };
+    let found = file.instructions.iter().find(is_too_large)?;
+    Some(format!(
+        "the script in line {} is larger than {} KiB, so its commands were not looked at",
+        file.source.lines().line(found.span.start),
+        shell::MAX_BODY >> 10
+    ))
 }
 
 /// One error is drawn as itself, several under a common heading.
@@ -193,7 +227,7 @@ impl Engine for Builtin {
                 let document = if text.hadolint {
                     config::hadolint::read(&path, &text.text)
                 } else {
-                    Document::read(&path, &text.text, &|path| config_text(Path::new(path)))
+                    Document::read(&path, &text.text, &|path| config_text(Path::new(path), "config"))
                 };
                 Some(document.map_err(drawn_alone)?)
             }

@@ -86,6 +86,9 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     let mut found = discover::find(&paths, &excludes, args.force_exclude);
     let around = Surroundings::new(engine, source, selection.clone(), here.clone(), colour_err);
     check_names(engine, &around, &selection, &found)?;
+    if let Some(output) = &args.output {
+        check_output(output, &found)?;
+    }
     found.targets.retain(|target| match &target.input {
         Input::File(path) if !target.named || args.force_exclude => match around.config(path) {
             Ok(config) => !engine.excludes(&config, &around.framed(path)),
@@ -107,17 +110,26 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     Ok((run, found))
 }
 
-/// Names that `--select` and `--ignore` take besides rules: the groups.
-const GROUPS: [&str; 8] = [
-    "all",
-    "default",
-    "size",
-    "cache",
-    "security",
-    "correctness",
-    "reproducibility",
-    "style",
-];
+/// Groups that are no category of rules.
+const GROUPS: [&str; 2] = ["all", "default"];
+
+/// A report must not take the place of a file that it is about.
+fn check_output(output: &Path, found: &Found) -> Result<(), String> {
+    let Ok(place) = output.canonicalize() else {
+        return Ok(());
+    };
+    let clash = found.targets.iter().any(|target| match &target.input {
+        Input::File(path) => path.canonicalize().is_ok_and(|p| p == place),
+        Input::Stdin => false,
+    });
+    match clash {
+        true => Err(format!(
+            "--output {}: is one of the files to lint, which the report would replace",
+            output.display()
+        )),
+        false => Ok(()),
+    }
+}
 
 /// A mistyped rule must not silently select nothing.
 fn check_names<E: Engine>(
@@ -143,6 +155,7 @@ fn check_names<E: Engine>(
         rules
             .iter()
             .flat_map(|r| r.aliases.iter().copied().chain([r.id]))
+            .chain(rules.iter().map(|r| r.category))
             .chain(GROUPS)
     };
     for (flag, given) in flagged {

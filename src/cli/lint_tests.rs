@@ -407,7 +407,7 @@ fn wrong_usage_ends_with_two_before_anything_is_done() {
     }
     assert_eq!(
         case.run(&Lint {
-            select: vec!["dl9999".into(), "cache".into()],
+            select: vec!["dl9999".into(), "correctness".into()],
             ..case.args(&[""])
         }),
         Outcome::Findings

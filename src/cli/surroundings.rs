@@ -160,7 +160,8 @@ impl<'e, E: Engine> Surroundings<'e, E> {
             None => None,
             Some((path, hadolint)) => {
                 let shown = self.shown(path);
-                let text = config_text(path).map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
+                let text = config_text(path, "config")
+                    .map_err(|why| Arc::from(format!("error: {}: {why}", shown.display())))?;
                 Some(ConfigText {
                     path: shown,
                     text,
@@ -225,20 +226,21 @@ fn is_hadolint(path: &Path) -> bool {
         .is_some_and(|n| discovery::hadolint_names().contains(&n))
 }
 
-pub(super) fn config_text(path: &Path) -> Result<String, String> {
+/// The text of a config, or of `what` else a config names.
+pub(super) fn config_text(path: &Path, what: &str) -> Result<String, String> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "no such config file".to_owned(),
-        _ => format!("the config cannot be read: {error}"),
+        std::io::ErrorKind::NotFound => format!("no such {what} file"),
+        _ => format!("the {what} cannot be read: {error}"),
     })?;
     if let Some(kind) = super::read::irregular(&metadata) {
-        return Err(format!("a config must be a regular file, and this is {kind}"));
+        return Err(format!("a {what} must be a regular file, and this is {kind}"));
     }
     if metadata.len() > CONFIG_LIMIT {
-        return Err("the config is larger than 1 MiB".to_owned());
+        return Err(format!("the {what} is larger than 1 MiB"));
     }
-    let bytes = std::fs::read(path).map_err(|error| format!("the config cannot be read: {error}"))?;
+    let bytes = std::fs::read(path).map_err(|error| format!("the {what} cannot be read: {error}"))?;
     String::from_utf8(bytes)
-        .map_err(|error| format!("the config is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
+        .map_err(|error| format!("the {what} is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
 }
 
 /// The path without `.` and `..`, by its names alone.

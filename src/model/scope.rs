@@ -65,6 +65,9 @@ const MAX_SEARCH: usize = 12;
 /// How many scopes may lie above each other before they are put into one table.
 const MAX_DEPTH: usize = 256;
 
+/// How many names a misspelt one is compared with.
+const NEARBY: usize = 500;
+
 /// A variable in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -252,6 +255,36 @@ impl<'a> View<'a> {
         self.globals.get(name).or_else(|| predefined(name))
     }
 
+    /// Names of variables in force, the one declared last first, and no more than [`NEARBY`]: what a
+    /// misspelt name is compared with, in an order and at a cost that do not change. A name that is
+    /// declared again comes again.
+    pub fn nearby(&self) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        let mut collect = |scope: &'a Scope, at: usize| {
+            let seen = scope.variables.partition_point(|v| v.from <= at);
+            let seen = scope.variables.get(..seen).unwrap_or_default();
+            let room = NEARBY.saturating_sub(names.len());
+            names.extend(seen.iter().rev().take(room).map(|v| v.name.as_str()));
+        };
+        let Some(id) = self.stage else {
+            collect(self.globals, self.at);
+            names.extend(PREDEFINED.iter().map(|v| v.name.as_str()));
+            return names;
+        };
+        let mut next = Some(id);
+        let mut at = self.at;
+        for _ in 0..NEARBY {
+            let Some(scope) = next.and_then(|id| self.stages.get(id.0)).map(|s| &s.scope) else {
+                break;
+            };
+            collect(scope, at);
+            next = scope.parent;
+            at = usize::MAX;
+        }
+        names.push(&DEFAULT_PATH.name);
+        names
+    }
+
     /// All variables in force, one for each name, in no particular order.
     pub fn variables(&self) -> Vec<&'a Variable> {
         let mut found: HashMap<&str, &'a Variable> = HashMap::new();
@@ -304,6 +337,21 @@ mod tests {
     use crate::model::Dockerfile;
     use crate::source::SourceFile;
     use crate::syntax::expand::Env;
+
+    #[test]
+    fn nearby_names_come_in_order_and_are_bounded() {
+        let mut text = "FROM scratch AS a\nENV FIRST=1\nFROM a\nARG ONE\nENV TWO=2\nRUN x\nENV LATER=1\n".to_owned();
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text.as_str()));
+        assert_eq!(file.view_at(5).nearby(), ["TWO", "ONE", "FIRST", "PATH"]);
+        for i in 0..2 * super::NEARBY {
+            text.push_str(&format!("ENV V{i}=1\n"));
+        }
+        let file = Dockerfile::parse(SourceFile::new("Dockerfile", text.as_str()));
+        let last = file.instructions.len();
+        let names = file.view_at(last - 1).nearby();
+        assert_eq!(names.len(), super::NEARBY + 1);
+        assert_eq!(names[0], format!("V{}", 2 * super::NEARBY - 2));
+    }
 
     /// More stages on each other than are walked, every other one without variables.
     #[test]

@@ -6,13 +6,17 @@ use super::{FileReport, INVALID, Reporter, Summary};
 use crate::edit::Fix;
 use crate::rule::{Diagnostic, RuleMeta, Severity};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 /// The sarif format.
 pub(super) struct Sarif {
     rules: Vec<&'static RuleMeta>,
     /// Where a rule stands in `rules`.
     index: HashMap<&'static str, usize>,
+    /// Those with findings that are not in `rules`: ShellCheck's codes, and rules of a config.
+    /// Files are drawn in any order, so these have no index, and go behind the others by id.
+    more: Mutex<BTreeMap<&'static str, &'static RuleMeta>>,
 }
 
 impl Sarif {
@@ -20,7 +24,11 @@ impl Sarif {
         let mut rules: Vec<&'static RuleMeta> = rules.to_vec();
         rules.push(&INVALID);
         let index = rules.iter().enumerate().map(|(i, rule)| (rule.id, i)).collect();
-        Sarif { rules, index }
+        Sarif {
+            rules,
+            index,
+            more: Mutex::default(),
+        }
     }
 
     fn result(&self, diagnostic: &Diagnostic, uri: &str, locator: &Locator) -> Value {
@@ -30,8 +38,12 @@ impl Sarif {
             "message": { "text": message(diagnostic) },
             "locations": [location(uri, locator.place(diagnostic.primary.span), None)],
         });
-        if let Some(index) = self.index.get(diagnostic.rule.id) {
-            result["ruleIndex"] = json!(index);
+        match self.index.get(diagnostic.rule.id) {
+            Some(index) => result["ruleIndex"] = json!(index),
+            None => {
+                let mut more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+                more.insert(diagnostic.rule.id, diagnostic.rule);
+            }
         }
         if !diagnostic.related.is_empty() {
             result["relatedLocations"] = diagnostic
@@ -77,10 +89,12 @@ impl Reporter for Sarif {
 
     fn finish(&self, summary: &Summary, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\n],\"tool\":");
+        let more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = self.rules.iter().chain(more.values());
         let tool = json!({ "driver": {
             "name": "mbopt",
             "semanticVersion": env!("CARGO_PKG_VERSION"),
-            "rules": self.rules.iter().map(|rule| describe(rule)).collect::<Vec<_>>(),
+            "rules": rules.map(|rule| describe(rule)).collect::<Vec<_>>(),
         }});
         super::append_json(out, &tool);
         out.extend_from_slice(b",\"invocations\":");
@@ -258,6 +272,31 @@ mod tests {
             run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"],
             "is a pipe"
         );
+    }
+
+    /// ShellCheck's codes and a config's rules are not known when the report begins.
+    #[test]
+    fn rules_that_come_with_their_findings_are_described() {
+        let text = "FROM a\nRUN needle x\n";
+        let mut finding = sample::warning(at(text, "needle"), "found");
+        let code = crate::rule::shellcheck::code("SC2086").unwrap();
+        finding.rule = code;
+        let report = FileReport::new(
+            "d",
+            SourceFile::new("d", text),
+            vec![finding.clone(), finding],
+            Vec::new(),
+        );
+        let document = document(&[report]);
+        let run = &document["runs"][0];
+        assert_eq!(run["results"][0]["ruleId"], "SC2086");
+        let ids: Vec<_> = run["tool"]["driver"]["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, ["sample-rule", "invalid-dockerfile", "SC2086"]);
     }
 
     #[test]

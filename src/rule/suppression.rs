@@ -1,11 +1,14 @@
 //! Takes silenced findings out, and shows what silenced nothing to the rules that ask for it.
 
+use super::check::Rule;
 use super::diagnostic::{Diagnostic, Severity};
+use super::meta::RuleMeta;
 use super::shellcheck;
 use super::walk::Registry;
 use crate::model::Dockerfile;
 use crate::source::Span;
 use crate::syntax::suppress::{Scope, Suppression, Suppressions};
+use std::collections::HashMap;
 
 /// A comment and, for each of its ids, whether it silenced anything.
 #[derive(Debug)]
@@ -63,43 +66,110 @@ pub(super) fn filter<'a>(
     shellcheck_ran: bool,
     out: &mut Vec<Diagnostic>,
 ) -> Vec<Judged<'a>> {
+    let mut findings = Findings::new(out);
+    let mut named = HashMap::new();
     let mut judged = Vec::with_capacity(suppressions.list.len());
     for suppression in &suppressions.list {
-        let mut ids = Vec::with_capacity(suppression.ids.len());
         let reach = reach(file, suppression.scope);
-        for (id, _) in &suppression.ids {
-            let everything = id == "all";
-            let rules = registry.matching(id);
-            let code = shellcheck::code(id);
-            if rules.is_empty() && code.is_none() && !everything {
-                ids.push(Judgement::Unknown);
-                continue;
+        let judge = |(id, _): &'a (String, Span)| {
+            let named = named
+                .entry(id.as_str())
+                .or_insert_with(|| Named::new(registry, id, severities, shellcheck_ran));
+            if named.is_unknown() {
+                return Judgement::Unknown;
             }
-            let named = |found: &str| {
-                let family = shellcheck::family(found);
-                code.is_some_and(|code| code.id == found)
-                    || rules.iter().any(|r| r.meta.id == found || Some(r.meta.id) == family)
-            };
-            let before = out.len();
-            if suppression.malformed.is_none() {
-                out.retain(|d| {
-                    let covered =
-                        reach.is_none_or(|span| span.start <= d.primary.span.start && d.primary.span.start <= span.end);
-                    !(covered && (everything || named(d.rule.id)))
-                });
-            }
-            let runs = everything
-                || code.is_some() && shellcheck_ran
-                || registry
-                    .indices(&rules)
-                    .any(|i| severities.get(i).is_some_and(Option::is_some));
-            ids.push(match (out.len() < before, runs) {
+            let used = suppression.malformed.is_none() && findings.silence(out, reach, named);
+            match (used, named.runs) {
                 (true, _) => Judgement::Used,
                 (false, true) => Judgement::Unused,
                 (false, false) => Judgement::Off,
-            });
-        }
+            }
+        };
+        let ids = suppression.ids.iter().map(judge).collect();
         judged.push(Judged { suppression, ids });
     }
+    let mut silenced = findings.silenced.into_iter();
+    out.retain(|_| !silenced.next().unwrap_or_default());
     judged
+}
+
+/// What an id in a comment stands for.
+struct Named {
+    everything: bool,
+    rules: Vec<&'static Rule>,
+    code: Option<&'static RuleMeta>,
+    /// Whether any of it ran.
+    runs: bool,
+}
+
+impl Named {
+    fn new(registry: &Registry, id: &str, severities: &[Option<Severity>], shellcheck_ran: bool) -> Named {
+        let everything = id == "all";
+        let rules = registry.matching(id);
+        let code = shellcheck::code(id);
+        let mut indices = registry.indices(&rules);
+        let runs = everything
+            || code.is_some() && shellcheck_ran
+            || indices.any(|i| severities.get(i).is_some_and(Option::is_some));
+        drop(indices);
+        Named {
+            everything,
+            rules,
+            code,
+            runs,
+        }
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.rules.is_empty() && self.code.is_none() && !self.everything
+    }
+
+    fn covers(&self, found: &str) -> bool {
+        let family = shellcheck::family(found);
+        self.everything
+            || self.code.is_some_and(|code| code.id == found)
+            || self
+                .rules
+                .iter()
+                .any(|r| r.meta.id == found || Some(r.meta.id) == family)
+    }
+}
+
+/// The findings by place, so that a comment looks only at those in its reach.
+struct Findings {
+    /// Where each begins, with its index, in order.
+    places: Vec<(usize, usize)>,
+    /// By index.
+    silenced: Vec<bool>,
+}
+
+impl Findings {
+    fn new(out: &[Diagnostic]) -> Findings {
+        let mut places: Vec<(usize, usize)> = out.iter().map(|d| d.primary.span.start).zip(0..).collect();
+        places.sort_unstable();
+        Findings {
+            places,
+            silenced: vec![false; out.len()],
+        }
+    }
+
+    /// Marks what is named and begins within `reach`; whether there was any that nothing silenced yet.
+    fn silence(&mut self, out: &[Diagnostic], reach: Option<Span>, named: &Named) -> bool {
+        let (from, to) = reach.map_or((0, self.places.len()), |span| {
+            (
+                self.places.partition_point(|(start, _)| *start < span.start),
+                self.places.partition_point(|(start, _)| *start <= span.end),
+            )
+        });
+        let mut any = false;
+        for &(_, index) in self.places.get(from..to).unwrap_or_default() {
+            if let (Some(finding), Some(silenced @ false)) = (out.get(index), self.silenced.get_mut(index))
+                && named.covers(finding.rule.id)
+            {
+                *silenced = true;
+                any = true;
+            }
+        }
+        any
+    }
 }

@@ -138,6 +138,25 @@ pub(super) fn kinds() -> &'static [Kind] {
 /// The grammar's stack makes long pipelines quadratic: 500 stages cost some 10 ms, 10,000 seconds.
 const MAX_PIPES: usize = 500;
 
+/// A command in `$( )` is part of all the words around it, each of which the walk copies.
+const MAX_NESTING: usize = 200;
+
+/// How many parentheses are open at most. Those in quotes count too, which only a script far from
+/// any real one can notice.
+fn nesting(bytes: &[u8]) -> usize {
+    let mut open: usize = 0;
+    let mut most = 0;
+    for byte in bytes {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
 /// A body takes some 40 microseconds, the longest real ones a few milliseconds. Whatever takes this
 /// long was made to.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -145,7 +164,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Parses a body. None where it is one of those that cost too much, or where the runtime refuses
 /// the grammar, which a matching version never does.
 pub(super) fn parse(bytes: &[u8]) -> Option<Tree> {
-    if bytes.iter().filter(|&&b| b == b'|').count() > MAX_PIPES {
+    if bytes.iter().filter(|&&b| b == b'|').count() > MAX_PIPES || nesting(bytes) > MAX_NESTING {
         return None;
     }
     PARSER.with_borrow_mut(|slot| {

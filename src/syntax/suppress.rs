@@ -52,6 +52,21 @@ pub struct Suppression {
     pub malformed: Option<String>,
 }
 
+impl Suppression {
+    /// Whether a line below is a comment only because this one stands above it: with the comment
+    /// gone, BuildKit would read it as a parser directive.
+    pub fn holds_back_directive(&self, text: &str) -> bool {
+        let above = text.get(..self.span.start).unwrap_or_default();
+        let below = text.get(self.span.end..).unwrap_or_default();
+        let is_comment = |line: &str| line.trim_start_matches('\u{feff}').trim_start().starts_with('#');
+        above.lines().all(is_comment)
+            && below
+                .lines()
+                .next()
+                .is_some_and(|line| directive::parse(line.trim_start(), 0).is_some())
+    }
+}
+
 /// `# hadolint shell=`: the shell that runs the instructions from here on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShellHint {

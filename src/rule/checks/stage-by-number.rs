@@ -4,6 +4,8 @@ use crate::edit::{Edit, Fix};
 use crate::model::{Dockerfile, Kind, Stage, StageRef};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::source::Span;
+use std::cell::LazyCell;
+use std::collections::HashSet;
 
 /// See `rules/stage-by-number.yaml`.
 pub struct Rule;
@@ -11,12 +13,20 @@ pub struct Rule;
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
         let file = cx.file;
+        let names = LazyCell::new(|| taken(file));
+        let mut is_first = true;
         for stage in &file.stages {
             let numbers: Vec<Span> = by_number(stage).collect();
+            if numbers.is_empty() {
+                continue;
+            }
             let Some(from) = file.instructions.get(stage.from) else {
                 continue;
             };
-            let name = stage.name.clone().unwrap_or_else(|| free_name(file, stage));
+            let name = stage.name.clone().unwrap_or_else(|| {
+                let first = std::mem::take(&mut is_first);
+                free_name(&names, stage, first)
+            });
             for (i, &span) in numbers.iter().enumerate() {
                 let number = cx.slice(span).to_owned();
                 let mut finding = Finding::new(span, format!("stage {number} is referred to by its number"))
@@ -51,38 +61,36 @@ fn by_number(stage: &Stage) -> impl Iterator<Item = Span> {
     stage.uses.iter().filter(|used| used.numbered).map(|used| used.span)
 }
 
-/// Whether the file refers to an image (or named context) of this name, which a stage of the same
-/// name would hide.
-fn is_image(file: &Dockerfile, name: &str) -> bool {
-    let is_name = |base: &StageRef| base.image().is_some_and(|image| image.text.eq_ignore_ascii_case(name));
-    file.stages.iter().any(|s| is_name(&s.base))
-        || file.instructions.iter().any(|i| match &i.inner().kind {
-            Kind::Copy(t) | Kind::Add(t) => t.from.as_ref().is_some_and(|(_, from)| is_name(from)),
+/// Names, in lower case, that a stage cannot take: those of stages, and those of images (or named
+/// contexts) that the file refers to and a stage of the same name would hide.
+fn taken(file: &Dockerfile) -> HashSet<String> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut image = |base: &StageRef| taken.extend(base.image().map(|image| image.text.to_ascii_lowercase()));
+    for stage in &file.stages {
+        image(&stage.base);
+    }
+    for instruction in &file.instructions {
+        match &instruction.inner().kind {
+            Kind::Copy(t) | Kind::Add(t) => t.from.iter().for_each(|(_, from)| image(from)),
             Kind::Run { mounts, .. } => mounts
                 .iter()
                 .filter_map(|m| m.from.as_ref())
-                .any(|(_, from)| is_name(from)),
-            _ => false,
-        })
+                .for_each(|(_, from)| image(from)),
+            _ => {}
+        }
+    }
+    let names = file.stages.iter().filter_map(|s| s.name.as_deref());
+    taken.extend(names.map(str::to_ascii_lowercase));
+    taken
 }
 
 /// `builder` for the first unnamed stage, else `stage-N`; never a name that the file uses.
-fn free_name(file: &Dockerfile, stage: &Stage) -> String {
-    let taken = |name: &str| {
-        file.stages
-            .iter()
-            .any(|s| s.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)))
-            || is_image(file, name)
-    };
-    let first = file
-        .stages
-        .iter()
-        .find(|s| s.name.is_none() && by_number(s).next().is_some());
-    if first.is_some_and(|s| s.id == stage.id) && !taken("builder") {
+fn free_name(taken: &HashSet<String>, stage: &Stage, is_first: bool) -> String {
+    if is_first && !taken.contains("builder") {
         return "builder".into();
     }
     let mut name = format!("stage-{}", stage.id.0);
-    while taken(&name) {
+    while taken.contains(&name) {
         name.push_str("-build");
     }
     name

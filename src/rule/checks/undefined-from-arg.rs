@@ -29,8 +29,7 @@ impl Inspect for Rule {
 }
 
 fn report(cx: &mut Cx<'_>, view: View<'_>, name: &str, span: Span) {
-    let known = view.variables();
-    let help = match suggest::closest(name, known.iter().map(|v| v.name.as_str())) {
+    let help = match suggest::closest(name, view.nearby()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("declare it above the first FROM: `ARG {name}=...`"),
     };

@@ -95,7 +95,7 @@ fn check(cx: &mut Cx<'_>, instruction: &Instruction, name: &str, span: Span) {
     if view.get(name).is_some() || STEERING.contains(&name) {
         return;
     }
-    let help = match suggest::closest(name, view.variables().iter().map(|v| v.name.as_str())) {
+    let help = match suggest::closest(name, view.nearby()) {
         Some(near) => format!("did you mean `${near}`?"),
         None if view.global(name).is_some() => format!("fetch it into this stage: `ARG {name}`"),
         None => format!("define it above with ENV or ARG, or write `\\${name}` if the text is meant"),

@@ -38,7 +38,7 @@ impl Inspect for Rule {
                 _ => format!("nothing is found here that `{id}` would silence"),
             };
             let mut finding = Finding::new(*span, message);
-            if own && all && i == 0 {
+            if own && all && i == 0 && !suppression.holds_back_directive(cx.file.source.text()) {
                 finding = finding.fix(Fix::safe("remove the comment", vec![Edit::delete(suppression.span)]));
             } else if own && !all {
                 let edit = Edit::delete(with_comma(cx, *span));
