@@ -20,6 +20,10 @@ const DEFAULTS: &str = "from-default-invalid";
 
 /// Takes out the findings that yield to another.
 pub fn settle(diagnostics: &mut Vec<Diagnostic>) {
+    // Both say that the image runs as root; one knows whom it should run as.
+    if diagnostics.iter().any(|d| d.rule.id == "user-never-used") {
+        diagnostics.retain(|d| d.rule.id != "no-user");
+    }
     let stronger: HashSet<(&str, Span)> = diagnostics
         .iter()
         .filter(|d| YIELDS.iter().any(|(_, to)| *to == d.rule.id))
@@ -70,6 +74,8 @@ mod tests {
                     "env-refers-itself",
                     "gem-unpinned",
                     "bundler-redundant",
+                    "no-user",
+                    "user-never-used",
                     "from-default-invalid",
                     "invalid-dockerfile",
                 ]
@@ -83,9 +89,11 @@ mod tests {
         for (text, wanted) in [
             ("FROM alpine:3.20\nENV A=/x B=$A/y\n", &["env-refers-itself"][..]),
             ("FROM alpine:3.20\nENV B=$A/y\n", &["undefined-variable"]),
+            ("FROM ruby:3.3\nRUN gem install bundler rake\n", &["gem-unpinned"]),
+            ("FROM ruby:3.3\nRUN gem install bundler\n", &["bundler-redundant"]),
             (
-                "FROM ruby:3.3\nRUN gem install bundler rake\n",
-                &["bundler-redundant", "gem-unpinned"],
+                "FROM debian:12\nCOPY . /srv\nRUN useradd app\nCMD [\"/srv/run\"]\n",
+                &["user-never-used"],
             ),
             ("ARG T\nFROM alpine:$T\n", &["from-default-invalid"]),
             ("FROM {{x}}\n", &["invalid-dockerfile"]),
