@@ -55,19 +55,19 @@ pub fn settle_refusals(diagnostics: &mut Vec<Diagnostic>, refusals: &[Refusal]) 
 mod tests {
     use crate::config::Settings;
     use crate::model::Dockerfile;
-    use crate::report::FileReport;
     use crate::rule::{Registry, lint};
     use crate::source::SourceFile;
 
     fn found(text: &str) -> Vec<&'static str> {
-        let source = SourceFile::new("Dockerfile", text);
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
         let settings = Settings::default();
-        let diagnostics = lint(Registry::builtin(), &file, None, &settings.for_file("Dockerfile"));
-        FileReport::new("Dockerfile", source, diagnostics, file.refusals.clone())
-            .diagnostics
+        let mut diagnostics = lint(Registry::builtin(), &file, None, &settings.for_file("Dockerfile"));
+        let said = super::settle_refusals(&mut diagnostics, &file.refusals);
+        let refused = said.iter().filter(|said| !**said).map(|_| "invalid-dockerfile");
+        diagnostics
             .iter()
             .map(|d| d.rule.id)
+            .chain(refused)
             .filter(|id| {
                 [
                     "undefined-variable",

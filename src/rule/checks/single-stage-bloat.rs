@@ -19,9 +19,17 @@ impl Inspect for Rule {
         }
         let single = cx.file.stages.len() == 1;
         let what = if single { "the only stage" } else { "the final stage" };
+        // A build's command is named, packages name themselves.
+        let shown = if strong.needs_toolchain() {
+            let words = cx.slice(strong.span).split_whitespace();
+            let command: Vec<&str> = words.take_while(|w| !w.contains('`') && *w != "\\").take(3).collect();
+            format!("`{}` runs in it", command.join(" "))
+        } else {
+            strong.message.clone()
+        };
         let mut finding = Finding::new(
             from.span,
-            format!("{what} ships what the application was built with: {}", strong.message),
+            format!("{what} ships what the application was built with: {shown}"),
         )
         .help("build in a stage of its own (`FROM ... AS builder`) and copy only the result into the final one");
         for evidence in evidence.iter().take(6) {
