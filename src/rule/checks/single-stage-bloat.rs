@@ -22,7 +22,10 @@ impl Inspect for Rule {
         // A build's command is named, packages name themselves.
         let shown = if strong.needs_toolchain() {
             let words = cx.slice(strong.span).split_whitespace();
-            let command: Vec<&str> = words.take_while(|w| !w.contains('`') && *w != "\\").take(3).collect();
+            let command: Vec<&str> = words
+                .take_while(|w| !w.contains('`') && !w.starts_with(['-', '\\']))
+                .take(3)
+                .collect();
             format!("`{}` runs in it", command.join(" "))
         } else {
             strong.message.clone()
