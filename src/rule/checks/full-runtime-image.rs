@@ -39,7 +39,7 @@ impl Inspect for Rule {
         // Where the same stage compiles, the slim variant has not what the build needs, and
         // `single-stage-bloat` says what to do.
         let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
-        if builds && !same_libc || !offer.needs.is_empty() && !same_libc {
+        if !same_libc && (builds || !offer.needs.is_empty()) {
             return;
         }
         let name = &written.text;
