@@ -151,7 +151,12 @@ fn apt(facts: &Facts<'_>, view: &CommandView<'_>, packages: &Packages) -> Option
     }
     let removed = later_operations(facts, view).any(|operation| match operation {
         Operation::Clean(clean) => clean.removes_apt_lists(),
-        Operation::Packages(p) => p.action == Action::Clean && p.has_flag(&["--dist-clean"]),
+        Operation::Packages(p) => {
+            p.manager.is_apt()
+                && p.action == Action::Clean
+                && p.action_span
+                    .is_some_and(|span| matches!(facts.file().source.slice(span), "distclean" | "dist-clean"))
+        }
         _ => false,
     });
     (!removed).then_some(Leftover { folder: LISTS })

@@ -1,7 +1,7 @@
 //! What ends up in the image although only its build needs it.
 
-use super::Facts;
 use super::stage::command_text;
+use super::{CommandView, Facts};
 use crate::knowledge::{self, Brings, PackageKind};
 use crate::model::{Dockerfile, Instruction, Kind, Stage};
 use crate::shell::Operation;
@@ -41,6 +41,11 @@ impl Evidence {
     pub fn needs_toolchain(&self) -> bool {
         self.kind == EvidenceKind::Build
     }
+}
+
+/// Whether the command only says what it is: `javac --version`.
+fn only_asks(view: &CommandView<'_>) -> bool {
+    matches!(view.words(), [word] if matches!(word.text.as_str(), "--version" | "-version" | "-V" | "-v" | "--help" | "version"))
 }
 
 /// Whether the stage is meant to run something of its own: it takes sources from the context or
@@ -119,11 +124,13 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
         for view in facts.commands(instruction) {
             for operation in view.operations {
                 match operation {
-                    Operation::Build(build) if !cleans && compiles(build.tool) => found.push(Evidence {
-                        span: view.command.span,
-                        message: "builds here, so tools, sources and intermediate files ship".into(),
-                        kind: EvidenceKind::Build,
-                    }),
+                    Operation::Build(build) if !cleans && compiles(build.tool) && !only_asks(&view) => {
+                        found.push(Evidence {
+                            span: view.command.span,
+                            message: "builds here, so tools, sources and intermediate files ship".into(),
+                            kind: EvidenceKind::Build,
+                        })
+                    }
                     Operation::Test(_) => found.push(Evidence {
                         span: view.command.span,
                         message: "tests run in the stage that ships".into(),

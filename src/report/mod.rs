@@ -23,7 +23,7 @@ pub use refused::{INVALID, finding as refusal_finding};
 pub use summary::Summary;
 
 use crate::model::Refusal;
-use crate::rule::{Diagnostic, RuleMeta};
+use crate::rule::{Diagnostic, RuleMeta, yielding};
 use crate::source::{SourceFile, Span};
 
 /// The ways to draw a report.
@@ -98,7 +98,9 @@ impl FileReport {
         mut diagnostics: Vec<Diagnostic>,
         refusals: Vec<Refusal>,
     ) -> Self {
-        diagnostics.extend(refusals.iter().map(|r| refused::finding(r, &source)));
+        let said = yielding::settle_refusals(&mut diagnostics, &refusals);
+        let unsaid = refusals.iter().zip(said).filter(|(_, said)| !said);
+        diagnostics.extend(unsaid.map(|(r, _)| refused::finding(r, &source)));
         diagnostics
             .sort_by(|a, b| (a.primary.span, b.severity, a.rule.id).cmp(&(b.primary.span, a.severity, b.rule.id)));
         FileReport {

@@ -1,9 +1,9 @@
 //! Decides declarative checks: conditions over fields, messages and fixes from templates.
 
 use super::check::Cx;
+use super::cleanup;
 use super::diagnostic::Finding;
 use super::fields::{self, Element, Subject, Value};
-use super::layout;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Template, version};
 use super::schema::{Field, Filter, ScopeWord};
 use crate::edit::{Edit, Fix, Isolation};
@@ -156,12 +156,31 @@ fn render<'a>(template: &Template, subject: &Subject<'a>, captures: &Captures<'a
                     Filter::Plain => out.push_str(&text),
                     Filter::Lower => out.push_str(&text.to_lowercase()),
                     Filter::Upper => out.push_str(&text.to_uppercase()),
-                    Filter::Json => out.push_str(&serde_json::Value::from(text.into_owned()).to_string()),
+                    Filter::Json => quote(&text, subject.file.lines.escape, &mut out),
                 }
             }
         }
     }
     out
+}
+
+/// Writes a text as a string in double quotes that means what the bare text says. One that is quoted as a
+/// whole keeps the quotes it has.
+fn quote(text: &str, escape: char, out: &mut String) {
+    let special = |c: char| c == '"' || c == '$' || c == escape;
+    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+    let bare = match inner {
+        Some(inner) if !inner.contains('"') => inner,
+        _ => text,
+    };
+    out.push('"');
+    for c in bare.chars() {
+        if special(c) {
+            out.push(escape);
+        }
+        out.push(c);
+    }
+    out.push('"');
 }
 
 /// The fix, if every field it edits has a place in the text.
@@ -190,11 +209,9 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
                 edits.push(Edit::insert(span.end, *after));
             }
             EditTemplate::AppendCommand(new) => {
-                let script = subject.command?.script;
-                edits.push(layout::append(
-                    subject.file,
-                    subject.instruction?,
-                    script,
+                edits.push(cleanup::append(
+                    subject.facts,
+                    subject.command?,
                     &render(new, subject, captures),
                 )?);
             }

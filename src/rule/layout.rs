@@ -23,9 +23,31 @@ pub fn shell_above(file: &Dockerfile, run: &Instruction, words: &[&str]) -> Opti
     };
     let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     Some(Edit::insert(
-        run.keyword_span.start,
+        above_comments(file, run),
         format!("{keyword} [{}]\n", words.join(", ")),
     ))
+}
+
+/// Where the instruction begins, or the comment that stands directly above it.
+fn above_comments(file: &Dockerfile, instruction: &Instruction) -> usize {
+    let text = file.source.text();
+    let floor = instruction
+        .index
+        .checked_sub(1)
+        .and_then(|i| file.instructions.get(i))
+        .map_or(0, |before| before.span.end);
+    let mut start = instruction.keyword_span.start;
+    while let Some(above) = text
+        .get(floor..start)
+        .and_then(|t| t.trim_end_matches([' ', '\t']).strip_suffix('\n'))
+    {
+        let Some(begin) = above.rfind('\n') else { break };
+        if !above.get(begin + 1..).unwrap_or_default().trim_start().starts_with('#') {
+            break;
+        }
+        start = floor + begin + 1;
+    }
+    start
 }
 
 /// Puts a command behind the last one of a RUN, to run only if that succeeds. None where the

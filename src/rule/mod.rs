@@ -6,6 +6,7 @@
 //! declarative ones.
 
 pub mod check;
+pub mod cleanup;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod fields;
@@ -18,6 +19,7 @@ pub mod shellcheck;
 pub mod suppression;
 pub mod user;
 pub mod walk;
+pub mod yielding;
 
 pub use check::{Check, Cx, Inspect, Rule};
 pub use diagnostic::{Diagnostic, Finding, Label, Severity};

@@ -510,7 +510,7 @@ pub enum Filter {
     Lower,
     /// Upper case.
     Upper,
-    /// As a JSON string.
+    /// As a string in double quotes.
     Json,
 }
 

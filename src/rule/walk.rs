@@ -9,6 +9,7 @@ use super::registry::RULES;
 use super::schema::Hook;
 use super::shellcheck::{self, ShellFinding};
 use super::suppression;
+use super::yielding;
 use crate::config::{Candidate, FileSettings};
 use crate::context::Context;
 use crate::facts::{CommandView, Facts};
@@ -163,6 +164,7 @@ pub fn lint_with(
         shellcheck::report(settings, found, walk.out);
     }
     walk.suppressions(shellcheck.is_some());
+    yielding::settle(&mut out);
     out.sort_by(|a, b| (a.primary.span, a.rule.id).cmp(&(b.primary.span, b.rule.id)));
     out
 }

@@ -30,7 +30,8 @@ impl Inspect for Rule {
             }
             certain &= !written.contains(['$', '*', '?', '[', '\\']) && is_plain(cx, written);
         }
-        let mut finding = Finding::new(instruction.keyword_span, "ADD copies plain files").help("use COPY");
+        let mut finding = Finding::new(instruction.keyword_span, "ADD copies plain files")
+            .help("use COPY, which neither fetches nor unpacks");
         if !only_add && !cx.file.is_opaque(instruction.index) {
             let upper = cx.slice(instruction.keyword_span).starts_with('A');
             let mut fix = Fix::safe(

@@ -3,7 +3,7 @@
 use crate::edit::{Effect, Fix};
 use crate::facts::{CommandView, Facts, leftovers};
 use crate::model::{Instruction, Kind};
-use crate::rule::{Cx, Finding, Inspect, layout};
+use crate::rule::{Cx, Finding, Inspect, cleanup};
 use crate::shell::Operation;
 use crate::shell::operations::Action;
 
@@ -29,7 +29,7 @@ impl Inspect for Rule {
             .help("end the same RUN with `rm -rf /var/lib/apt/lists/*`");
         if left.folder.ends_with("lists")
             && !used_later(cx.facts, view.instruction)
-            && let Some(edit) = layout::append(cx.file, view.instruction, view.script, "rm -rf /var/lib/apt/lists/*")
+            && let Some(edit) = cleanup::append(cx.facts, view, "rm -rf /var/lib/apt/lists/*")
         {
             finding = finding.fix(Fix::safe("remove the lists", vec![edit]).with_effects([Effect::Leftovers]));
         }

@@ -41,7 +41,7 @@ impl Inspect for Rule {
                     written.text, release.version, end.year, end.month
                 )
             }
-            Support::Ancient => format!("`{}`: fixes for {name} ended long ago", written.text),
+            Support::Ancient => format!("`{}`: fixes for this release of {name} ended long ago", written.text),
         };
         cx.report(Finding::new(written.span, message).help("move to a release that gets fixes"));
     }

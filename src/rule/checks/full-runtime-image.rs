@@ -34,6 +34,14 @@ impl Inspect for Rule {
         let Some(offer) = offers.iter().find(|o| o.needs.is_empty()).or(offers.first()) else {
             return;
         };
+        // Another C library, and a proof of what the program needs: no advice for what is not built apart.
+        let same_libc = offer.variant.is_some_and(|v| v.libc == variant.libc);
+        // Where the same stage compiles, the slim variant has not what the build needs, and
+        // `single-stage-bloat` says what to do.
+        let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
+        if !same_libc && (builds || !offer.needs.is_empty()) {
+            return;
+        }
         let name = &written.text;
         let mut finding = Finding::new(
             written.span,
@@ -46,9 +54,6 @@ impl Inspect for Rule {
         if let (Some(from), Some(to)) = (variant.size, offer.variant.and_then(|v| v.size)) {
             finding = finding.label(format!("about {from} MB unpacked, the other about {to} MB"));
         }
-        // Where the same stage compiles, the slim variant has not what the build needs.
-        let builds = ship::bloat(cx.facts, stage).iter().any(ship::Evidence::needs_toolchain);
-        let same_libc = offer.variant.is_some_and(|v| v.libc == variant.libc);
         if offer.needs.is_empty() && same_libc && !builds && image.digest.is_none() && !written.has_variables() {
             let fix = Fix::unsafe_(
                 format!("run on `{}`", offer.reference),

@@ -98,12 +98,27 @@ impl Inspect for Rule {
             let flag = if change.tool == "chmod" { "--chmod" } else { "--chown" };
             let mut finding = Finding::new(span, message)
                 .related(copy.span, "copied here")
-                .help(format!("write `{flag}=...` at the {}", copy.keyword.name()));
+                .help(format!(
+                    "write `{flag}={}` at the {}",
+                    value(change),
+                    copy.keyword.name()
+                ));
             if let Some(fix) = fix(cx, copy, instruction, &run.script, change) {
                 finding = finding.fix(fix);
             }
             cx.report(finding);
         }
+    }
+}
+
+/// What the flag would say: what was written, where the flag understands it.
+fn value(change: &Permissions) -> &str {
+    let written = change.mode.as_ref().filter(|m| m.literal).map(|m| m.text.as_str());
+    match written {
+        Some("+x" | "a+x" | "ugo+x") if change.tool == "chmod" && !change.recursive => "755",
+        Some(text) if change.tool == "chmod" && !text.bytes().all(|b| b.is_ascii_digit()) => "...",
+        Some(text) if !text.starts_with(':') => text,
+        _ => "...",
     }
 }
 

@@ -32,6 +32,8 @@ impl Inspect for Rule {
 /// What is wrong with copying a path.
 fn judge(context: Option<&Context>, path: &str) -> Option<String> {
     match private::kind(path) {
+        // Every project with Yarn 2 copies it; only its text tells.
+        Some(_) if path.ends_with(".yarnrc.yml") && context.is_none_or(|c| c.read_text(path).is_none()) => None,
         Some(kind) => {
             let left_out = context.is_some_and(|c| c.exists(path) && !c.is_sent(path) || is_harmless(c, path));
             (!left_out).then(|| format!("`{path}` is {kind}, and the image shows it"))

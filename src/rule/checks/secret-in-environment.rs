@@ -26,7 +26,7 @@ impl Inspect for Rule {
                     "the image's history"
                 };
                 cx.report(
-                    Finding::new(pair.key.span, format!("{keyword} `{name}` leaves a secret in {seen}"))
+                    Finding::new(pair.key.span, format!("{keyword} `{name}` has the name of a secret, and its value stays in {seen}"))
                         .help("give it to the one RUN that needs it: `RUN --mount=type=secret,id=...`; at run time, from outside"),
                 );
             }

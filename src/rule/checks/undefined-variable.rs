@@ -98,7 +98,7 @@ fn check(cx: &mut Cx<'_>, instruction: &Instruction, name: &str, span: Span) {
     let help = match suggest::closest(name, view.nearby()) {
         Some(near) => format!("did you mean `${near}`?"),
         None if view.global(name).is_some() => format!("fetch it into this stage: `ARG {name}`"),
-        None => format!("define it above with ENV or ARG, or write `\\${name}` if the text is meant"),
+        None => "define it above with ENV or ARG, unless the base image sets it".to_owned(),
     };
     cx.report(Finding::new(span, format!("nothing above defines `${name}`")).help(help));
 }

@@ -20,6 +20,7 @@ const APT_ACTIONS: &[(&str, Action)] = &[
     ("autoclean", Clean),
     ("auto-clean", Clean),
     ("distclean", Clean),
+    ("dist-clean", Clean),
     ("build-dep", BuildDependencies),
     ("source", Fetch),
     ("download", Fetch),
