@@ -173,7 +173,7 @@ pub fn lint_with(
 /// its own checks find.
 pub fn failed_checks(file: &Dockerfile, diagnostics: &[Diagnostic]) -> Option<Refusal> {
     let directive = file.lines.directives.iter().find(|d| d.name == "check")?;
-    let options = suppress::suppressions(&file.source, &file.lines).check?;
+    let options = suppress::check_options(&file.source, &file.lines)?;
     if !options.error {
         return None;
     }

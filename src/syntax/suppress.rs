@@ -100,6 +100,14 @@ pub struct Suppressions {
     pub check: Option<CheckOptions>,
 }
 
+/// What the `check` directive says, where there is one. Reads no comment.
+pub fn check_options(source: &SourceFile, lines: &Lines) -> Option<CheckOptions> {
+    let directive = lines.detected.iter().find(|d| d.name == "check")?;
+    let mut found = Suppressions::default();
+    read_check(source, directive, &mut found);
+    found.check
+}
+
 /// Reads the comments of a file.
 pub fn suppressions(source: &SourceFile, lines: &Lines) -> Suppressions {
     let mut found = Suppressions::default();
@@ -338,7 +346,7 @@ fn is_directly_above(lines: &Lines, comment: &Comment, below: usize) -> bool {
 
 /// The directive at the top of the file.
 fn read_check(source: &SourceFile, directive: &Directive, found: &mut Suppressions) {
-    let (options, ids) = check_options(directive);
+    let (options, ids) = read_options(directive);
     skip(source, directive, Scope::File, &options, ids, found);
     found.check = Some(options);
 }
@@ -358,7 +366,7 @@ fn read_checks_above(source: &SourceFile, lines: &Lines, found: &mut Suppression
             .filter_map(|c| directive::parse(source.slice(c.span), c.span.start))
             .find(|(name, _)| *name == "check");
         if let Some((_, directive)) = directive {
-            let (options, ids) = check_options(&directive);
+            let (options, ids) = read_options(&directive);
             if options.problem.is_none() {
                 skip(source, &directive, Scope::Instruction(index), &options, ids, found);
             }
@@ -391,7 +399,7 @@ fn skip(
 
 /// What the directive asks for, and what its `skip` lists, where there is one. BuildKit takes the
 /// value up to the first space, and at most three options.
-fn check_options(directive: &Directive) -> (CheckOptions, Option<Vec<(String, Span)>>) {
+fn read_options(directive: &Directive) -> (CheckOptions, Option<Vec<(String, Span)>>) {
     let value = directive.value.split(' ').next().unwrap_or_default();
     let mut options = CheckOptions::default();
     let mut ids = None;

@@ -9,14 +9,11 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
-        let asked = || {
-            let found = suppress::suppressions(&cx.file.source, &cx.file.lines);
-            let experimental = found.check.map(|c| c.experimental).unwrap_or_default();
-            experimental
-                .iter()
-                .any(|name| name == "all" || name == "InvalidDefinitionDescription")
-        };
-        let experimental = cx.file.lines.detected.iter().any(|d| d.name == "check") && asked();
+        let options = suppress::check_options(&cx.file.source, &cx.file.lines);
+        let experimental = options.is_some_and(|options| {
+            let mut names = options.experimental.iter();
+            names.any(|name| name == "all" || name == "InvalidDefinitionDescription")
+        });
         if !cx.flag("always") && !experimental {
             return;
         }

@@ -3,6 +3,7 @@
 use crate::facts::secrets;
 use crate::model::{Instruction, Kind};
 use crate::rule::{Cx, Finding, Inspect};
+use crate::syntax::suppress;
 
 /// See `rules/secret-in-environment.yaml`.
 pub struct Rule;
@@ -15,7 +16,9 @@ impl Inspect for Rule {
         if instruction.stage.is_none() || cx.facts.in_onbuild(instruction) {
             return;
         }
-        let exact = cx.flag("as-buildkit");
+        // Where the file asks BuildKit to fail for what its checks find, what they find is what matters.
+        let fatal = suppress::check_options(&cx.file.source, &cx.file.lines).is_some_and(|options| options.error);
+        let exact = fatal || cx.flag("as-buildkit");
         for pair in pairs {
             let name = secrets::key(pair);
             if secrets::is_secret_name(name) && (exact || !secrets::is_harmless(pair)) {
