@@ -32,7 +32,7 @@ pub struct Linted {
 }
 
 /// A fix that was made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedFix {
     /// The rule's id.
     pub rule: &'static str,
@@ -63,6 +63,13 @@ pub enum SkipReason {
     OutOfPasses,
 }
 
+impl SkipReason {
+    /// Whether fixes of its kind were just not asked for; the finding says so itself.
+    pub fn is_unasked(self) -> bool {
+        matches!(self, SkipReason::Unsafe | SkipReason::DisplayOnly)
+    }
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -79,7 +86,7 @@ impl fmt::Display for SkipReason {
 }
 
 /// A fix that was not made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedFix {
     /// The rule's id.
     pub rule: &'static str,

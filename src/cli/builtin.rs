@@ -5,12 +5,11 @@ use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishe
 use super::shellcheck::Asked;
 use super::surroundings::config_text;
 use super::tree::FolderTree;
-use crate::apply::{self, SkipReason};
+use crate::apply;
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
 use crate::context::{Context, Tree, dockerignore, find};
 use crate::edit::Applicability;
 use crate::model::{Dockerfile, Form, Instruction, Kind};
-use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{self, Registry, Rule, RuleMeta};
 use crate::shell;
 use crate::source::SourceFile;
@@ -354,26 +353,8 @@ impl Engine for Builtin {
         Fixed {
             original,
             source: fixed.linted.file.source,
-            applied: fixed
-                .applied
-                .into_iter()
-                .map(|fix| AppliedFix {
-                    rule: fix.rule,
-                    title: fix.title,
-                    line: fix.line,
-                })
-                .collect(),
-            skipped: fixed
-                .skipped
-                .into_iter()
-                .map(|fix| SkippedFix {
-                    rule: fix.rule,
-                    title: fix.title,
-                    reason: fix.reason.to_string(),
-                    span: fix.span,
-                    unasked: matches!(fix.reason, SkipReason::Unsafe | SkipReason::DisplayOnly),
-                })
-                .collect(),
+            applied: fixed.applied,
+            skipped: fixed.skipped,
             remaining: fixed.linted.diagnostics,
             refusals: fixed.linted.file.refusals,
             notes: fixed.linted.notes,

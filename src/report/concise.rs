@@ -74,14 +74,14 @@ pub(super) fn changes(path: &str, report: &FileReport, out: &mut Vec<u8>) {
         let _ = writeln!(out, "{path}:{}: fixed[{}] {}", fix.line, fix.rule, visible(&fix.title));
     }
     let locator = report.source.as_ref().map(Locator::new);
-    for fix in report.skipped.iter().filter(|fix| !fix.unasked) {
+    for fix in report.skipped.iter().filter(|fix| !fix.reason.is_unasked()) {
         let line = locator.as_ref().map_or(1, |l| l.line_column(fix.span.start).0);
         let _ = writeln!(
             out,
             "{path}:{line}: not fixed[{}] {}: {}",
             fix.rule,
             visible(&fix.title),
-            visible(&fix.reason)
+            fix.reason
         );
     }
 }
@@ -89,6 +89,7 @@ pub(super) fn changes(path: &str, report: &FileReport, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::SkipReason;
     use crate::report::sample::{self, at};
     use crate::report::{AppliedFix, SkippedFix};
     use crate::source::SourceFile;
@@ -110,9 +111,8 @@ mod tests {
         report.skipped.push(SkippedFix {
             rule: "third",
             title: "merge".into(),
-            reason: "overlaps".into(),
+            reason: SkipReason::ParsesWorse,
             span: at(text, "RUN"),
-            unasked: false,
         });
         let mut out = Vec::new();
         Concise::new(false, true).file(&report, &mut out);
@@ -120,7 +120,7 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "sub/Dockerfile:2:11: warning[sample-rule] two lines\n\
              sub/Dockerfile:2: fixed[other] add `-y`\n\
-             sub/Dockerfile:2: not fixed[third] merge: overlaps\n"
+             sub/Dockerfile:2: not fixed[third] merge: with it BuildKit would refuse the file\n"
         );
     }
 }

@@ -84,7 +84,7 @@ struct Applied<'a> {
 struct Skipped<'a> {
     rule: &'a str,
     title: &'a str,
-    reason: &'a str,
+    reason: String,
     unasked: bool,
     #[serde(flatten)]
     place: Place,
@@ -170,8 +170,8 @@ impl Reporter for Json {
                 .map(|s| Skipped {
                     rule: s.rule,
                     title: &s.title,
-                    reason: &s.reason,
-                    unasked: s.unasked,
+                    reason: s.reason.to_string(),
+                    unasked: s.reason.is_unasked(),
                     place: locator.place(s.span),
                 })
                 .collect(),

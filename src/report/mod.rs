@@ -22,9 +22,11 @@ pub use escape::visible;
 pub use refused::{INVALID, finding as refusal_finding};
 pub use summary::Summary;
 
+pub use crate::apply::{AppliedFix, SkippedFix};
+
 use crate::model::Refusal;
 use crate::rule::{Diagnostic, RuleMeta, yielding};
-use crate::source::{SourceFile, Span};
+use crate::source::SourceFile;
 
 /// The ways to draw a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,32 +42,6 @@ pub enum Format {
     Sarif,
     /// GitHub Actions workflow commands.
     Github,
-}
-
-/// A fix that was applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedFix {
-    /// Id of the rule whose finding it mends.
-    pub rule: &'static str,
-    /// What it did.
-    pub title: String,
-    /// The line, from 1, where the first change begins in the text as it was read.
-    pub line: usize,
-}
-
-/// A fix that was wanted and not applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedFix {
-    /// Id of the rule.
-    pub rule: &'static str,
-    /// What it would have done.
-    pub title: String,
-    /// Why it was left.
-    pub reason: String,
-    /// The words it would have changed.
-    pub span: Span,
-    /// Left because fixes of its kind were not asked for; the finding says so itself.
-    pub unasked: bool,
 }
 
 /// What is known of one file after it was linted, and perhaps mended.

@@ -44,7 +44,7 @@ impl Summary {
         self.files += 1;
         self.files_with_findings += usize::from(!report.diagnostics.is_empty());
         self.fixed += report.fixed.len();
-        self.skipped += report.skipped.iter().filter(|fix| !fix.unasked).count();
+        self.skipped += report.skipped.iter().filter(|fix| !fix.reason.is_unasked()).count();
         self.refused += usize::from(report.refused());
         if let Some(error) = &report.error {
             self.failed += 1;
