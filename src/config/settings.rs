@@ -233,16 +233,19 @@ impl<'a> FileSettings<'a> {
 
     /// The level that the settings give a rule; none where they leave the rule its own.
     pub fn severity(&self, id: &str) -> Option<Level> {
-        let layers = self.layers.iter().rev().copied().chain([&self.settings.rules]);
-        layers
+        self.last_word_first()
             .filter_map(|layer| layer.severity.get(id))
             .find_map(|level| *level)
     }
 
+    /// The overrides that hold, the last one first, and then the file's own rules.
+    fn last_word_first(&self) -> impl Iterator<Item = &'a RuleSettings> {
+        self.layers.iter().rev().copied().chain([&self.settings.rules])
+    }
+
     /// A rule's option.
     pub fn option(&self, id: &str, name: &str) -> Option<&'a Value> {
-        let layers = self.layers.iter().rev().copied().chain([&self.settings.rules]);
-        layers
+        self.last_word_first()
             .filter_map(|layer| layer.options.get(id))
             .find_map(|options| options.get(name))
     }
