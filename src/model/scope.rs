@@ -255,7 +255,7 @@ impl<'a> View<'a> {
         self.globals.get(name).or_else(|| predefined(name))
     }
 
-    /// Names of variables in force, the one declared last first, and no more than [`NEARBY`]: what a
+    /// Names of variables in force, the one declared last first, and no more than `NEARBY`: what a
     /// misspelt name is compared with, in an order and at a cost that do not change. A name that is
     /// declared again comes again.
     pub fn nearby(&self) -> Vec<&'a str> {
