@@ -65,8 +65,12 @@ impl<'f> Facts<'f> {
         self.context
     }
 
-    /// The script of a RUN (also one inside an ONBUILD).
+    /// The script of a RUN (also one inside an ONBUILD); none for other instructions. An ONBUILD
+    /// itself runs nothing, and shares its place with the RUN inside it, so it must not fill it.
     pub fn run(&self, instruction: &Instruction) -> Option<&RunFacts> {
+        if !matches!(instruction.kind, Kind::Run { .. }) {
+            return None;
+        }
         self.runs
             .get(instruction.index)?
             .get_or_init(|| scripts::of_run(self.file, instruction, self.shell(instruction)))

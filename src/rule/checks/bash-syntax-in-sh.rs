@@ -36,9 +36,6 @@ const SH_IS_BASH: &[&str] = &[
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        if !matches!(instruction.kind, Kind::Run { .. }) {
-            return;
-        }
         let Some(run) = cx.facts.run(instruction) else { return };
         let script = &run.script;
         let is_ash = script.dialect == Dialect::Ash;

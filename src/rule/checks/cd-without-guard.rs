@@ -1,7 +1,7 @@
 //! The script goes on where cd fails.
 
 use crate::edit::{Edit, Effect, Fix};
-use crate::model::{Instruction, Kind};
+use crate::model::Instruction;
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::{Command, Operator};
 use crate::source::Span;
@@ -11,9 +11,6 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        if !matches!(instruction.kind, Kind::Run { .. }) {
-            return;
-        }
         let Some(run) = cx.facts.run(instruction) else { return };
         let script = &run.script;
         let mut found = None;

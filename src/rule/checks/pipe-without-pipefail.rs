@@ -1,7 +1,7 @@
 //! A pipeline hides failures.
 
 use crate::edit::{Effect, Fix};
-use crate::model::{Instruction, Kind};
+use crate::model::Instruction;
 use crate::rule::{Cx, Finding, Inspect, layout};
 use crate::shell::{Command, Dialect};
 
@@ -10,9 +10,6 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn instruction(&self, cx: &mut Cx<'_>, instruction: &Instruction) {
-        if !matches!(instruction.kind, Kind::Run { .. }) {
-            return;
-        }
         let Some(run) = cx.facts.run(instruction) else { return };
         let script = &run.script;
         if !script.dialect.is_posix_like() {
