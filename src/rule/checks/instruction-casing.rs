@@ -1,7 +1,7 @@
 //! Keywords are not all written in the same case.
 
 use crate::edit::{Edit, Fix};
-use crate::model::Instruction;
+use crate::model::{Instruction, Keyword};
 use crate::rule::{Cx, Finding, Inspect};
 
 /// See `rules/instruction-casing.yaml`.
@@ -11,8 +11,10 @@ impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
         let file = cx.file;
         let text = |i: &Instruction| file.source.slice(i.keyword_span);
-        // ARGs above the first FROM neither count nor are looked at, as BuildKit does it.
-        let inside = || file.instructions.iter().filter(|i| i.stage.is_some());
+        // ARGs above the first FROM neither count nor are looked at, as BuildKit does it; a word that is
+        // no keyword is refused, whatever its case.
+        let counts = |i: &&Instruction| i.stage.is_some() && i.keyword != Keyword::Unknown;
+        let inside = || file.instructions.iter().filter(counts);
         let (mut lower, mut upper) = (0_usize, 0_usize);
         for word in inside().map(text) {
             let has = |test: fn(&char) -> bool| word.chars().any(|c| test(&c));
