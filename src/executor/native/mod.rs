@@ -1,0 +1,1 @@
+//! The bundled engine: builds images and runs containers with no daemon, on Linux.
