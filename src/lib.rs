@@ -3,7 +3,7 @@
 //! The crate is laid out as layers through which data walks one way:
 //!
 //! ```text
-//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> report -> cli
 //! ```
 //!
 //! A layer uses only layers to its left; `tests/layers.rs` checks that on the sources.
@@ -19,6 +19,7 @@ pub mod executor;
 pub mod facts;
 pub mod knowledge;
 pub mod model;
+pub mod plan;
 pub mod report;
 pub mod rule;
 pub mod shell;

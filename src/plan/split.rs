@@ -1,0 +1,1 @@
+//! Where a RUN may be cut.
