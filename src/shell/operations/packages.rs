@@ -420,6 +420,10 @@ impl Reader {
         let has_packages = !self.out.packages.is_empty();
         let mut action = match self.spec.operands {
             Operands::Flags => flag_action(&self.flag_actions, has_packages)?,
+            // `yarn --version` is no `yarn`.
+            _ if self.action.is_none() && self.out.has_flag(&["--version", "-v", "-V", "--help", "-h"]) => {
+                return None;
+            }
             _ => self.action.or(self.spec.default)?,
         };
         use Manager::*;
