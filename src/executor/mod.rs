@@ -7,6 +7,7 @@
 pub mod cancel;
 pub mod config;
 pub mod contents;
+pub mod dial;
 pub mod digest;
 pub mod engine;
 pub mod error;
