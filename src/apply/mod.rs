@@ -355,6 +355,7 @@ mod tests {
         severity: Severity::Warning,
         enabled: true,
         aliases: &[],
+        yields_to: &[],
         what: "",
         why: "",
         fixable: Some(Applicability::Safe),

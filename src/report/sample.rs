@@ -12,6 +12,7 @@ pub(crate) static RULE: RuleMeta = RuleMeta {
     severity: Severity::Warning,
     enabled: true,
     aliases: &["DL9999", "SampleRule"],
+    yields_to: &[],
     what: "Finds **samples**.",
     why: "Tests need them.",
     fixable: Some(Applicability::Safe),
