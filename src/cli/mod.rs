@@ -2,6 +2,7 @@
 //! is here.
 
 pub mod args;
+mod baseline;
 mod builtin;
 pub mod colour;
 mod console;
