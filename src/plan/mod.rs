@@ -13,6 +13,7 @@
 pub mod artifact;
 pub mod carry;
 pub mod evidence;
+pub mod layout;
 pub mod need;
 pub mod neighbour;
 pub mod program;
