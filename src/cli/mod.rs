@@ -2,6 +2,7 @@
 //! is here.
 
 pub mod args;
+mod build;
 mod builtin;
 pub mod colour;
 mod console;
@@ -10,6 +11,7 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
@@ -52,6 +54,7 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Build(args) => build::run(args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {
