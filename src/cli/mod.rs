@@ -11,10 +11,12 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod init;
 mod job;
 mod lint;
 #[cfg(test)]
 mod lint_tests;
+mod manual;
 mod panics;
 mod read;
 mod rules;
@@ -64,6 +66,9 @@ fn run<E: Engine>(engine: &E) -> Outcome {
                 Outcome::Failure
             }
         },
+        Command::Init(args) => init::run(engine, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Schema(args) => match args.what {
             SchemaName::Config => print(&engine.config_schema()),
         },
