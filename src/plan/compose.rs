@@ -75,8 +75,7 @@ impl<'s> Writer<'s> {
 
     /// An instruction of the author's, with its comments.
     fn block(&mut self, block: &Block) {
-        let lead = !block.comments.is_empty();
-        self.gap(block.blank && (!self.fresh || lead || self.style.airy));
+        self.gap(block.blank && (!self.fresh || self.style.airy));
         for comment in &block.comments {
             self.lines.push_str(comment);
             self.lines.push('\n');
@@ -373,6 +372,11 @@ fn runtime<'s>(
     }
     let packages_at = packages_at(site, parts);
     let mut packages = Some(packages(parts.base));
+    if packages_at.is_none() {
+        for run in packages.take().into_iter().flatten() {
+            writer.plain(&run, style.airy && !writer.fresh);
+        }
+    }
     let mut copies = Some(());
     for (instruction, block) in instructions.iter().zip(blocks) {
         let index = instruction.index;
@@ -487,30 +491,18 @@ fn install(packages: &RuntimePackages) -> String {
             "rm -rf /var/lib/apt/lists/*",
         ),
     };
-    let apt = packages.manager.is_apt();
-    let names = &packages.names;
-    if names.len() <= 3 && !apt {
-        let tail = if after.is_empty() {
-            String::new()
-        } else {
-            format!(" && {after}")
-        };
-        return format!("RUN {before} {}{tail}", names.join(" "));
-    }
-    if names.len() <= 2 {
-        return format!("RUN {before} {} \\\n    && {after}", names.join(" "));
-    }
-    let list = names
-        .iter()
-        .map(|n| format!("\n        {n}"))
-        .collect::<Vec<_>>()
-        .join(" \\");
-    let tail = if after.is_empty() {
-        String::new()
+    let list = if packages.names.len() <= 2 {
+        format!(" {}", packages.names.join(" "))
     } else {
-        format!(" \\\n    && {after}")
+        let lines = packages.names.iter().map(|name| format!(" \\\n        {name}"));
+        lines.collect()
     };
-    format!("RUN {before} \\{list}{tail}")
+    let mut commands: Vec<String> = before.split(" && ").map(str::to_owned).collect();
+    if let Some(last) = commands.last_mut() {
+        last.push_str(&list);
+    }
+    commands.extend((!after.is_empty()).then(|| after.to_owned()));
+    format!("RUN {}", commands.join(" \\\n    && "))
 }
 
 /// What is copied into the new stage.
