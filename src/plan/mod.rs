@@ -20,6 +20,7 @@ pub mod layout;
 pub mod levels;
 pub mod need;
 pub mod neighbour;
+pub mod order;
 pub mod program;
 pub mod refusal;
 pub mod resolve;
