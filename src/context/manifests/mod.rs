@@ -15,7 +15,7 @@ pub use cmake::{CMakeCommand, CMakeLists};
 pub use go_mod::{GoMod, GoReplace};
 pub use makefile::{Makefile, RecipeLine, Rule};
 pub use package_json::PackageJson;
-pub use present::{Ecosystem, FileRole, ManifestFile};
+pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
 
 use super::{Context, sources};
