@@ -62,9 +62,11 @@ fn tables(root: &Path) -> Result<String, String> {
         serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
     let packages =
         serde_yaml::from_str(&read("packages.yaml")?).map_err(|e| format!("rules/knowledge/packages.yaml: {e}"))?;
-    let problems = knowledge::check(&images, &packages);
+    let libraries =
+        serde_yaml::from_str(&read("libraries.yaml")?).map_err(|e| format!("rules/knowledge/libraries.yaml: {e}"))?;
+    let problems = knowledge::check(&images, &packages, &libraries);
     if problems.is_empty() {
-        Ok(knowledge::emit(&images, &packages))
+        Ok(knowledge::emit(&images, &packages, &libraries))
     } else {
         Err(problems.join("; "))
     }
