@@ -8,6 +8,7 @@ pub mod cancel;
 mod client;
 pub mod config;
 pub mod contents;
+pub mod dial;
 pub mod digest;
 pub mod docker;
 pub mod engine;
