@@ -33,7 +33,7 @@ pub use engine::{
     BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ExecOutput, Exit,
     ImageId, Limits, Logs, Network, Output, Secret, SecretSource, StepReport, Stopped,
 };
-pub use error::Error;
+pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
 pub use select::{Chosen, Places, choose};
