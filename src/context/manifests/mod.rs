@@ -11,7 +11,7 @@ mod toml;
 pub use cargo::CargoToml;
 pub use go_mod::{GoMod, GoReplace};
 pub use package_json::PackageJson;
-pub use present::{Ecosystem, FileRole, ManifestFile};
+pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
 
 use super::{Context, sources};
