@@ -3,7 +3,7 @@
 //! The crate is laid out as layers through which data walks one way:
 //!
 //! ```text
-//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> report -> cli
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> executor -> verify -> report -> cli
 //! ```
 //!
 //! A layer uses only layers to its left; `tests/layers.rs` checks that on the sources.
@@ -25,3 +25,4 @@ pub mod rule;
 pub mod shell;
 pub mod source;
 pub mod syntax;
+pub mod verify;

@@ -1,6 +1,7 @@
 //! One file of a `lint` run, from reading to writing. Jobs know nothing of each other.
 
 use super::args::FailOn;
+use super::baseline::Baseline;
 use super::diff;
 use super::discover::{Input, Target};
 use super::engine::{Engine, Fixed, Request};
@@ -32,6 +33,8 @@ pub struct Run<'a, E: Engine> {
     pub engine: &'a E,
     /// Configs and contexts.
     pub around: Surroundings<'a, E>,
+    /// `--baseline`.
+    pub baseline: Option<Baseline>,
     /// `--fail-on`.
     pub fail_on: Option<FailOn>,
     /// `--context`.
@@ -127,6 +130,9 @@ impl<E: Engine> Run<'_, E> {
         let source = SourceFile::new(shown.clone(), bytes);
         match panics::contain(|| self.done(source, &request, target, &shown)) {
             Ok(mut done) => {
+                if let Some(baseline) = &self.baseline {
+                    baseline.filter(&mut done.report);
+                }
                 if let Some((config, _)) = self.around.config_path(path) {
                     done.details
                         .push(format!("config {}", self.around.shown(&config).display()));

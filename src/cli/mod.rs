@@ -2,6 +2,8 @@
 //! is here.
 
 pub mod args;
+mod baseline;
+mod build;
 mod builtin;
 pub mod colour;
 mod console;
@@ -10,10 +12,13 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod init;
+mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
 mod lint_tests;
+mod manual;
 mod panics;
 mod read;
 mod rules;
@@ -52,6 +57,7 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Build(args) => build::run(args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {
@@ -63,6 +69,9 @@ fn run<E: Engine>(engine: &E) -> Outcome {
                 Outcome::Failure
             }
         },
+        Command::Init(args) => init::run(engine, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Schema(args) => match args.what {
             SchemaName::Config => print(&engine.config_schema()),
         },

@@ -6,8 +6,10 @@ use super::contents::ImageContents;
 use super::digest::Digest;
 use super::error::Error;
 use super::event::Sink;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,6 +125,9 @@ pub struct BuildRequest {
     pub limits: Limits,
     /// The name of a buildx builder (docker only).
     pub builder: Option<String>,
+    /// The image is for the user: it gets no label of mbopt's, so that the next run does not take it
+    /// for a leftover. Such an image should get a name.
+    pub keep: bool,
 }
 
 /// A secret for `RUN --mount=type=secret`.
@@ -302,6 +307,19 @@ pub trait Container: Send {
     /// where only [`pid`](Self::pid)'s network namespace leads to it.
     fn address(&self) -> Option<std::net::IpAddr> {
         None
+    }
+
+    /// Connects to a TCP port in it.
+    ///
+    /// # Errors
+    /// Nobody listens there, or there is no way to it ([`io::ErrorKind::Unsupported`]).
+    fn dial(&self, port: u16, at_most: Duration) -> io::Result<TcpStream> {
+        super::dial::dial(self.address(), self.pid(), port, at_most)
+    }
+
+    /// The TCP ports that are listened on in its network; none where that cannot be seen.
+    fn listening(&self) -> Option<BTreeSet<u16>> {
+        self.pid().and_then(super::dial::listening)
     }
 
     /// Sends the image's stop signal, and kills it where it still runs after `grace`.

@@ -11,11 +11,19 @@
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
 pub mod artifact;
+pub mod audit;
 pub mod carry;
+pub mod compose;
+pub mod deal;
 pub mod evidence;
+pub mod layout;
+pub mod levels;
 pub mod need;
 pub mod neighbour;
+pub mod order;
 pub mod program;
+pub mod refusal;
+pub mod resolve;
 pub mod role;
 pub mod runtime;
 pub mod site;
@@ -33,25 +41,11 @@ pub use runtime::RuntimeBase;
 pub use site::{Place, Site};
 pub use system::{SystemPackage, SystemPackages, Use};
 
-pub use crate::config::{RuntimeBase as RuntimeChoice, Tester};
+pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
 
 use crate::edit::{Applicability, Effect};
 use crate::facts::Facts;
 use std::collections::BTreeMap;
-
-/// How far a rewrite goes; later ones are bolder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// L0: one stage stays; order, caches and clean-up inside it.
-    Order,
-    /// L1: the same family's slim image with the whole application directory and the prefixes that
-    /// dependencies were installed to.
-    Slim,
-    /// L2: the application directory and its production dependencies.
-    Application,
-    /// L3: only what the build makes, and what is proven to be read at run time.
-    Artifacts,
-}
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -89,6 +83,7 @@ impl From<&crate::config::Stages> for Options {
             names: stages.names.clone(),
             tester: stages.tester,
             runtime: stages.runtime,
+            level: stages.level,
             ..Options::default()
         }
     }
@@ -230,17 +225,91 @@ pub struct Estimate {
 
 /// Plans the default target of a file.
 pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
-    let _ = (facts, options);
-    Plan {
-        roles: Vec::new(),
-        programs: Vec::new(),
-        artifacts: Vec::new(),
-        needs: Needs::default(),
-        system: SystemPackages::default(),
-        neighbours: Vec::new(),
-        levels: Vec::new(),
-        candidates: Vec::new(),
-        verdict: Verdict::LeftAlone(Vec::new()),
-        estimate: None,
+    let file = facts.file();
+    let mut plan = Plan::default();
+    let Some(stage) = file.target() else {
+        plan.leave("it has no stage", Vec::new());
+        return plan;
+    };
+    plan.roles = role::roles(facts, stage);
+    let roles = plan.roles.clone();
+    let site = Site {
+        facts,
+        stage,
+        context: facts.context(),
+        base: site::base_of(file, stage),
+        roles: &roles,
+        options,
+    };
+    plan.programs = program::programs(&site);
+    if let Some(reason) = refusal::refusal(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
+    if file.stages.len() > 1 {
+        plan.leave("it has several stages already", Vec::new());
+        return plan;
+    }
+    if !refusal::works(&site) {
+        plan.leave(
+            "it builds and installs nothing, so there is nothing to leave out",
+            Vec::new(),
+        );
+        return plan;
+    }
+    let artifacts = artifact::artifacts(&site, &plan.programs);
+    plan.needs = need::needs(&site, &plan.programs, &artifacts);
+    plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
+    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    plan.neighbours = neighbour::neighbours(&site);
+    let known = levels::Known {
+        programs: &plan.programs,
+        artifacts: &artifacts,
+        needs: &plan.needs,
+        system: &plan.system,
+        bases: &bases,
+        neighbours: &plan.neighbours,
+    };
+    let (levels, candidates) = levels::consider(&site, &known);
+    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);
+    plan.artifacts = artifacts.found;
+    plan.levels = levels;
+    plan.candidates = candidates;
+    plan.verdict = verdict;
+    plan.estimate = estimate;
+    plan
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            roles: Vec::new(),
+            programs: Vec::new(),
+            artifacts: Vec::new(),
+            needs: Needs::default(),
+            system: SystemPackages::default(),
+            neighbours: Vec::new(),
+            levels: Vec::new(),
+            candidates: Vec::new(),
+            verdict: Verdict::LeftAlone(Vec::new()),
+            estimate: None,
+        }
+    }
+}
+
+impl Plan {
+    fn leave(&mut self, says: &str, evidence: Vec<Evidence>) {
+        self.verdict = Verdict::LeftAlone(vec![Reason {
+            says: says.to_owned(),
+            evidence,
+        }]);
+    }
+
+    /// The rewrite to take, where there is one.
+    pub fn chosen(&self) -> Option<&Candidate> {
+        match self.verdict {
+            Verdict::Rewrite(index) => self.candidates.get(index),
+            Verdict::LeftAlone(_) => None,
+        }
     }
 }
