@@ -2,7 +2,11 @@
 //! is here.
 
 pub mod args;
+<<<<<<< HEAD
 mod baseline;
+=======
+mod build;
+>>>>>>> solver
 mod builtin;
 pub mod colour;
 mod console;
@@ -11,6 +15,7 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
@@ -53,6 +58,7 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Build(args) => build::run(args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {

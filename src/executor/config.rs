@@ -186,6 +186,17 @@ fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(set) => !set,
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+    }
+}
+
 /// Docker writes `null` where a list is empty.
 fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -274,7 +285,9 @@ impl ImageConfig {
         for key in TRANSIENT {
             document.extra.remove(key);
         }
-        let inner = document.config;
+        let mut inner = document.config;
+        // Engines from before BuildKit write what a container would be started with.
+        inner.extra.retain(|_, value| !is_empty(value));
         let env = inner.env.into_iter().map(|pair| match pair.split_once('=') {
             Some((name, value)) => (name.to_owned(), value.to_owned()),
             None => (pair, String::new()),

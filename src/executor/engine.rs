@@ -125,6 +125,9 @@ pub struct BuildRequest {
     pub limits: Limits,
     /// The name of a buildx builder (docker only).
     pub builder: Option<String>,
+    /// The image is for the user: it gets no label of mbopt's, so that the next run does not take it
+    /// for a leftover. Such an image should get a name.
+    pub keep: bool,
 }
 
 /// A secret for `RUN --mount=type=secret`.

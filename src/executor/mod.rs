@@ -5,22 +5,30 @@
 //! daemon or a registry.
 
 pub mod cancel;
+mod client;
 pub mod config;
 pub mod contents;
 pub mod dial;
 pub mod digest;
+pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;
 #[cfg(target_os = "linux")]
 pub mod native;
+mod owner;
+mod process;
+mod progress;
 pub mod reference;
+mod saved;
+pub mod select;
 pub mod shellcheck;
 
 pub use cancel::Cancel;
 pub use config::{Healthcheck, History, ImageConfig, Platform};
 pub use contents::{ImageContents, LayerContents, LayerSource};
 pub use digest::Digest;
+pub use docker::Docker;
 pub use engine::{
     BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ExecOutput, Exit,
     ImageId, Limits, Logs, Network, Output, Secret, SecretSource, StepReport, Stopped,
@@ -28,4 +36,5 @@ pub use engine::{
 pub use error::Error;
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
+pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

@@ -12,7 +12,8 @@ pub mod tag;
 
 pub use offer::{Offer, offers};
 pub use table::{
-    Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role, Runtime, Variant,
+    BaseConfig, Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role, Runtime,
+    Variant,
 };
 pub use tag::Tag;
 
@@ -47,7 +48,45 @@ pub fn images() -> &'static [Image] {
     generated::IMAGES
 }
 
+/// What the configuration of an image says; none where the image, or its configuration, is not known.
+pub fn config(registry: Option<&str>, repository: &str, tag: &str) -> Option<&'static BaseConfig> {
+    image(registry, repository)?.variant(tag)?.config
+}
+
 impl Image {
+    /// The Debian or Ubuntu release below the image with this tag: the one that the tag names, else
+    /// the one that tags without a name stand for. None for Alpine and where it is not known.
+    pub fn suite(&self, tag: &str) -> Option<&'static Codename> {
+        let variant = self.variant(tag)?;
+        if variant.libc != Libc::Glibc || variant.packages != PackageManager::Apt {
+            return None;
+        }
+        let tag = Tag::parse(tag);
+        if let Some(named) = tag.codename() {
+            return Some(named);
+        }
+        if let Some(word) = tag.version()
+            && let Some((_, suite)) = self.suites.iter().find(|(known, _)| *known == word)
+        {
+            return codename(suite);
+        }
+        let numbered = self
+            .suites
+            .iter()
+            .filter_map(|(from, suite)| Some((numbers(from)?, *suite)));
+        let (_, suite) = match tag.version() {
+            // A tag without all numbers stands for the newest of them.
+            Some(version) => {
+                let wanted = numbers(version)?;
+                numbered
+                    .filter(|(from, _)| *from <= wanted || from.starts_with(&wanted))
+                    .max_by(|(a, _), (b, _)| a.cmp(b))?
+            }
+            None => numbered.max_by(|(a, _), (b, _)| a.cmp(b))?,
+        };
+        codename(suite)
+    }
+
     /// The variant that a tag (`""` for none) stands for.
     pub fn variant(&self, tag: &str) -> Option<&'static Variant> {
         let tag = Tag::parse(tag);
