@@ -217,13 +217,14 @@ impl Emitter {
             .iter()
             .map(|e| {
                 let context: Vec<(&String, &String)> = e.context.iter().collect();
+                let creates: Vec<(&String, &String)> = e.creates.iter().collect();
                 let options: Vec<(&String, String)> = e
                     .options
                     .iter()
                     .map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default()))
                     .collect();
                 format!(
-                    "Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ",
+                    "Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, creates: &{creates:?}, options: &{options:?} }}, ",
                     e.title, e.bad, e.good
                 )
             })

@@ -2,6 +2,8 @@
 
 use super::build::arguments::Build;
 use super::colour::When;
+use super::init::Init;
+use super::manual::{Completions, Man};
 use crate::report::Format;
 use crate::rule::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,8 +56,14 @@ pub enum Command {
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
     Explain(Explain),
+    /// Set up a repository: settings, a hook, a workflow
+    Init(Init),
     /// Print a JSON schema, for editors
     Schema(Schema),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `mbopt lint`.

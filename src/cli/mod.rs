@@ -2,11 +2,8 @@
 //! is here.
 
 pub mod args;
-<<<<<<< HEAD
 mod baseline;
-=======
 mod build;
->>>>>>> solver
 mod builtin;
 pub mod colour;
 mod console;
@@ -15,11 +12,13 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod init;
 mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
 mod lint_tests;
+mod manual;
 mod panics;
 mod read;
 mod rules;
@@ -70,6 +69,9 @@ fn run<E: Engine>(engine: &E) -> Outcome {
                 Outcome::Failure
             }
         },
+        Command::Init(args) => init::run(engine, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Schema(args) => match args.what {
             SchemaName::Config => print(&engine.config_schema()),
         },

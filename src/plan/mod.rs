@@ -11,12 +11,18 @@
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
 pub mod artifact;
+pub mod audit;
 pub mod carry;
+pub mod compose;
+pub mod deal;
 pub mod evidence;
 pub mod layout;
+pub mod levels;
 pub mod need;
 pub mod neighbour;
 pub mod program;
+pub mod refusal;
+pub mod resolve;
 pub mod role;
 pub mod runtime;
 pub mod site;
@@ -231,17 +237,91 @@ pub struct Estimate {
 
 /// Plans the default target of a file.
 pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
-    let _ = (facts, options);
-    Plan {
-        roles: Vec::new(),
-        programs: Vec::new(),
-        artifacts: Vec::new(),
-        needs: Needs::default(),
-        system: SystemPackages::default(),
-        neighbours: Vec::new(),
-        levels: Vec::new(),
-        candidates: Vec::new(),
-        verdict: Verdict::LeftAlone(Vec::new()),
-        estimate: None,
+    let file = facts.file();
+    let mut plan = Plan::default();
+    let Some(stage) = file.target() else {
+        plan.leave("it has no stage", Vec::new());
+        return plan;
+    };
+    plan.roles = role::roles(facts, stage);
+    let roles = plan.roles.clone();
+    let site = Site {
+        facts,
+        stage,
+        context: facts.context(),
+        base: site::base_of(file, stage),
+        roles: &roles,
+        options,
+    };
+    plan.programs = program::programs(&site);
+    if let Some(reason) = refusal::refusal(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
+    if file.stages.len() > 1 {
+        plan.leave("it has several stages already", Vec::new());
+        return plan;
+    }
+    if !refusal::works(&site) {
+        plan.leave(
+            "it builds and installs nothing, so there is nothing to leave out",
+            Vec::new(),
+        );
+        return plan;
+    }
+    let artifacts = artifact::artifacts(&site, &plan.programs);
+    plan.needs = need::needs(&site, &plan.programs, &artifacts);
+    plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
+    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    plan.neighbours = neighbour::neighbours(&site);
+    let known = levels::Known {
+        programs: &plan.programs,
+        artifacts: &artifacts,
+        needs: &plan.needs,
+        system: &plan.system,
+        bases: &bases,
+        neighbours: &plan.neighbours,
+    };
+    let (levels, candidates) = levels::consider(&site, &known);
+    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);
+    plan.artifacts = artifacts.found;
+    plan.levels = levels;
+    plan.candidates = candidates;
+    plan.verdict = verdict;
+    plan.estimate = estimate;
+    plan
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            roles: Vec::new(),
+            programs: Vec::new(),
+            artifacts: Vec::new(),
+            needs: Needs::default(),
+            system: SystemPackages::default(),
+            neighbours: Vec::new(),
+            levels: Vec::new(),
+            candidates: Vec::new(),
+            verdict: Verdict::LeftAlone(Vec::new()),
+            estimate: None,
+        }
+    }
+}
+
+impl Plan {
+    fn leave(&mut self, says: &str, evidence: Vec<Evidence>) {
+        self.verdict = Verdict::LeftAlone(vec![Reason {
+            says: says.to_owned(),
+            evidence,
+        }]);
+    }
+
+    /// The rewrite to take, where there is one.
+    pub fn chosen(&self) -> Option<&Candidate> {
+        match self.verdict {
+            Verdict::Rewrite(index) => self.candidates.get(index),
+            Verdict::LeftAlone(_) => None,
+        }
     }
 }

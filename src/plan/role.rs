@@ -255,7 +255,9 @@ fn of_command(view: &CommandView<'_>, built: bool) -> (Role, String) {
 fn of_operation(operation: &Operation, view: &CommandView<'_>, built: bool) -> (Role, String) {
     match operation {
         Operation::Packages(packages) => of_packages(packages),
-        Operation::Build(build) if only_asks(view) => (Role::Test, format!("`{}` only says what it is", build.program)),
+        Operation::Build(build) if only_asks(view) => {
+            (Role::Shell, format!("`{}` only says what it is", build.program))
+        }
         Operation::Build(build) => (Role::Build, format!("`{}` builds", build.program)),
         Operation::Test(test) => (Role::Test, format!("`{}` tests", test.program)),
         Operation::Clean(_) => (Role::Cleanup, "it removes files".into()),
@@ -282,6 +284,7 @@ fn of_packages(packages: &Packages) -> (Role, String) {
     if manager.is_system() {
         return match packages.action {
             Clean => (Role::Cleanup, format!("`{name}` removes its caches")),
+            Remove | Autoremove => (Role::Cleanup, format!("`{name}` removes packages")),
             _ => (Role::SystemPackages, format!("`{name}` works on system packages")),
         };
     }

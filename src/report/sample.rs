@@ -25,6 +25,7 @@ pub(crate) static RULE: RuleMeta = RuleMeta {
         bad: "FROM a\n",
         good: "FROM b\n",
         context: &[],
+        creates: &[],
         options: &[],
     }],
 };

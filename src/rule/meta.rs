@@ -108,6 +108,8 @@ pub struct Example {
     pub good: &'static str,
     /// Files of the build context: path and content.
     pub context: &'static [(&'static str, &'static str)],
+    /// Files that the fix makes in the build context: path and content.
+    pub creates: &'static [(&'static str, &'static str)],
     /// The rule's options, where they are not the default ones: name and value as YAML.
     pub options: &'static [(&'static str, &'static str)],
 }

@@ -185,6 +185,9 @@ pub struct ExampleFile {
     /// Files of the build context.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// Files that the fix makes in it, all of them.
+    #[serde(default)]
+    pub creates: BTreeMap<String, String>,
     /// The rule's options, where they are not the default ones.
     #[serde(default)]
     pub options: BTreeMap<String, serde_yaml::Value>,

@@ -6,7 +6,9 @@ use super::diagnostic::Severity;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Pattern, Template};
 use super::meta::{Example, OptionSpec, RuleMeta, Yield};
 use super::registry;
-use super::schema::{self, CondFile, EditFile, FixFile, Hook, Level, MatchFile, Piece, RuleFile, TestFile, Trust, YieldFile};
+use super::schema::{
+    self, CondFile, EditFile, FixFile, Hook, Level, MatchFile, Piece, RuleFile, TestFile, Trust, YieldFile,
+};
 use crate::edit::{Applicability, Effect};
 use serde::Deserialize;
 use thiserror::Error;
@@ -92,6 +94,7 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
                 bad: leak(&e.bad),
                 good: leak(&e.good),
                 context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
+                creates: leak_slice(e.creates.iter().map(|(path, content)| (leak(path), leak(content)))),
                 options: leak_slice(
                     e.options
                         .iter()
@@ -265,7 +268,10 @@ mod tests {
         let known = registry::RULES[0].meta.id;
         let loaded = rule(&format!("yields-to: [{{same-words: [{known}]}}, refusal]\n")).unwrap();
         assert_eq!(loaded.meta.yields_to, [Yield::SameWords(known), Yield::Refusal]);
-        let refused = rule("yields-to: [same-file: [no-such-rule]]\n").err().unwrap().to_string();
+        let refused = rule("yields-to: [same-file: [no-such-rule]]\n")
+            .err()
+            .unwrap()
+            .to_string();
         assert_eq!(refused, "yields to `no-such-rule`, which is no built-in rule's id");
     }
 }
