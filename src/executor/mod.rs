@@ -21,6 +21,7 @@ mod process;
 mod progress;
 pub mod reference;
 mod saved;
+pub mod root_tree;
 pub mod select;
 pub mod shellcheck;
 
@@ -36,5 +37,6 @@ pub use engine::{
 pub use error::Error;
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
+pub use root_tree::{Bytes, RootKind, RootNode, RootTree};
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

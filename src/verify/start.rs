@@ -122,18 +122,21 @@ impl<'a> Image<'a> {
         for command in &script.commands {
             // What only some runs reach, or what the script defines itself, is no must.
             let optional = command.place.in_conditional || command.place.in_function;
-            if command.name.text.is_empty() || optional || is_builtin(&command.name.text) {
+            if command.name.text.is_empty() || optional {
                 continue;
             }
-            let words: Vec<String> = std::iter::once(&command.name)
+            let mut words: Vec<String> = std::iter::once(&command.name)
                 .chain(&command.words)
                 .map(|word| word.text.clone())
                 .collect();
-            // Some grammars count the name among the words.
-            let words = match words.split_first() {
-                Some((first, rest)) if rest.first() == Some(first) => rest.to_vec(),
-                _ => words,
-            };
+            if matches!(command.name.text.as_str(), "exec" | "command") {
+                let Some(at) = words.iter().skip(1).position(|word| !word.starts_with('-')) else {
+                    continue;
+                };
+                words.drain(..=at);
+            } else if is_builtin(&command.name.text) {
+                continue;
+            }
             self.collect(&words, found, seen, depth + 1);
         }
     }
