@@ -3,8 +3,13 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
+<<<<<<< HEAD
 use crate::config::ShellCheck;
 use crate::edit::{Applicability, NewFile};
+=======
+use crate::config::{ShellCheck, StageLevel};
+use crate::edit::Applicability;
+>>>>>>> plan
 use crate::model::Refusal;
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{Diagnostic, RuleMeta};
@@ -32,6 +37,10 @@ pub struct Selection {
     pub ignore: Vec<String>,
     /// `--shellcheck`.
     pub shellcheck: Option<ShellCheck>,
+    /// `--level`.
+    pub level: Option<StageLevel>,
+    /// `--stages`.
+    pub rewrite: Option<bool>,
 }
 
 /// What the engine is to know of the file besides its text.
