@@ -3,13 +3,8 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
-<<<<<<< HEAD
-use crate::config::ShellCheck;
-use crate::edit::{Applicability, NewFile};
-=======
 use crate::config::{ShellCheck, StageLevel};
-use crate::edit::Applicability;
->>>>>>> plan
+use crate::edit::{Applicability, NewFile};
 use crate::model::Refusal;
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{Diagnostic, RuleMeta};

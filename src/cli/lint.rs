@@ -1,11 +1,7 @@
 //! `mbopt lint`.
 
-<<<<<<< HEAD
-use super::args::{FormatName, Global, Lint};
-use super::baseline::{Baseline, Recorder};
-=======
 use super::args::{FormatName, Global, Lint, Switch};
->>>>>>> plan
+use super::baseline::{Baseline, Recorder};
 use super::colour;
 use super::console::{Sink, say};
 use super::discover::{self, Excludes, Found, Input, Target};

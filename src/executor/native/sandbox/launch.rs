@@ -115,6 +115,7 @@ pub(super) fn become_user(program: &Program<'_>) -> Result<(), Failure> {
     };
     // A core file would end up in a layer.
     let _ = rustix::process::setrlimit(Resource::Core, none);
+    super::seccomp::install().during("filter system calls")?;
     rights(&identity, capabilities(program.network))?;
     // As the user: a directory that is closed to it must not be entered with root's rights.
     rustix::process::chdir(program.cwd).asked(format!("enter the working directory {}", program.cwd))

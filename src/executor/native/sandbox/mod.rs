@@ -29,7 +29,7 @@
 //!   `urandom`, `tty` and its own terminals. Everything else is `nodev`, so CAP_MKNOD (which
 //!   packages need) opens nothing.
 //! - Rights: Docker's default capabilities; see [`launch`].
-//! - System calls: see [`seccomp`](super::seccomp).
+//! - System calls: see [`seccomp`].
 //! - `/proc` and `/sys`: what Docker hides or protects.
 //!
 //! Needs Linux 5.6; rootless builds need 5.11.
@@ -42,6 +42,7 @@ mod launch;
 mod place;
 mod process;
 mod root;
+mod seccomp;
 mod spec;
 mod start;
 mod user;
