@@ -16,6 +16,8 @@ pub mod engine;
 pub mod error;
 pub mod event;
 #[cfg(target_os = "linux")]
+mod measure;
+#[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
 mod process;

@@ -407,7 +407,10 @@ impl<'a> Work<'a> {
     }
 
     fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
-        let contents = self.engine.contents(&made.built.id, self.cancel)?;
+        #[cfg_attr(not(target_os = "linux"), allow(unused_mut))]
+        let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
+        #[cfg(target_os = "linux")]
+        contents.measure(self.cancel)?;
         let files = RootTree::of(&contents, self.cancel)?;
         let owners = Owners::of(&files);
         let own = own_layers(&contents, &self.input.dockerfile, text, self.input.request.target.as_deref());
@@ -487,7 +490,8 @@ fn millis(since: Instant) -> u64 {
 /// An error with the end of what a failed step wrote.
 fn describe(error: &Error) -> String {
     match error {
-        Error::Step { output, .. } => {
+        Error::Step(failed) => {
+            let output = &failed.output;
             let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             match tail.is_empty() {
