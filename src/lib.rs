@@ -3,7 +3,7 @@
 //! The crate is laid out as layers through which data walks one way:
 //!
 //! ```text
-//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli -> lsp
 //! ```
 //!
 //! A layer uses only layers to its left; `tests/layers.rs` checks that on the sources.
@@ -18,6 +18,7 @@ pub mod edit;
 pub mod executor;
 pub mod facts;
 pub mod knowledge;
+pub mod lsp;
 pub mod model;
 pub mod report;
 pub mod rule;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    mbopt::cli::main()
+    mbopt::cli::main(mbopt::lsp::serve)
 }
