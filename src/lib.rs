@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli -> lsp
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> executor -> verify -> report -> cli
 //! ```
 //!
 //! A layer uses only layers to its left; `tests/layers.rs` checks that on the sources.
@@ -20,8 +21,10 @@ pub mod facts;
 pub mod knowledge;
 pub mod lsp;
 pub mod model;
+pub mod plan;
 pub mod report;
 pub mod rule;
 pub mod shell;
 pub mod source;
 pub mod syntax;
+pub mod verify;

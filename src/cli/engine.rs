@@ -3,8 +3,8 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
-use crate::config::ShellCheck;
-use crate::edit::Applicability;
+use crate::config::{ShellCheck, StageLevel};
+use crate::edit::{Applicability, NewFile};
 use crate::model::Refusal;
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{Diagnostic, RuleMeta};
@@ -32,6 +32,10 @@ pub struct Selection {
     pub ignore: Vec<String>,
     /// `--shellcheck`.
     pub shellcheck: Option<ShellCheck>,
+    /// `--level`.
+    pub level: Option<StageLevel>,
+    /// `--stages`.
+    pub rewrite: Option<bool>,
 }
 
 /// What the engine is to know of the file besides its text.
@@ -46,6 +50,8 @@ pub struct Request<'a, Config> {
     pub config: &'a Config,
     /// Folders that may be the build context, the nearest first; one alone where it was named.
     pub contexts: &'a [Arc<FolderTree>],
+    /// Whether files may be made in the context; not for text that comes through a pipe and goes on.
+    pub creates: bool,
     /// Whether the context was named, so that it holds whatever the file copies.
     pub context_is_named: bool,
 }
@@ -76,6 +82,17 @@ pub struct Linted {
     pub details: Vec<String>,
 }
 
+/// A file to be made.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The build context.
+    pub folder: PathBuf,
+    /// The build context as it is shown.
+    pub shown: PathBuf,
+    /// The file in it.
+    pub file: NewFile,
+}
+
 /// What fixing gave.
 #[derive(Debug)]
 pub struct Fixed {
@@ -85,6 +102,8 @@ pub struct Fixed {
     pub original: SourceFile,
     /// Fixes applied.
     pub applied: Vec<AppliedFix>,
+    /// Files that fixes make; whoever asked for the fixes writes them.
+    pub created: Vec<Created>,
     /// Fixes wanted and left.
     pub skipped: Vec<SkippedFix>,
     /// Findings that remain, in the new text.

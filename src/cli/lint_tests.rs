@@ -96,6 +96,7 @@ impl Engine for Fake {
             source: linted.source,
             original: source,
             applied,
+            created: vec![],
             skipped: vec![],
             remaining: linted.diagnostics,
             refusals: linted.refusals,

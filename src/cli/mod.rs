@@ -4,6 +4,8 @@
 pub mod args;
 mod baseline;
 pub(crate) mod builtin;
+mod build;
+mod builtin;
 pub mod colour;
 mod console;
 mod diff;
@@ -12,6 +14,7 @@ pub mod engine;
 pub mod exit;
 mod explain;
 mod init;
+mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
@@ -58,6 +61,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Build(args) => build::run(args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {

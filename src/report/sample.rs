@@ -13,6 +13,7 @@ pub(crate) static RULE: RuleMeta = RuleMeta {
     severity: Severity::Warning,
     enabled: true,
     aliases: &["DL9999", "SampleRule"],
+    yields_to: &[],
     what: "Finds **samples**.",
     why: "Tests need them.",
     fixable: Some(Applicability::Safe),
@@ -24,6 +25,7 @@ pub(crate) static RULE: RuleMeta = RuleMeta {
         bad: "FROM a\n",
         good: "FROM b\n",
         context: &[],
+        creates: &[],
         options: &[],
     }],
 };

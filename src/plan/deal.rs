@@ -1,0 +1,332 @@
+//! Which stage each piece of the old one goes to.
+
+use super::artifact::Artifact;
+use super::evidence::{Condition, Evidence};
+use super::role::{Role, RoleOf};
+use super::site::{Place, Site};
+use super::split::{self, Cuttable};
+use super::{Level, Tester};
+use crate::model::{Instruction, Keyword, Kind};
+use std::collections::BTreeMap;
+
+/// The stages that a piece goes to; none of them where nothing needs it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lot {
+    /// The stage that builds.
+    pub builder: bool,
+    /// The stage that tests.
+    pub tester: bool,
+    /// The stage that runs.
+    pub runtime: bool,
+}
+
+/// How the pieces of a stage are dealt out.
+#[derive(Debug, Clone, Default)]
+pub struct Deal {
+    /// One for each of the site's roles.
+    pub lots: Vec<Lot>,
+    /// The last instruction that the builder needs.
+    pub anchor: usize,
+    /// What must hold for it.
+    pub conditions: Vec<Condition>,
+}
+
+/// The last place that builds: by its role, or because an artifact is made there.
+pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
+    let built = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::Build)
+        .map(|r| r.place)
+        .max();
+    let made = artifacts.iter().filter_map(|a| a.made_by).max();
+    built.max(made)
+}
+
+/// Deals the pieces out for a level that builds in a stage of its own. `tree` are folders that are
+/// copied from the builder as a whole.
+pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[String]) -> Option<Deal> {
+    let anchor = anchor(site, artifacts)?;
+    let mut deal = Deal {
+        anchor: anchor.instruction,
+        ..Deal::default()
+    };
+    let accounts = needs_accounts(site, anchor);
+    for role in site.roles {
+        let before = role.place <= anchor || role.place.instruction < anchor.instruction;
+        let lot = match role.role {
+            // Dealt out below, once it is known where the builder ends.
+            Role::Metadata => Lot::default(),
+            Role::SystemPackages | Role::Dependencies { .. } | Role::Manifests | Role::Build | Role::Tool => Lot {
+                builder: before || role.role != Role::SystemPackages,
+                ..Lot::default()
+            },
+            Role::SourceCopy | Role::StageCopy => Lot {
+                builder: before,
+                runtime: !before,
+                ..Lot::default()
+            },
+            Role::Test if site.options.tester == Tester::Off => Lot {
+                builder: true,
+                ..Lot::default()
+            },
+            Role::Test => Lot {
+                tester: true,
+                ..Lot::default()
+            },
+            Role::Cleanup => Lot {
+                builder: before || level < Level::Artifacts && cleans_inside(site, role, trees),
+                ..Lot::default()
+            },
+            Role::RuntimeSetup if is_file_setup(site, role) => {
+                let (builds, runs) = file_setup(site, role, anchor);
+                Lot {
+                    builder: before && builds,
+                    runtime: !before || runs,
+                    ..Lot::default()
+                }
+            }
+            Role::RuntimeSetup => Lot {
+                builder: before && (accounts || !is_account(site, role.place)),
+                runtime: true,
+                ..Lot::default()
+            },
+            Role::Shell => Lot {
+                builder: before,
+                ..Lot::default()
+            },
+            Role::Unknown => {
+                let text = site.file().source.slice(role.span);
+                let first = text.lines().next().unwrap_or_default();
+                deal.conditions.push(Condition::unproven(
+                    format!("nothing that `{}` does is needed at run time", short(first)),
+                    vec![Evidence::command(role.span, role.why.says.clone())],
+                    "a build that shows which files it writes",
+                ));
+                Lot {
+                    builder: true,
+                    ..Lot::default()
+                }
+            }
+        };
+        deal.lots.push(lot);
+    }
+    keep_whole_what_cannot_be_cut(site, &mut deal);
+    let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);
+    deal.anchor = in_builder
+        .map(|(role, _)| role.place.instruction)
+        .max()
+        .unwrap_or(deal.anchor);
+    for (role, lot) in site.roles.iter().zip(&mut deal.lots) {
+        let at = role.place.instruction;
+        if role.role == Role::Metadata && at < deal.anchor && builds_with(site, at) {
+            lot.builder = true;
+        }
+    }
+    Some(deal)
+}
+
+/// A command's beginning, for a message.
+pub fn short(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().filter(|w| *w != "\\").collect();
+    let mut out = words.join(" ");
+    if out.chars().count() > 60 {
+        out = out.chars().take(57).collect::<String>() + "...";
+    }
+    out
+}
+
+/// Whether a setting can change how the builder builds.
+fn builds_with(site: &Site<'_>, instruction: usize) -> bool {
+    let keyword = site.file().instructions.get(instruction).map(|i| i.keyword);
+    matches!(
+        keyword,
+        Some(Keyword::Arg | Keyword::Env | Keyword::Workdir | Keyword::User | Keyword::Shell)
+    )
+}
+
+/// Whether something up to the anchor refers to accounts that the file adds.
+fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
+    site.instructions()
+        .filter(|i| i.index <= anchor.instruction)
+        .any(|i| matches!(i.kind, Kind::User(_)) || i.flag("chown").is_some())
+        || site.roles.iter().any(|r| {
+            r.place <= anchor && commands(site, r.place).any(|name| name == "chown" || name == "su" || name == "sudo")
+        })
+}
+
+/// The names of the programs of a piece.
+fn commands<'a>(site: &Site<'a>, place: Place) -> impl Iterator<Item = &'a str> {
+    let instruction = site.file().instructions.get(place.instruction);
+    let run = instruction.and_then(|i| site.facts.run(i));
+    run.into_iter().flat_map(move |run| {
+        let link = place.piece.and_then(|p| run.script.chain.get(p));
+        link.map(|l| run.script.link_commands(l))
+            .unwrap_or_default()
+            .iter()
+            .map(|c| c.effective().base_name())
+    })
+}
+
+fn is_account(site: &Site<'_>, place: Place) -> bool {
+    commands(site, place).any(|name| {
+        matches!(
+            name,
+            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "groupmod" | "passwd" | "chpasswd"
+        )
+    })
+}
+
+/// A COPY of files that only run time reads.
+fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
+    site.file()
+        .instructions
+        .get(role.place.instruction)
+        .is_some_and(|i| i.transfer().is_some())
+}
+
+/// Whether a COPY of a system's files serves the build, and whether it serves run time.
+fn file_setup(site: &Site<'_>, role: &RoleOf, anchor: Place) -> (bool, bool) {
+    let file = site.file();
+    let Some(transfer) = file.instructions.get(role.place.instruction).and_then(|i| i.transfer()) else {
+        return (false, true);
+    };
+    let destination = transfer.destination.as_ref().map_or("", |d| d.value.as_str());
+    // Settings of tools: Maven's, npm's, ssh's.
+    if destination.starts_with("/root/.") || destination.starts_with("/etc/apt/") {
+        return (true, false);
+    }
+    let names = transfer.sources.iter().chain(&transfer.destination);
+    let mut names = names.filter_map(|w| w.value.trim_end_matches('/').rsplit('/').next());
+    let named = names.any(|name| {
+        name.len() > 2
+            && site.instructions().any(|i| {
+                i.index > role.place.instruction
+                    && i.index <= anchor.instruction
+                    && matches!(i.kind, Kind::Run { .. })
+                    && file.source.slice(i.span).contains(name)
+            })
+    });
+    (named, true)
+}
+
+/// Whether a clean-up removes something inside one of the folders that are copied as a whole.
+fn cleans_inside(site: &Site<'_>, role: &RoleOf, trees: &[String]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let workdir = site.workdir_at(role.place.instruction).unwrap_or_default();
+    let relative = text
+        .split_whitespace()
+        .skip(1)
+        .any(|w| !w.starts_with(['/', '-', '~', '$']));
+    trees
+        .iter()
+        .any(|tree| text.contains(tree.as_str()) || relative && workdir.starts_with(tree.as_str()))
+}
+
+/// The links of each RUN that is dealt to more than one stage, or in parts.
+fn keep_whole_what_cannot_be_cut(site: &Site<'_>, deal: &mut Deal) {
+    let mut by_run: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, role) in site.roles.iter().enumerate() {
+        if role.place.piece.is_some() {
+            by_run.entry(role.place.instruction).or_default().push(at);
+        }
+    }
+    for (index, pieces) in by_run {
+        let lots: Vec<Lot> = pieces.iter().filter_map(|at| deal.lots.get(*at).copied()).collect();
+        if lots.windows(2).all(|pair| pair.first() == pair.last()) {
+            continue;
+        }
+        let Some(instruction) = site.file().instructions.get(index) else {
+            continue;
+        };
+        let why = match split::cuttable(site.facts, instruction) {
+            Ok(_) => continue,
+            Err(why) => why,
+        };
+        let builder = lots.iter().any(|l| l.builder);
+        let lost = pieces.iter().copied().find(|at| {
+            let runtime = deal.lots.get(*at).is_some_and(|l| l.runtime);
+            builder && runtime
+        });
+        if let Some(role) = lost.and_then(|at| site.roles.get(at)) {
+            deal.conditions.push(Condition::not_met(
+                format!(
+                    "`{}` can be run in the stage that runs",
+                    short(site.file().source.slice(role.span))
+                ),
+                vec![Evidence::command(
+                    role.span,
+                    format!("its RUN also builds, and cannot be cut: {why}"),
+                )],
+            ));
+        }
+        let whole = Lot {
+            builder,
+            tester: !builder && lots.iter().any(|l| l.tester),
+            runtime: !builder && lots.iter().any(|l| l.runtime),
+        };
+        for at in pieces {
+            if let Some(lot) = deal.lots.get_mut(at) {
+                *lot = whole;
+            }
+        }
+    }
+}
+
+/// What of an instruction goes to a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing.
+    None,
+    /// All of it, as it is written.
+    Whole,
+    /// A RUN with some of its links.
+    Cut(String),
+}
+
+impl Deal {
+    /// What of an instruction goes to the stages that `to` picks.
+    pub fn part(&self, site: &Site<'_>, instruction: &Instruction, to: fn(&Lot) -> bool) -> Part {
+        let mut all = true;
+        let mut chosen = Vec::new();
+        let mut any = false;
+        for (role, lot) in site.roles.iter().zip(&self.lots) {
+            if role.place.instruction != instruction.index {
+                continue;
+            }
+            let goes = to(lot);
+            any |= goes && role.role != Role::Shell;
+            all &= goes || role.role == Role::Shell && role.place.piece.is_some();
+            match role.place.piece {
+                Some(piece) if goes => chosen.push(piece),
+                _ => {}
+            }
+        }
+        if !any {
+            let shell_only = self.shell_only(site, instruction, to);
+            return if shell_only { Part::Whole } else { Part::None };
+        }
+        if all {
+            return Part::Whole;
+        }
+        match split::cuttable(site.facts, instruction) {
+            Ok(cut) => self.cut(&cut, &chosen),
+            Err(_) => Part::Whole,
+        }
+    }
+
+    fn cut(&self, cut: &Cuttable<'_>, chosen: &[usize]) -> Part {
+        cut.keep(chosen).map_or(Part::None, Part::Cut)
+    }
+
+    /// Whether the RUN does nothing but look about, and goes there as a whole.
+    fn shell_only(&self, site: &Site<'_>, instruction: &Instruction, to: fn(&Lot) -> bool) -> bool {
+        let mut pieces = site
+            .roles
+            .iter()
+            .zip(&self.lots)
+            .filter(|(r, _)| r.place.instruction == instruction.index)
+            .peekable();
+        pieces.peek().is_some() && pieces.all(|(r, lot)| r.role == Role::Shell && to(lot))
+    }
+}

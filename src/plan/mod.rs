@@ -1,0 +1,315 @@
+//! The planner: how a Dockerfile is split into stages that build, test and run, with the reasons.
+//!
+//! Pure: it looks at the facts of a file and its build context and gives a [`Plan`]; it never
+//! prints, fetches or starts anything. What it infers carries [`Evidence`]; what must hold for a
+//! rewrite is a [`Condition`], met, not met, or unproven with what would prove it.
+//!
+//! The rooms: [`role`] says what each instruction is for, [`split`] where a RUN may be cut,
+//! [`program`] what runs in the end, [`artifact`] what the build makes, [`need`] what run time reads
+//! besides, [`system`] which system packages it needs, [`runtime`] which base images can run it,
+//! [`carry`] what the old image gave that the new one must be told, [`neighbour`] who else relies on
+//! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
+
+pub mod artifact;
+pub mod audit;
+pub mod carry;
+pub mod compose;
+pub mod deal;
+pub mod evidence;
+pub mod layout;
+pub mod levels;
+pub mod need;
+pub mod neighbour;
+pub mod order;
+pub mod program;
+pub mod refusal;
+pub mod resolve;
+pub mod role;
+pub mod runtime;
+pub mod site;
+pub mod split;
+pub mod system;
+
+pub use artifact::{Alteration, Artifact, ArtifactKind, Artifacts, Linkage};
+pub use carry::{Carried, Carry, Origin};
+pub use evidence::{Condition, Evidence, EvidenceSource, Met};
+pub use need::{Need, Needs};
+pub use neighbour::Neighbour;
+pub use program::{Program, What};
+pub use role::{Role, RoleOf};
+pub use runtime::RuntimeBase;
+pub use site::{Place, Site};
+pub use system::{SystemPackage, SystemPackages, Use};
+
+pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
+
+use crate::edit::{Applicability, Effect};
+use crate::facts::Facts;
+use std::collections::BTreeMap;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The boldest level that may be taken.
+    pub level: Level,
+    /// Names of new stages by role (`base`, `builder`, `tester`, `runtime`), where not the role's own.
+    pub names: BTreeMap<String, String>,
+    /// What becomes of tests.
+    pub tester: Tester,
+    /// How small the runtime's base should be.
+    pub runtime: RuntimeChoice,
+    /// Whether cache mounts are added.
+    pub cache_mounts: bool,
+    /// What builds taught.
+    pub observed: Vec<Observed>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            level: Level::Artifacts,
+            names: BTreeMap::new(),
+            tester: Tester::default(),
+            runtime: RuntimeChoice::default(),
+            cache_mounts: false,
+            observed: Vec::new(),
+        }
+    }
+}
+
+impl From<&crate::config::Stages> for Options {
+    fn from(stages: &crate::config::Stages) -> Self {
+        Options {
+            names: stages.names.clone(),
+            tester: stages.tester,
+            runtime: stages.runtime,
+            level: stages.level,
+            ..Options::default()
+        }
+    }
+}
+
+impl Options {
+    /// The name of the stage for a role.
+    pub fn name<'a>(&'a self, role: &'a str) -> &'a str {
+        self.names.get(role).map_or(role, String::as_str)
+    }
+}
+
+/// What a build, or a run of what it built, showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// How a file that was built is linked, and what it needs.
+    Linked {
+        /// Absolute, in the stage that built it.
+        path: String,
+        /// The way.
+        linkage: Linkage,
+        /// Shared libraries (sonames).
+        libraries: Vec<String>,
+        /// The packages that own them in that stage.
+        packages: Vec<String>,
+    },
+    /// Files that a step wrote.
+    Wrote {
+        /// The instruction.
+        instruction: usize,
+        /// Absolute paths.
+        paths: Vec<String>,
+    },
+    /// A file that was opened at run time.
+    Opened {
+        /// Absolute.
+        path: String,
+    },
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What every instruction, and every piece of a RUN, is for.
+    pub roles: Vec<RoleOf>,
+    /// What runs in the end.
+    pub programs: Vec<Program>,
+    /// What the build makes.
+    pub artifacts: Vec<Artifact>,
+    /// What run time reads and writes besides.
+    pub needs: Needs,
+    /// System packages, and which of them run time needs.
+    pub system: SystemPackages,
+    /// Who else relies on the image as it is.
+    pub neighbours: Vec<Neighbour>,
+    /// Every level, the boldest first, with what holds and what does not.
+    pub levels: Vec<Considered>,
+    /// Rewrites that could be written, the boldest first.
+    pub candidates: Vec<Candidate>,
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// How large the image is and would be; an estimate from the table of images.
+    pub estimate: Option<Estimate>,
+}
+
+/// A level and its conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Considered {
+    /// The level.
+    pub level: Level,
+    /// What must hold for it.
+    pub conditions: Vec<Condition>,
+}
+
+/// What is to be done with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Take this one of [`Plan::candidates`].
+    Rewrite(usize),
+    /// Leave it alone.
+    LeftAlone(Vec<Reason>),
+}
+
+/// Why a file is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A sentence without a final full stop.
+    pub says: String,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A rewritten Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// How far it goes.
+    pub level: Level,
+    /// The base of its runtime stage; none where the stages stay on the bases they have.
+    pub runtime: Option<RuntimeBase>,
+    /// The whole text, with the line endings of the file.
+    pub text: String,
+    /// How far it can be trusted.
+    pub applicability: Applicability,
+    /// Why it is not safe; empty where it is.
+    pub unsafe_because: Vec<Reason>,
+    /// What of the image it changes.
+    pub effects: Vec<Effect>,
+    /// What the user must be told: tests that no longer run by default, a changed CMD.
+    pub announces: Vec<String>,
+    /// What a build must check, a sentence each.
+    pub checks: Vec<String>,
+    /// Its stages, for pictures.
+    pub stages: Vec<PlannedStage>,
+}
+
+/// A stage of a rewritten file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStage {
+    /// Its name; empty where it has none.
+    pub name: String,
+    /// What it is for: `base`, `builder`, `tester`, `runtime`.
+    pub role: &'static str,
+    /// Its base: an image, or another stage's name.
+    pub base: String,
+    /// Stages that it copies from, and what.
+    pub copies: Vec<(String, Vec<String>)>,
+    /// Its instructions, a line each, for a picture's box.
+    pub says: Vec<String>,
+}
+
+/// Sizes in bytes, unpacked, of base image and what is known of the layers on it. An estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// The image as it is.
+    pub before: u64,
+    /// The image as it would be.
+    pub after: u64,
+}
+
+/// Plans the default target of a file.
+pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
+    let file = facts.file();
+    let mut plan = Plan::default();
+    let Some(stage) = file.target() else {
+        plan.leave("it has no stage", Vec::new());
+        return plan;
+    };
+    plan.roles = role::roles(facts, stage);
+    let roles = plan.roles.clone();
+    let site = Site {
+        facts,
+        stage,
+        context: facts.context(),
+        base: site::base_of(file, stage),
+        roles: &roles,
+        options,
+    };
+    plan.programs = program::programs(&site);
+    if let Some(reason) = refusal::refusal(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
+    if file.stages.len() > 1 {
+        plan.leave("it has several stages already", Vec::new());
+        return plan;
+    }
+    if !refusal::works(&site) {
+        plan.leave(
+            "it builds and installs nothing, so there is nothing to leave out",
+            Vec::new(),
+        );
+        return plan;
+    }
+    let artifacts = artifact::artifacts(&site, &plan.programs);
+    plan.needs = need::needs(&site, &plan.programs, &artifacts);
+    plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
+    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    plan.neighbours = neighbour::neighbours(&site);
+    let known = levels::Known {
+        programs: &plan.programs,
+        artifacts: &artifacts,
+        needs: &plan.needs,
+        system: &plan.system,
+        bases: &bases,
+        neighbours: &plan.neighbours,
+    };
+    let (levels, candidates) = levels::consider(&site, &known);
+    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);
+    plan.artifacts = artifacts.found;
+    plan.levels = levels;
+    plan.candidates = candidates;
+    plan.verdict = verdict;
+    plan.estimate = estimate;
+    plan
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            roles: Vec::new(),
+            programs: Vec::new(),
+            artifacts: Vec::new(),
+            needs: Needs::default(),
+            system: SystemPackages::default(),
+            neighbours: Vec::new(),
+            levels: Vec::new(),
+            candidates: Vec::new(),
+            verdict: Verdict::LeftAlone(Vec::new()),
+            estimate: None,
+        }
+    }
+}
+
+impl Plan {
+    fn leave(&mut self, says: &str, evidence: Vec<Evidence>) {
+        self.verdict = Verdict::LeftAlone(vec![Reason {
+            says: says.to_owned(),
+            evidence,
+        }]);
+    }
+
+    /// The rewrite to take, where there is one.
+    pub fn chosen(&self) -> Option<&Candidate> {
+        match self.verdict {
+            Verdict::Rewrite(index) => self.candidates.get(index),
+            Verdict::LeftAlone(_) => None,
+        }
+    }
+}

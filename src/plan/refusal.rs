@@ -1,0 +1,68 @@
+//! When a file must be left alone.
+
+use super::Reason;
+use super::evidence::Evidence;
+use super::program::{Program, What};
+use super::role::Role;
+use super::site::Site;
+use crate::facts::windows;
+use crate::model::Kind;
+
+/// Why the file must be left alone whatever could be built of it; the first reason that holds.
+pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
+    let file = site.file();
+    let reason = |says: &str, evidence: Vec<Evidence>| {
+        Some(Reason {
+            says: says.to_owned(),
+            evidence,
+        })
+    };
+    if let Some(refused) = file.hard_refusals().next() {
+        let evidence = Evidence::command(refused.span, refused.message.clone());
+        return reason("BuildKit refuses the file", vec![evidence]);
+    }
+    if windows::is_windows(site.stage) || site.stage.windows {
+        return reason("it builds a Windows image", Vec::new());
+    }
+    if let Some(onbuild) = site.instructions().find(|i| matches!(i.kind, Kind::Onbuild(_))) {
+        let evidence = Evidence::command(onbuild.span, "ONBUILD runs when another image is built on this one");
+        return reason("it is a base for other images", vec![evidence]);
+    }
+    if file.source.name().contains(".devcontainer") {
+        return reason("it is a development container", Vec::new());
+    }
+    let facts = site.facts.stage(site.stage.id)?;
+    if facts.cmd.is_none() && facts.entrypoint.is_none() {
+        return reason(
+            "it has neither CMD nor ENTRYPOINT, so what it is for is not known: a base, CI or development image",
+            Vec::new(),
+        );
+    }
+    for program in programs {
+        let span = file.instructions.get(program.by).map(|i| i.arguments_span)?;
+        match &program.what {
+            What::Shell => {
+                return reason(
+                    "it starts a shell for people",
+                    vec![Evidence::cmd(span, "a shell is started")],
+                );
+            }
+            What::DevServer { tool } => {
+                let evidence = Evidence::cmd(span, format!("`{tool}` serves while sources change"));
+                return reason("it is for development", vec![evidence]);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the stage builds or installs anything that run time could do without.
+pub fn works(site: &Site<'_>) -> bool {
+    site.roles.iter().any(|r| {
+        matches!(
+            r.role,
+            Role::Build | Role::Test | Role::Dependencies { .. } | Role::Tool | Role::SystemPackages | Role::Unknown
+        )
+    })
+}

@@ -1,0 +1,204 @@
+//! Whether the programs that the image starts are in the new stage.
+
+use super::compose::Parts;
+use super::evidence::{Condition, Evidence};
+use super::levels::Known;
+use super::program::{Program, What};
+use super::site::Site;
+use super::system::Use;
+use crate::knowledge::{self, Brings};
+
+/// Whether a program's files are in the stage that the parts make.
+pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: &Program) -> Condition {
+    let what = format!("`{}` is found in the stage that runs", program.words.join(" "));
+    let found = match &program.what {
+        What::File { path } => file(site, known, parts, path),
+        What::FromPath { name } => by_name(known, parts, name),
+        What::Interpreter { program, script } => {
+            let interpreter = if program.starts_with('/') {
+                file(site, known, parts, program)
+            } else {
+                by_name(known, parts, program)
+            };
+            match (interpreter, script) {
+                (Some(evidence), None) => Some(evidence),
+                (Some(_), Some(path)) => file(site, known, parts, path),
+                (None, _) => None,
+            }
+        }
+        What::CompilesAtStart { tool } => {
+            return Condition::not_met(
+                "the program is compiled before it is started",
+                vec![evidence(
+                    site,
+                    program,
+                    format!("`{tool}` compiles when the container starts"),
+                )],
+            );
+        }
+        What::Shell | What::DevServer { .. } => None,
+        What::Unknown(why) => {
+            return Condition::unproven(what, vec![evidence(site, program, why.clone())], "a CMD in JSON form");
+        }
+    };
+    match found {
+        Some(found) => Condition::met(what, vec![found]),
+        None => Condition::not_met(
+            what,
+            vec![evidence(site, program, "nothing that is copied or installed has it")],
+        ),
+    }
+}
+
+fn evidence(site: &Site<'_>, program: &Program, says: impl Into<String>) -> Evidence {
+    let span = site.file().instructions.get(program.by).map(|i| i.arguments_span);
+    match span {
+        Some(span) => Evidence::cmd(span, says),
+        None => Evidence::tool(says),
+    }
+}
+
+fn below(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A path that may hold one `*`, against one that holds none.
+fn fits(pattern: &str, path: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == path,
+        Some((start, end)) => path.len() >= start.len() + end.len() && path.starts_with(start) && path.ends_with(end),
+    }
+}
+
+/// Programs that every image with a shell has.
+const SHELL_PROGRAMS: [&str; 12] = [
+    "sh", "ash", "cat", "echo", "env", "sleep", "true", "ls", "tail", "test", "printf", "chown",
+];
+
+fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Option<Evidence> {
+    for artifact in parts.artifacts {
+        let hit = if artifact.path.ends_with('/') {
+            below(path, &artifact.path)
+        } else {
+            fits(&artifact.path, path)
+        };
+        if hit {
+            return Some(Evidence::tool(format!(
+                "`{}` is copied from the builder",
+                artifact.path
+            )));
+        }
+    }
+    if let Some(tree) = parts.trees.iter().find(|tree| below(path, tree)) {
+        return Some(Evidence::tool(format!("`{tree}` is copied from the builder")));
+    }
+    if let Some(need) = parts.files.iter().find(|n| below(path, &n.path)) {
+        return Some(Evidence::tool(format!("`{}` is copied from the context", need.path)));
+    }
+    if let Some(extra) = parts.base.files.iter().find(|f| below(path, &f.to)) {
+        return Some(Evidence::tool(format!("`{}` is copied from the builder", extra.to)));
+    }
+    for (role, lot) in site.roles.iter().zip(&parts.deal.lots) {
+        let kept = lot.runtime || parts.context.contains(&role.place.instruction);
+        let instruction = site.file().instructions.get(role.place.instruction)?;
+        let Some(transfer) = instruction.transfer().filter(|_| kept) else {
+            continue;
+        };
+        let value = |w: &crate::syntax::Word| site.file().expand(w, instruction.index).ok().map(|e| e.value);
+        let Some(destination) = transfer.destination.as_ref().and_then(value) else {
+            continue;
+        };
+        let to = super::levels::absolute(site.workdir_at(instruction.index).as_deref(), &destination)?;
+        if below(path, &to) {
+            return Some(Evidence::command(
+                instruction.span,
+                "it is copied into the stage that runs",
+            ));
+        }
+    }
+    let (folder, name) = path.rsplit_once('/')?;
+    if [
+        "/bin",
+        "/usr/bin",
+        "/sbin",
+        "/usr/sbin",
+        "/usr/local/bin",
+        "/usr/local/sbin",
+    ]
+    .contains(&folder)
+    {
+        return by_name(known, parts, name);
+    }
+    None
+}
+
+fn by_name(known: &Known<'_>, parts: &Parts<'_>, name: &str) -> Option<Evidence> {
+    for artifact in parts.artifacts {
+        if artifact.path.rsplit('/').next() == Some(name) {
+            return Some(Evidence::tool(format!(
+                "`{}` is copied from the builder",
+                artifact.path
+            )));
+        }
+        if artifact.path.ends_with("/bin/") {
+            return Some(Evidence::tool(format!(
+                "`{}` is copied from the builder",
+                artifact.path
+            )));
+        }
+    }
+    if let Some(extra) = parts.base.files.iter().find(|f| f.to.rsplit('/').next() == Some(name)) {
+        return Some(Evidence::tool(format!("`{}` is copied from the builder", extra.to)));
+    }
+    let shell = parts.base.variant.is_some_and(|v| v.brings(Brings::Shell));
+    if shell && SHELL_PROGRAMS.contains(&name) {
+        return Some(Evidence::image(format!("`{}` has it", parts.base.reference)));
+    }
+    let glibc = parts
+        .base
+        .variant
+        .is_some_and(|v| v.libc == knowledge::Libc::Glibc && v.brings(Brings::Shell));
+    if glibc && name == "bash" {
+        return Some(Evidence::image(format!("`{}` has it", parts.base.reference)));
+    }
+    for packages in &parts.base.packages {
+        if packages.names.iter().any(|p| p == name) {
+            return Some(Evidence::tool(format!("the package `{name}` is installed")));
+        }
+    }
+    for package in &known.system.found {
+        if let Use::Runtime(names) = &package.use_
+            && (package.name == name || names.iter().any(|n| n == name))
+        {
+            return Some(Evidence::tool(format!("the package `{name}` is installed")));
+        }
+    }
+    image_family(&parts.base.reference)
+        .filter(|family| family_has(family, name))
+        .map(|_| Evidence::image(format!("`{}` has it", parts.base.reference)))
+}
+
+/// The family of an image in the table.
+fn image_family(reference: &str) -> Option<&'static str> {
+    let image = crate::model::ImageRef::expanded(reference, crate::source::Span::at(0));
+    knowledge::image(image.registry.as_deref(), &image.repository).map(|i| i.family)
+}
+
+/// The programs that a family's images are made to run.
+fn family_has(family: &str, name: &str) -> bool {
+    let names: &[&str] = match family {
+        "node" => &["node", "npm", "npx", "yarn", "nodejs"],
+        "python" => &["python", "python3", "pip"],
+        "java" | "openjdk" | "temurin" => &["java"],
+        "dotnet" => &["dotnet"],
+        "ruby" => &["ruby", "bundle", "gem"],
+        "php" => &["php", "php-fpm", "apache2-foreground"],
+        "nginx" => &["nginx"],
+        "deno" => &["deno"],
+        "bun" => &["bun", "bunx"],
+        "perl" => &["perl"],
+        _ => &[],
+    };
+    names.contains(&name)
+}
