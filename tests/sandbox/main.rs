@@ -7,7 +7,9 @@
 #[path = "../host_root/mod.rs"]
 mod host_root;
 
+mod containers;
 mod escapes;
+mod inside;
 mod limits;
 mod mounts;
 mod runs;

@@ -55,6 +55,7 @@ pub use start::Sandbox;
 pub use user::{Identity, identify};
 
 pub(super) use start::{News, Running};
+pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
 
