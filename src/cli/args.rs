@@ -122,6 +122,24 @@ pub struct Lint {
     /// Show as a diff what --fix would change; write nothing
     #[arg(long, help_heading = "Fix")]
     pub diff: bool,
+    /// Whether files are rewritten into several stages: on, off [default: on]
+    #[arg(
+        long,
+        value_name = "SWITCH",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Fix"
+    )]
+    pub stages: Option<Switch>,
+    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Fix"
+    )]
+    pub level: Option<StageLevel>,
 
     /// text, concise, json, sarif, github, gitlab, checkstyle, junit, markdown
     #[arg(
@@ -261,6 +279,43 @@ impl From<ShellCheck> for crate::config::ShellCheck {
             ShellCheck::Off => crate::config::ShellCheck::Off,
             ShellCheck::Auto => crate::config::ShellCheck::Auto,
             ShellCheck::Require => crate::config::ShellCheck::Require,
+        }
+    }
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// `--level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StageLevel {
+    /// Cache order and clean-up in one stage.
+    #[value(alias = "l0")]
+    Order,
+    /// A slim base.
+    #[value(alias = "l1")]
+    Slim,
+    /// The application's folder.
+    #[value(alias = "l2")]
+    Application,
+    /// What the build makes.
+    #[value(alias = "l3")]
+    Artifacts,
+}
+
+impl From<StageLevel> for crate::config::StageLevel {
+    fn from(level: StageLevel) -> Self {
+        match level {
+            StageLevel::Order => crate::config::StageLevel::Order,
+            StageLevel::Slim => crate::config::StageLevel::Slim,
+            StageLevel::Application => crate::config::StageLevel::Application,
+            StageLevel::Artifacts => crate::config::StageLevel::Artifacts,
         }
     }
 }

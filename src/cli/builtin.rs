@@ -295,6 +295,8 @@ impl Engine for Builtin {
         if let Some(shellcheck) = selection.shellcheck {
             settings.shellcheck = shellcheck;
         }
+        settings.stages.level = selection.level.unwrap_or(settings.stages.level);
+        settings.stages.rewrite = selection.rewrite.unwrap_or(settings.stages.rewrite);
         self.shellcheck.require(settings.shellcheck)?;
         if !selection.select.is_empty() {
             let words = selection.select.iter().map(String::as_str);

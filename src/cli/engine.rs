@@ -3,7 +3,7 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
-use crate::config::ShellCheck;
+use crate::config::{ShellCheck, StageLevel};
 use crate::edit::{Applicability, NewFile};
 use crate::model::Refusal;
 use crate::report::{AppliedFix, SkippedFix};
@@ -32,6 +32,10 @@ pub struct Selection {
     pub ignore: Vec<String>,
     /// `--shellcheck`.
     pub shellcheck: Option<ShellCheck>,
+    /// `--level`.
+    pub level: Option<StageLevel>,
+    /// `--stages`.
+    pub rewrite: Option<bool>,
 }
 
 /// What the engine is to know of the file besides its text.
