@@ -1,6 +1,6 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-pub mod layer;
 mod gzip;
+pub mod layer;
 pub mod store;
 
 #[cfg(target_os = "linux")]

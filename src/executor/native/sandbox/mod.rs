@@ -38,6 +38,7 @@ mod advice;
 mod error;
 mod failure;
 mod holder;
+mod landlock;
 mod launch;
 mod place;
 mod process;
