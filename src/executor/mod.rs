@@ -4,6 +4,7 @@
 //! [`Cancel`] ends it. Nothing left of this layer starts a process, mounts anything or talks to a
 //! daemon or a registry.
 
+pub mod archive;
 pub mod cancel;
 mod client;
 pub mod config;

@@ -1,4 +1,7 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
+pub mod layer;
+mod gzip;
+pub mod store;
 
 #[cfg(target_os = "linux")]
 mod limits;
