@@ -2,14 +2,18 @@
 //! say. Each file is read at most once, and only when asked for.
 
 mod cargo;
+mod cmake;
 mod go_mod;
 mod package_json;
 mod present;
+mod makefile;
 mod pyproject;
 mod toml;
 
 pub use cargo::CargoToml;
+pub use cmake::{CMakeCommand, CMakeLists};
 pub use go_mod::{GoMod, GoReplace};
+pub use makefile::{Makefile, RecipeLine, Rule};
 pub use package_json::PackageJson;
 pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
@@ -26,6 +30,7 @@ pub struct Manifests {
     go_mod: Cache<GoMod>,
     cargo_toml: Cache<CargoToml>,
     pyproject: Cache<PyProject>,
+    makefile: Cache<Makefile>,
 }
 
 /// Values by folder; none is remembered too.
@@ -88,6 +93,13 @@ impl Context {
         self.manifests.pyproject.get(folder, |folder| {
             Some(PyProject::parse(&self.text_in(folder, "pyproject.toml")?))
         })
+    }
+
+    /// The Makefile at a path, whatever it is called.
+    pub fn makefile(&self, path: &str) -> Option<Arc<Makefile>> {
+        self.manifests
+            .makefile
+            .get(path, |path| Some(Makefile::parse(&self.read_text(path)?)))
     }
 
     fn text_in(&self, folder: &str, name: &str) -> Option<String> {
