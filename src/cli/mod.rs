@@ -15,6 +15,7 @@ mod lint;
 #[cfg(test)]
 mod lint_tests;
 mod panics;
+mod plan;
 mod read;
 mod rules;
 mod shellcheck;
@@ -52,6 +53,7 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {

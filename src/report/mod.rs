@@ -11,6 +11,7 @@ mod github;
 mod json;
 mod palette;
 mod place;
+pub mod plan;
 mod refused;
 #[cfg(test)]
 pub(crate) mod sample;
