@@ -134,15 +134,27 @@ impl<'a> Outputs<'a> {
         if path.ends_with('/') {
             return true;
         }
-        let system = ["/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/local/sbin", "/opt", "/tmp", "/root", "/"];
+        let system = [
+            "/bin",
+            "/usr/bin",
+            "/usr/local/bin",
+            "/sbin",
+            "/usr/sbin",
+            "/usr/local/sbin",
+            "/opt",
+            "/tmp",
+            "/root",
+            "/",
+        ];
         if system.contains(&path) || self.landing.trees().any(|(image, _)| image == path) {
             return true;
         }
         let file = self.site.file();
-        let is_workdir = self
-            .site
-            .instructions()
-            .any(|i| file.settings_at(i.index + 1).workdir.is_some_and(|w| w.value.as_deref() == Some(path)));
+        let is_workdir = self.site.instructions().any(|i| {
+            file.settings_at(i.index + 1)
+                .workdir
+                .is_some_and(|w| w.value.as_deref() == Some(path))
+        });
         is_workdir
             || self.site.context.is_some_and(|context| {
                 let found = self.landing.existing(context, path);

@@ -9,7 +9,13 @@ use crate::knowledge::ecosystem::{Build, Ecosystem, Makes, OutputIs, WordOf};
 use crate::plan::evidence::Evidence;
 
 /// Takes note of what the step makes. `taken` words of the command are the build's own.
-pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'static Build, step: &Step, taken: usize) {
+pub fn step(
+    outputs: &mut Outputs<'_>,
+    ecosystem: &'static Ecosystem,
+    build: &'static Build,
+    step: &Step,
+    taken: usize,
+) {
     let Some(makes) = build.makes else { return };
     let name = || build.name.iter().find_map(|from| word(outputs, step, from));
     let written = step.option(build.output).map(str::to_owned);
@@ -93,8 +99,16 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'s
 fn word(outputs: &Outputs<'_>, step: &Step, from: &WordOf) -> Option<(String, Evidence)> {
     let context = outputs.site.context?;
     let folder = outputs.landing.context_of(step.cwd.as_deref()?)?;
-    let path = if folder.is_empty() { from.file.to_owned() } else { format!("{folder}/{}", from.file) };
-    let found = if has_wildcard(&path) { context.glob(&path) } else { vec![path] };
+    let path = if folder.is_empty() {
+        from.file.to_owned()
+    } else {
+        format!("{folder}/{}", from.file)
+    };
+    let found = if has_wildcard(&path) {
+        context.glob(&path)
+    } else {
+        vec![path]
+    };
     for path in found {
         let Some(after) = from.after else {
             let name = path.rsplit('/').next().unwrap_or(&path);
