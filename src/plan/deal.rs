@@ -121,7 +121,22 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
                 }
             }
         };
-        deal.lots.push(lot);
+        // Stages below stay as they are.
+        let below = site
+            .file()
+            .instructions
+            .get(role.place.instruction)
+            .and_then(|i| i.stage)
+            != Some(site.stage.id);
+        deal.lots.push(if below {
+            Lot {
+                builder: true,
+                tester: false,
+                ..lot
+            }
+        } else {
+            lot
+        });
     }
     keep_whole_what_cannot_be_cut(site, &mut deal);
     let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);

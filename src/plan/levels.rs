@@ -231,6 +231,19 @@ fn with_base(
     let mut conditions = common.to_vec();
     conditions.extend(base.conditions.iter().cloned());
     let artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    let below = artifacts.iter().find(|a| {
+        let made = a
+            .made_by
+            .and_then(|place| site.file().instructions.get(place.instruction));
+        a.alter.is_some() && made.is_some_and(|i| i.stage != Some(site.stage.id))
+    });
+    if let Some(artifact) = below {
+        conditions.push(Condition::not_met(
+            format!("the build of `{}` can be changed", artifact.path),
+            vec![Evidence::tool("it stands in a stage that others may use")],
+        ));
+        return (conditions, None);
+    }
     let altered = artifacts.iter().filter_map(|a| a.alter.as_ref());
     conditions.extend(altered.flat_map(|a| a.conditions.iter().cloned()));
     let carried = carry::carry(site, known.programs, base);

@@ -16,6 +16,7 @@ use super::site::Site;
 use super::{Level, PlannedStage, Tester};
 use crate::edit::Edit;
 use crate::model::{Instruction, Kind};
+use crate::source::Span;
 use runtime::Old;
 use std::collections::BTreeSet;
 use writer::Writer;
@@ -51,86 +52,55 @@ pub struct Composed {
     pub tester: Option<String>,
 }
 
-/// Composes the text for a stage that is built on an image and is the only one of its chain.
+/// Composes the text: the stage is replaced by those that build, test and run; the stages that it is
+/// built on stay as they are.
 pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     let file = site.file();
     let from = file.from_of(site.stage)?;
     let style = layout::style(file);
     let names = Names::of(site);
-    let blocks: Vec<Block> = file
-        .instructions_of(site.stage)
-        .iter()
-        .map(|i| layout::block(file, i))
-        .collect();
-    let instructions = file.instructions_of(site.stage);
-    let steps = order::steps(site, parts.deal, instructions);
-    let cut_at = base_ends(site, parts.deal, instructions, &steps);
-
-    let from_block = layout::block(file, from);
-    let image = file.source.slice(match &from.kind {
-        Kind::From { image, .. } => image.span,
-        _ => from.arguments_span,
-    });
-    let first_role = if cut_at.is_some() { "base" } else { "builder" };
-    let first_name = names.first(site, cut_at.is_some());
-    let from_line = named(&from_block.body, site, &style, &first_name);
+    let own = file.instructions_of(site.stage);
+    let blocks: Vec<Block> = own.iter().map(|i| layout::block(file, i)).collect();
+    let builds = site.stage.parent().is_none()
+        || own
+            .iter()
+            .any(|i| parts.deal.part(site, i, |lot| lot.builder) != Part::None);
     let mut stages: Vec<Writer<'_>> = Vec::new();
-    let mut builder = Writer::new(&style, first_role, &first_name, image, &from_line);
-    let alter: Vec<&Edit> = parts
-        .artifacts
-        .iter()
-        .filter_map(|a| a.alter.as_ref())
-        .flat_map(|a| &a.edits)
-        .collect();
-    for (at, step) in steps.iter().enumerate() {
-        match step {
-            Step::Old(place) => {
-                let (Some(instruction), Some(block)) = (instructions.get(*place), blocks.get(*place)) else {
-                    continue;
-                };
-                let body = match parts.deal.part(site, instruction, |lot| lot.builder) {
-                    Part::None => continue,
-                    Part::Whole => altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone()),
-                    Part::Cut(body) => altered_part(site, instruction, &alter, &body),
-                };
-                builder.block(&Block { body, ..block.clone() });
+    let mut above = head(site, from, None);
+    let builder = if builds {
+        builder(site, parts, &style, &names, (own, &blocks), &mut stages)?
+    } else {
+        let parent = file.stage(site.stage.parent()?)?;
+        match &parent.name {
+            Some(name) => name.clone(),
+            None => {
+                above = head(site, from, file.from_of(parent).map(|f| (f, &names.builder, &style)));
+                names.builder.clone()
             }
-            Step::Manifests(body) => builder.ours(body),
-            Step::Install(body) => builder.ours(body),
         }
-        if cut_at == Some(at) {
-            let name = names.builder.clone();
-            let line = format!(
-                "{} {} {} {name}",
-                style.keyword("FROM"),
-                first_name,
-                style.keyword("AS")
-            );
-            stages.push(std::mem::replace(
-                &mut builder,
-                Writer::new(&style, "builder", &name, &first_name, &line),
-            ));
-        }
-    }
-    let builder_name = builder.stage.name.clone();
-    stages.push(builder);
-    let tester = tester(site, parts, &style, &names, &builder_name, instructions, &blocks);
+    };
+    let tester = tester(site, parts, &style, &names, &builder, own, &blocks);
     let tester_name = tester.as_ref().map(|t| t.stage.name.clone());
-    let many = tester.is_some() || cut_at.is_some();
     stages.extend(tester);
     let source = match (&tester_name, site.options.tester) {
         (Some(name), Tester::Gate) => name.clone(),
-        _ => builder_name,
+        _ => builder,
     };
+    let name = match &site.stage.name {
+        Some(name) if !names.keeps => name.as_str(),
+        _ if stages.len() > 1 => names.runtime.as_str(),
+        _ => "",
+    };
+    let all: Vec<&Instruction> = site.instructions().collect();
+    let all_blocks: Vec<Block> = all.iter().map(|i| layout::block(file, i)).collect();
     let old = Old {
-        instructions,
-        blocks: &blocks,
+        instructions: &all,
+        blocks: &all_blocks,
     };
-    let name = if many { names.runtime.as_str() } else { "" };
     stages.push(runtime::runtime(site, parts, &style, name, &source, &old));
 
-    let mut text = head(site, from);
-    let mut planned = Vec::new();
+    let mut text = above;
+    let mut planned = earlier(site);
     for (at, stage) in stages.into_iter().enumerate() {
         if at > 0 {
             text.push('\n');
@@ -147,13 +117,100 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     })
 }
 
+/// Writes the stages `base` and `builder`, or `builder` alone; gives the name of the one that builds.
+fn builder<'s>(
+    site: &Site<'_>,
+    parts: &Parts<'_>,
+    style: &'s Style,
+    names: &Names,
+    (own, blocks): (&[Instruction], &[Block]),
+    stages: &mut Vec<Writer<'s>>,
+) -> Option<String> {
+    let file = site.file();
+    let from = file.from_of(site.stage)?;
+    let steps = order::steps(site, parts.deal, own);
+    let cut_at = base_ends(site, parts.deal, own, &steps);
+    let Kind::From { image, .. } = &from.kind else {
+        return None;
+    };
+    let first_role = if cut_at.is_some() { "base" } else { "builder" };
+    let first_name = names.first(site, cut_at.is_some());
+    let from_line = named(site, from, style, &first_name);
+    let mut writer = Writer::new(
+        style,
+        first_role,
+        &first_name,
+        file.source.slice(image.span),
+        &from_line,
+    );
+    let altered_parts = parts.artifacts.iter().filter_map(|a| a.alter.as_ref());
+    let alter: Vec<&Edit> = altered_parts.flat_map(|a| &a.edits).collect();
+    for (at, step) in steps.iter().enumerate() {
+        match step {
+            Step::Old(place) => {
+                let (Some(instruction), Some(block)) = (own.get(*place), blocks.get(*place)) else {
+                    continue;
+                };
+                let body = match parts.deal.part(site, instruction, |lot| lot.builder) {
+                    Part::None => continue,
+                    Part::Whole => altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone()),
+                    Part::Cut(body) => altered_part(site, instruction, &alter, &body),
+                };
+                writer.block(&Block { body, ..block.clone() });
+            }
+            Step::Manifests(body) | Step::Install(body) => writer.ours(body),
+        }
+        if cut_at == Some(at) {
+            let line = format!(
+                "{} {first_name} {} {}",
+                style.keyword("FROM"),
+                style.keyword("AS"),
+                names.builder
+            );
+            let next = Writer::new(style, "builder", &names.builder, &first_name, &line);
+            stages.push(std::mem::replace(&mut writer, next));
+        }
+    }
+    let name = writer.stage.name.clone();
+    stages.push(writer);
+    Some(name)
+}
+
+/// The stages above, for pictures.
+fn earlier(site: &Site<'_>) -> Vec<PlannedStage> {
+    let file = site.file();
+    let stages = file.stages.iter().filter(|s| s.id < site.stage.id);
+    stages
+        .map(|stage| PlannedStage {
+            name: stage.name.clone().unwrap_or_else(|| stage.id.0.to_string()),
+            role: "builder",
+            base: stage
+                .parent()
+                .and_then(|id| file.stage(id)?.name.clone())
+                .or_else(|| stage.image.as_ref().map(|i| i.text.clone()))
+                .unwrap_or_default(),
+            copies: Vec::new(),
+            says: file
+                .instructions_of(stage)
+                .iter()
+                .map(|i| super::deal::short(file.source.slice(i.span)))
+                .collect(),
+        })
+        .collect()
+}
+
 /// The stages' names.
 struct Names {
     base: String,
     builder: String,
     tester: String,
     runtime: String,
+    /// The stage's own name says that it builds, so the builder keeps it.
+    keeps: bool,
 }
+
+/// What the names of stages that build hold.
+const BUILDING: [&str; 8] = ["build", "compil", "base", "dep", "dev", "make", "stage", "src"];
 
 impl Names {
     /// As the options give them; a number is put behind one that is taken.
@@ -174,38 +231,59 @@ impl Names {
             }
             name
         };
+        let own = site.stage.name.as_ref().map(|n| n.to_lowercase());
         Names {
             base: pick("base"),
             builder: pick("builder"),
             tester: pick("tester"),
             runtime: pick("runtime"),
+            keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word))),
         }
     }
 
-    /// The name of the stage on the old image: the author's, where there is one.
+    /// The name of the stage on the old image: the author's, where it says that it builds.
     fn first(&self, site: &Site<'_>, has_base: bool) -> String {
         match &site.stage.name {
-            Some(name) => name.clone(),
-            None if has_base => self.base.clone(),
-            None => self.builder.clone(),
+            Some(name) if self.keeps => name.clone(),
+            _ if has_base => self.base.clone(),
+            _ => self.builder.clone(),
         }
     }
 }
 
-/// The FROM line with a name.
-fn named(line: &str, site: &Site<'_>, style: &Style, name: &str) -> String {
-    if site.stage.name.is_some() {
-        return line.to_owned();
-    }
-    format!("{} {} {name}", line.trim_end(), style.keyword("AS"))
+/// The FROM line with a name in the place of the one it has.
+fn named(site: &Site<'_>, from: &Instruction, style: &Style, name: &str) -> String {
+    let file = site.file();
+    let end = match &from.kind {
+        Kind::From {
+            as_span: Some(span), ..
+        } => span.start,
+        _ => from.span.end,
+    };
+    let line = layout::text(file, Span::new(from.span.start, end));
+    let written = match &from.kind {
+        Kind::From {
+            as_span: Some(span), ..
+        } => file.source.slice(*span).split_whitespace().next(),
+        _ => None,
+    };
+    let keyword = written.map_or_else(|| style.keyword("AS"), str::to_owned);
+    format!("{} {keyword} {name}", line.trim_end())
 }
 
-/// Everything above the FROM line, its comments included.
-fn head(site: &Site<'_>, from: &Instruction) -> String {
+/// Everything above the FROM line, its comments included; another FROM may be given a name.
+fn head(site: &Site<'_>, from: &Instruction, name: Option<(&Instruction, &String, &Style)>) -> String {
     let file = site.file();
     let lines = file.source.lines();
     let start = lines.start(lines.line(from.span.start));
-    layout::text(file, crate::source::Span::new(0, start))
+    match name {
+        None => layout::text(file, Span::new(0, start)),
+        Some((other, name, style)) => {
+            let before = layout::text(file, Span::new(0, other.span.end));
+            let behind = layout::text(file, Span::new(other.span.end, start));
+            format!("{} {} {name}{behind}", before.trim_end(), style.keyword("AS"))
+        }
+    }
 }
 
 /// What stands behind the last instruction.
@@ -216,14 +294,14 @@ fn tail(site: &Site<'_>) -> String {
     };
     let lines = file.source.lines();
     let start = lines.start(lines.line(last.span.end.saturating_sub(1)) + 1);
-    let rest = layout::text(file, crate::source::Span::new(start, file.source.text().len()));
+    let rest = layout::text(file, Span::new(start, file.source.text().len()));
     if rest.trim().is_empty() { String::new() } else { rest }
 }
 
 /// The step behind which the stage `base` ends: the last one that installs dependencies before
 /// sources come. Only where a tester shares it with the builder.
 fn base_ends(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], steps: &[Step]) -> Option<usize> {
-    if !deal.lots.iter().any(|lot| lot.tester) || site.stage.name.is_some() {
+    if !deal.lots.iter().any(|lot| lot.tester) || site.stage.name.is_some() || site.stage.parent().is_some() {
         return None;
     }
     let has = |step: &Step, wanted: fn(Role) -> bool| match step {

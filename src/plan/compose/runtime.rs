@@ -15,7 +15,7 @@ use crate::shell::Manager;
 /// The old stage's instructions, each with its block.
 pub(super) struct Old<'o> {
     /// The instructions.
-    pub instructions: &'o [Instruction],
+    pub instructions: &'o [&'o Instruction],
     /// Their blocks.
     pub blocks: &'o [Block],
 }
@@ -49,7 +49,8 @@ pub(super) fn runtime<'s>(
                 writer.ours(&run);
             }
         }
-        let in_builder = parts.deal.part(site, instruction, |lot| lot.builder) != Part::None;
+        let elsewhere = instruction.stage != Some(site.stage.id);
+        let in_builder = elsewhere || parts.deal.part(site, instruction, |lot| lot.builder) != Part::None;
         let mut replayed = false;
         for carry in &parts.carried.instructions {
             if carry.from == Origin::Instruction(index) {
