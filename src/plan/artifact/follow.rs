@@ -4,6 +4,7 @@
 use super::landing::{Landing, absolute};
 use super::step::{Step, text_of};
 use crate::context::Context;
+use crate::knowledge::ecosystem;
 use crate::shell::Dialect;
 
 /// What a command can be followed into.
@@ -50,6 +51,8 @@ pub(super) fn follow(step: &Step, world: &World<'_>) -> Followed {
             Some(script) => shell_file(step, world, script, step.words.get(1..).unwrap_or_default(), true),
             None => Followed::Plain,
         },
+        // A wrapper script that stands for a tool says nothing of its own.
+        _ if ecosystem::is_tool(&step.program) => Followed::Plain,
         _ if step.name.contains('/') || step.name.ends_with(".sh") => {
             shell_file(step, world, &step.name, &step.words, false)
         }

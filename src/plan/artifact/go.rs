@@ -383,7 +383,7 @@ fn purity(
     let unknown: Vec<&str> = requires
         .iter()
         .map(|(name, _)| name.as_str())
-        .filter(|name| !ecosystem.is_pure(name))
+        .filter(|name| !ecosystem.is_pure(name) && ecosystem.native(name).is_none_or(|n| n.how == How::Required))
         .collect();
     out.alone = requires.is_empty() && module.is_some();
     if unknown.is_empty() && module.is_some() {

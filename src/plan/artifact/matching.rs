@@ -51,7 +51,7 @@ pub fn conclude(
                 *wanted = true;
             }
             output.sources.push(says(path));
-            if !output.path.ends_with('/') {
+            if !output.path.ends_with('/') && !output.path.ends_with("*.class") {
                 output.path.clone_from(path);
             }
         }

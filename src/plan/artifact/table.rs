@@ -2,7 +2,7 @@
 
 use super::linkage;
 use super::outputs::{Output, Outputs};
-use super::step::Step;
+use super::step::{Step, substitute};
 use super::{ArtifactKind, Linkage};
 use crate::context::sources::has_wildcard;
 use crate::knowledge::ecosystem::{Build, Ecosystem, Makes, OutputIs, WordOf};
@@ -65,11 +65,13 @@ pub fn step(
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         path = path.replace("{stem}", stem);
     }
+    // `-o:app` is how some compilers write it.
+    let path = substitute(path.trim_start_matches(':'), &|name| step.var(&outputs.site, name));
     let Some(mut path) = step.path(&path) else { return };
     let kind = match makes {
         Makes::Binary => ArtifactKind::Binary {
             linkage: linkage::dynamic(outputs),
-            needs: Vec::new(),
+            needs: build.libraries.iter().map(|l| (*l).to_owned()).collect(),
         },
         Makes::StaticBinary => ArtifactKind::Binary {
             linkage: Linkage::Static,
