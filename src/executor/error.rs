@@ -1,6 +1,7 @@
 //! What can go wrong in a build.
 
 use super::engine::EngineName;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,25 +32,8 @@ pub enum Error {
         help: Option<String>,
     },
     /// A step of the build failed.
-    #[error("{}", describe_step(.file, *.line, .instruction, .message))]
-    Step {
-        /// The Dockerfile's name.
-        file: String,
-        /// From 1; 0 where it is not known.
-        line: usize,
-        /// The stage's name or number, where there is one.
-        stage: Option<String>,
-        /// The instruction on one line.
-        instruction: String,
-        /// What went wrong: `exit code 127`, `no source matches ...`.
-        message: String,
-        /// The exit code, where a process ran and failed.
-        code: Option<i32>,
-        /// The end of what the step wrote, both streams, lossily decoded.
-        output: String,
-        /// What to do, where that can be said.
-        help: Option<String>,
-    },
+    #[error("{0}")]
+    Step(Box<StepFailure>),
     /// An image cannot be had: unknown, no access, no network, a wrong digest.
     #[error("the image {reference} cannot be had: {why}")]
     Image {
@@ -110,14 +94,40 @@ pub enum Error {
     Cancelled,
 }
 
-fn describe_step(file: &str, line: usize, instruction: &str, message: &str) -> String {
-    // A RUN can be pages long; the place is named before it.
-    let short: String = instruction.chars().take(100).collect();
-    let dots = if short.len() < instruction.len() { "..." } else { "" };
-    if line == 0 {
-        format!("`{short}{dots}` failed: {message}")
-    } else {
-        format!("{file}:{line}: `{short}{dots}` failed: {message}")
+/// A step of the build that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepFailure {
+    /// The Dockerfile's name.
+    pub file: String,
+    /// From 1; 0 where it is not known.
+    pub line: usize,
+    /// The stage's name or number, where there is one.
+    pub stage: Option<String>,
+    /// The instruction on one line.
+    pub instruction: String,
+    /// What went wrong: `exit code 127`, `no source matches ...`.
+    pub message: String,
+    /// The exit code, where a process ran and failed.
+    pub code: Option<i32>,
+    /// The end of what the step wrote, both streams, lossily decoded.
+    pub output: String,
+    /// What to do, where that can be said.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A RUN can be pages long; the place is named before it.
+        let short: String = self.instruction.chars().take(100).collect();
+        let dots = if short.len() < self.instruction.len() {
+            "..."
+        } else {
+            ""
+        };
+        if self.line > 0 {
+            write!(f, "{}:{}: ", self.file, self.line)?;
+        }
+        write!(f, "`{short}{dots}` failed: {}", self.message)
     }
 }
 
@@ -135,10 +145,10 @@ impl Error {
     pub fn help(&self) -> Option<&str> {
         match self {
             Error::Unavailable { help, .. } => Some(help),
-            Error::Dockerfile { help, .. }
-            | Error::Step { help, .. }
-            | Error::Image { help, .. }
-            | Error::Unsupported { help, .. } => help.as_deref(),
+            Error::Step(failure) => failure.help.as_deref(),
+            Error::Dockerfile { help, .. } | Error::Image { help, .. } | Error::Unsupported { help, .. } => {
+                help.as_deref()
+            }
             Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("the disk is full: make room, for example with `mbopt cache prune`")
             }
@@ -148,7 +158,7 @@ impl Error {
 
     /// Whether another try can help: what depends on a network or on somebody else's server.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Error::Step { .. } | Error::Image { .. } | Error::Program { .. })
+        matches!(self, Error::Step(_) | Error::Image { .. } | Error::Program { .. })
     }
 }
 
@@ -158,16 +168,14 @@ mod tests {
 
     #[test]
     fn messages_name_the_place() {
-        let step = Error::Step {
+        let step = Error::Step(Box::new(StepFailure {
             file: "Dockerfile".into(),
             line: 3,
-            stage: None,
             instruction: format!("RUN {}", "x".repeat(500)),
             message: "exit code 1".into(),
             code: Some(1),
-            output: String::new(),
-            help: None,
-        };
+            ..StepFailure::default()
+        }));
         let text = step.to_string();
         assert!(text.starts_with("Dockerfile:3: `RUN xxx") && text.ends_with("...` failed: exit code 1"));
         assert!(text.len() < 200);

@@ -4,6 +4,7 @@
 //! [`Cancel`] ends it. Nothing left of this layer starts a process, mounts anything or talks to a
 //! daemon or a registry.
 
+pub mod archive;
 pub mod cancel;
 mod client;
 pub mod config;
@@ -33,7 +34,7 @@ pub use engine::{
     BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ExecOutput, Exit,
     ImageId, Limits, Logs, Network, Output, Secret, SecretSource, StepReport, Stopped,
 };
-pub use error::Error;
+pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
 pub use select::{Chosen, Places, choose};

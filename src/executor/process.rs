@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// What a program gets to put its things in order after it was asked to end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Takes what a program writes.
+pub(super) type Listener<'a> = dyn FnMut(Stream, &[u8]) -> Result<(), Error> + 'a;
+
 /// A program that works for an engine, such as `docker`.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
@@ -153,7 +156,8 @@ impl Program {
         })
     }
 
-    /// Runs it to its end and shows what it writes as it comes. An error from `on` ends it.
+    /// Runs it to its end and shows what it writes as it comes, and now and then nothing while it
+    /// writes nothing. An error from `on` ends it.
     ///
     /// # Errors
     /// It cannot be started, was cancelled, took longer than `limit`, or `on` gave one.
@@ -162,7 +166,7 @@ impl Program {
         args: I,
         limit: Option<Duration>,
         cancel: &Cancel,
-        on: &mut dyn FnMut(Stream, &[u8]) -> Result<(), Error>,
+        on: &mut Listener<'_>,
     ) -> Result<ExitStatus, Error>
     where
         I: IntoIterator<Item = A>,
@@ -185,6 +189,9 @@ impl Program {
                     // A program may leave a child behind that keeps the pipes open.
                     if running.has_ended() {
                         break Ok(());
+                    }
+                    if let Err(error) = on(Stream::Stdout, &[]) {
+                        break Err(error);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => break Ok(()),

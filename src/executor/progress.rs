@@ -6,7 +6,7 @@
 
 use super::engine::StepReport;
 use super::event::{Event, Sink, Stream};
-use crate::model::{Dockerfile, Keyword};
+use crate::model::{Dockerfile, Keyword, StageRef};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -322,8 +322,7 @@ fn step(name: &str) -> Option<Step> {
     })
 }
 
-/// The line at which a step stands. BuildKit counts what makes a layer in each stage, and FROM where
-/// it names an image.
+/// The line at which a step stands. BuildKit counts what makes a layer in each stage.
 fn line_of(file: &Dockerfile, step: &Step) -> usize {
     let stage = match &step.stage {
         None => match file.stages.as_slice() {
@@ -336,7 +335,9 @@ fn line_of(file: &Dockerfile, step: &Step) -> usize {
         }),
     };
     let Some(stage) = stage else { return 0 };
-    let from = file.from_of(stage).filter(|_| stage.parent().is_none());
+    let is_image = stage.parent().is_none() && stage.base != StageRef::Scratch;
+    let from = file.from_of(stage).filter(|_| is_image);
+    // `FROM image` is counted, too; `FROM stage` and `FROM scratch` are not.
     let makes_layer = |keyword| matches!(keyword, Keyword::Run | Keyword::Copy | Keyword::Add | Keyword::Workdir);
     let layers = file.instructions_of(stage).iter().filter(|i| makes_layer(i.keyword));
     let steps: Vec<_> = from.into_iter().chain(layers).collect();

@@ -5,6 +5,7 @@
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/knowledge.rs"));
 }
+pub mod ecosystem;
 mod offer;
 pub mod schema;
 pub mod table;

@@ -37,10 +37,10 @@ enum Failure {
 
 /// Says what went wrong, and what to do; the end of a failed step's output before it.
 pub fn explain(error: &Error) {
-    if let Error::Step { output, .. } = error
-        && !output.is_empty()
+    if let Error::Step(failure) = error
+        && !failure.output.is_empty()
     {
-        say(output);
+        say(&failure.output);
     }
     say(&format!("error: {error}"));
     if let Some(help) = error.help() {
@@ -57,7 +57,7 @@ fn report(failure: &Failure) -> Outcome {
     match error {
         Error::Cancelled => Outcome::Interrupted,
         Error::Dockerfile { .. } => Outcome::Refused,
-        Error::Step { .. } | Error::Image { .. } | Error::Limit { .. } => Outcome::Findings,
+        Error::Step(_) | Error::Image { .. } | Error::Limit { .. } => Outcome::Findings,
         _ => Outcome::Failure,
     }
 }

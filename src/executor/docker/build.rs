@@ -3,7 +3,7 @@
 use super::{Builder, Client};
 use crate::executor::cancel::Cancel;
 use crate::executor::engine::{BuildRequest, BuiltImage, EngineName, ImageId, Network, SecretSource};
-use crate::executor::error::Error;
+use crate::executor::error::{Error, StepFailure};
 use crate::executor::event::{Event, Sink, Stream};
 use crate::executor::process::last_lines;
 use crate::executor::progress::{Failure, Progress, exit_code};
@@ -256,7 +256,7 @@ fn to_error(failure: Failure, request: &BuildRequest, file: &Dockerfile) -> Erro
     if let Some(instruction) = failure.instruction {
         let code = exit_code(&failure.message);
         let missing = code.is_none() && failure.message.contains("not found");
-        return Error::Step {
+        return Error::Step(Box::new(StepFailure {
             file: file_name,
             line: failure.line,
             stage: failure.stage,
@@ -270,7 +270,7 @@ fn to_error(failure: Failure, request: &BuildRequest, file: &Dockerfile) -> Erro
             help: missing.then(|| {
                 "is the file in the build context, and does no line of .dockerignore leave it out?".to_owned()
             }),
-        };
+        }));
     }
     // Of what Docker refuses, mbopt says more.
     let refusal = file.hard_refusals().next();
