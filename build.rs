@@ -2,7 +2,7 @@
 //! includes. A rule that is not whole (no such Rust file, an unknown field, a pattern that does not
 //! compile, no example) fails the build, and nothing is parsed when the program starts.
 
-use schema::{CondFile, EditFile, Hook, MatchFile, Piece, RuleFile, TestFile};
+use schema::{CondFile, EditFile, Hook, MatchFile, Piece, RuleFile, TestFile, YieldFile};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -62,9 +62,11 @@ fn tables(root: &Path) -> Result<String, String> {
         serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
     let packages =
         serde_yaml::from_str(&read("packages.yaml")?).map_err(|e| format!("rules/knowledge/packages.yaml: {e}"))?;
-    let problems = knowledge::check(&images, &packages);
+    let libraries =
+        serde_yaml::from_str(&read("libraries.yaml")?).map_err(|e| format!("rules/knowledge/libraries.yaml: {e}"))?;
+    let problems = knowledge::check(&images, &packages, &libraries);
     if problems.is_empty() {
-        Ok(knowledge::emit(&images, &packages))
+        Ok(knowledge::emit(&images, &packages, &libraries))
     } else {
         Err(problems.join("; "))
     }
@@ -124,7 +126,7 @@ fn generate(root: &Path) -> Result<(String, String), Vec<String>> {
         let text = fs::read_to_string(&path).unwrap_or_default();
         match serde_yaml::from_str::<RuleFile>(&text) {
             Ok(rule) => {
-                if let Err(problem) = out.rule(id, &rule, has_check) {
+                if let Err(problem) = out.rule(id, &rule, has_check, &ids) {
                     problems.push(format!("rules/{id}.yaml: {problem}"));
                 }
             }
@@ -159,18 +161,21 @@ fn module(id: &str) -> String {
 struct Emitter {
     patterns: String,
     rules: String,
+    /// The one rule for what comes from outside.
+    outside: String,
     count: usize,
 }
 
 impl Emitter {
     fn finish(self) -> String {
         format!(
-            "{}\n/// Every built-in rule, sorted by id.\npub static RULES: &[Rule] = &[\n{}];\n",
-            self.patterns, self.rules
+            "{}\n/// The rule for what a program outside finds.\npub const OUTSIDE: &str = {:?};\n\
+             \n/// Every built-in rule, sorted by id.\npub static RULES: &[Rule] = &[\n{}];\n",
+            self.patterns, self.outside, self.rules
         )
     }
 
-    fn rule(&mut self, id: &str, rule: &RuleFile, has_check: bool) -> Result<(), String> {
+    fn rule(&mut self, id: &str, rule: &RuleFile, has_check: bool, ids: &[String]) -> Result<(), String> {
         if id
             .chars()
             .any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
@@ -216,6 +221,15 @@ impl Emitter {
         if fixable.is_some() && rule.docs.fix_safety.is_none() {
             return Err("has a fix, so `docs.fix-safety` is needed".into());
         }
+        if hooks.contains(&Hook::Outside) {
+            if !self.outside.is_empty() {
+                return Err(format!(
+                    "`on: outside` is {}'s; there can be one such rule",
+                    self.outside
+                ));
+            }
+            self.outside = id.to_owned();
+        }
         let fixable = fixable.map_or("None".into(), |f| format!("Some(Applicability::{f:?})"));
         let hooks: String = hooks.iter().map(|hook| format!("Hook::{hook:?}, ")).collect();
         let options: String = rule
@@ -236,25 +250,27 @@ impl Emitter {
             .iter()
             .map(|e| {
                 let context: Vec<(&String, &String)> = e.context.iter().collect();
+                let creates: Vec<(&String, &String)> = e.creates.iter().collect();
                 let options: Vec<(&String, String)> = e
                     .options
                     .iter()
                     .map(|(name, value)| (name, serde_yaml::to_string(value).unwrap_or_default()))
                     .collect();
                 format!(
-                    "Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, options: &{options:?} }}, ",
+                    "Example {{ title: {:?}, bad: {:?}, good: {:?}, context: &{context:?}, creates: &{creates:?}, options: &{options:?} }}, ",
                     e.title, e.bad, e.good
                 )
             })
             .collect();
         let _ = writeln!(
             self.rules,
-            "Rule {{ meta: &RuleMeta {{ id: {id:?}, summary: {:?}, category: {:?}, severity: Severity::{:?}, enabled: {}, aliases: &{:?}, what: {:?}, why: {:?}, fixable: {fixable}, fix_safety: {:?}, options: &[{options}], references: &{:?}, examples: &[{examples}] }}, hooks: &[{hooks}], check: {implementation} }},",
+            "Rule {{ meta: &RuleMeta {{ id: {id:?}, summary: {:?}, category: {:?}, severity: Severity::{:?}, enabled: {}, aliases: &{:?}, yields_to: &[{}], what: {:?}, why: {:?}, fixable: {fixable}, fix_safety: {:?}, options: &[{options}], references: &{:?}, examples: &[{examples}] }}, hooks: &[{hooks}], check: {implementation} }},",
             rule.summary.trim(),
             format!("{:?}", rule.category).to_lowercase(),
             rule.severity,
             rule.enabled,
             rule.aliases,
+            yields(id, rule, ids)?,
             rule.docs.what.trim(),
             rule.docs.why.trim(),
             rule.docs.fix_safety.as_deref().unwrap_or_default().trim(),
@@ -384,6 +400,28 @@ impl Emitter {
             n => Err(format!("a test needs exactly one operator, not {n}")),
         }
     }
+}
+
+/// What a rule leaves to others, all of which must exist.
+fn yields(id: &str, rule: &RuleFile, ids: &[String]) -> Result<String, String> {
+    let mut out = String::new();
+    for file in &rule.yields_to {
+        let (variant, others) = match file {
+            YieldFile::SameWords(others) => ("SameWords", others),
+            YieldFile::SameFile(others) => ("SameFile", others),
+            YieldFile::Refusal => {
+                out.push_str("Yield::Refusal, ");
+                continue;
+            }
+        };
+        for other in others {
+            if other == id || !ids.contains(other) {
+                return Err(format!("yields to `{other}`, which is no other rule"));
+            }
+            let _ = write!(out, "Yield::{variant}({other:?}), ");
+        }
+    }
+    Ok(out)
 }
 
 fn template(text: &str) -> Result<String, String> {

@@ -110,6 +110,15 @@ pub enum Effect {
     Build,
 }
 
+/// A file that is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewFile {
+    /// Relative to the build context, `/` between names; its folder exists.
+    pub path: String,
+    /// The whole text, with `\n`.
+    pub text: String,
+}
+
 /// A change that mends a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
@@ -117,6 +126,9 @@ pub struct Fix {
     pub title: String,
     /// Edits in any order; they must not overlap each other.
     pub edits: Vec<Edit>,
+    /// Files that it makes in the build context. A fix that makes files has no edits: what is seen of
+    /// the Dockerfile stays as it is, so nothing has to be read anew.
+    pub creates: Vec<NewFile>,
     /// How far it can be trusted.
     pub applicability: Applicability,
     /// What may not be applied in the same pass.
@@ -126,11 +138,24 @@ pub struct Fix {
 }
 
 impl Fix {
+    /// An unsafe fix without effects that makes a file.
+    pub fn create(title: impl Into<String>, path: impl Into<String>, text: impl Into<String>) -> Self {
+        let file = NewFile {
+            path: path.into(),
+            text: text.into(),
+        };
+        Fix {
+            creates: vec![file],
+            ..Fix::unsafe_(title, Vec::new())
+        }
+    }
+
     /// A safe fix without effects.
     pub fn safe(title: impl Into<String>, edits: Vec<Edit>) -> Self {
         Fix {
             title: title.into(),
             edits,
+            creates: Vec::new(),
             applicability: Applicability::Safe,
             isolation: Isolation::None,
             effects: Vec::new(),

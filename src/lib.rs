@@ -3,7 +3,8 @@
 //! The crate is laid out as layers through which data walks one way:
 //!
 //! ```text
-//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> report -> cli
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli -> lsp
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> executor -> verify -> report -> cli
 //! ```
 //!
 //! A layer uses only layers to its left; `tests/layers.rs` checks that on the sources.
@@ -18,6 +19,7 @@ pub mod edit;
 pub mod executor;
 pub mod facts;
 pub mod knowledge;
+pub mod lsp;
 pub mod model;
 pub mod plan;
 pub mod report;
@@ -25,3 +27,4 @@ pub mod rule;
 pub mod shell;
 pub mod source;
 pub mod syntax;
+pub mod verify;

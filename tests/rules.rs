@@ -108,6 +108,24 @@ fn judge(meta: &RuleMeta, example: &Example) -> Result<(), String> {
         &check,
     );
     let text = fixed.linted.file.source.text();
+    let created: Vec<(&str, &str)> = fixed
+        .created
+        .iter()
+        .map(|f| (f.path.as_str(), f.text.as_str()))
+        .collect();
+    if created != example.creates {
+        return Err(format!("makes {created:?} instead of {:?}", example.creates));
+    }
+    if !created.is_empty() {
+        // With the new files, nothing is found.
+        let files = Memory::new(example.context.iter().chain(example.creates).copied());
+        let context = Context::new("example", Arc::new(files), None);
+        let linted = lint_with(&settings, Some(&context), SourceFile::new("Dockerfile", example.bad));
+        if linted.diagnostics.iter().any(|d| d.rule.id == meta.id) {
+            return Err(format!("is still found with {created:?}"));
+        }
+        return Ok(());
+    }
     if !example.good.is_empty() && meta.fixable.is_some_and(|f| f != Applicability::DisplayOnly) && text != example.good
     {
         return Err(format!(

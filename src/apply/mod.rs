@@ -9,7 +9,7 @@ pub mod edits;
 
 pub use edits::{EditError, LineEnding, apply_edits};
 
-use crate::edit::{Applicability, Edit, Isolation};
+use crate::edit::{Applicability, Edit, Isolation, NewFile};
 use crate::model::Dockerfile;
 use crate::rule::Diagnostic;
 use crate::source::{SourceFile, Span};
@@ -103,8 +103,10 @@ pub struct SkippedFix {
 pub struct Fixed {
     /// The fixed text, with what remains in it.
     pub linted: Linted,
-    /// Fixes made, in order.
+    /// Fixes made, in order; those that make files come last.
     pub applied: Vec<AppliedFix>,
+    /// Files that fixes make, each path once. They are not written here.
+    pub created: Vec<NewFile>,
     /// Fixes not made, in the order of the text.
     pub skipped: Vec<SkippedFix>,
 }
@@ -143,10 +145,12 @@ pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -
         applied.extend(chosen.iter().filter_map(|&i| describe(&current, i)));
         current = next;
     }
+    let created = create(&mut current, level, &refused, &mut applied);
     let skipped = skipped(&current, level, &refused, stopped);
     Fixed {
         linted: current,
         applied,
+        created,
         skipped,
     }
 }
@@ -197,7 +201,7 @@ fn obstacle(
     if refused.contains(&identity(diagnostic)) {
         return Some(SkipReason::ParsesWorse);
     }
-    if edits::check(&fix.edits, file.source.text()).is_err() {
+    if edits::check(&fix.edits, file.source.text()).is_err() || !fix.edits.is_empty() && !fix.creates.is_empty() {
         return Some(SkipReason::Malformed);
     }
     // A directive counts only while nothing but directives stands above it.
@@ -319,6 +323,39 @@ fn one_by_one(
     (current, false)
 }
 
+/// Collects the files that fixes make, and takes the findings out that are mended so. Of two files
+/// for one path the first counts; the other's finding stays.
+fn create(
+    linted: &mut Linted,
+    level: Applicability,
+    refused: &HashSet<u64>,
+    applied: &mut Vec<AppliedFix>,
+) -> Vec<NewFile> {
+    let mut files: Vec<NewFile> = Vec::new();
+    let mut made = HashSet::new();
+    for (index, diagnostic) in linted.diagnostics.iter().enumerate() {
+        let Some(fix) = diagnostic.fix.as_ref().filter(|fix| !fix.creates.is_empty()) else {
+            continue;
+        };
+        let clashes = |new: &NewFile| files.iter().any(|have| have.path == new.path && have != new);
+        if obstacle(linted, diagnostic, level, refused).is_some() || fix.creates.iter().any(clashes) {
+            continue;
+        }
+        applied.extend(describe(linted, index));
+        made.insert(index);
+        for new in &fix.creates {
+            if !files.contains(new) {
+                files.push(new.clone());
+            }
+        }
+    }
+    let mut index = 0..;
+    linted
+        .diagnostics
+        .retain(|_| index.next().is_none_or(|i| !made.contains(&i)));
+    files
+}
+
 fn skipped(
     linted: &Linted,
     level: Applicability,
@@ -355,6 +392,7 @@ mod tests {
         severity: Severity::Warning,
         enabled: true,
         aliases: &[],
+        yields_to: &[],
         what: "",
         why: "",
         fixable: Some(Applicability::Safe),
@@ -454,6 +492,28 @@ mod tests {
         let (text, skipped, applied) = fixed("FROM a\nRUN x\n", &replacing("x", "xy", |fix| fix));
         assert_eq!((skipped, applied), (vec![SkipReason::OutOfPasses], MAX_PASSES));
         assert_eq!(text, format!("FROM a\nRUN x{}\n", "y".repeat(MAX_PASSES)));
+    }
+
+    #[test]
+    fn files_are_made_once_and_mend_their_findings() {
+        let lint = |source: SourceFile| {
+            let mut linted = replacing("old", "new", |fix| fix)(source);
+            for text in ["a\n", "a\n", "b\n"] {
+                linted
+                    .diagnostics
+                    .push(finding(Span::new(0, 4), Fix::create("make it", ".dockerignore", text)));
+            }
+            linted
+        };
+        let all = |level| fix(SourceFile::new("Dockerfile", "FROM a\nRUN old\n"), level, &lint);
+        let fixed = all(Applicability::Unsafe);
+        assert_eq!(fixed.created.len(), 1);
+        assert_eq!(fixed.created[0].text, "a\n");
+        assert_eq!((fixed.applied.len(), fixed.linted.diagnostics.len()), (3, 1));
+        assert_eq!(fixed.linted.file.source.text(), "FROM a\nRUN new\n");
+        let safe = all(Applicability::Safe);
+        assert_eq!((safe.created.len(), safe.linted.diagnostics.len()), (0, 3));
+        assert_eq!(safe.skipped[0].reason, SkipReason::Unsafe);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The arguments.
 
+use super::build::arguments::Build;
 use super::colour::When;
+use super::init::Init;
+use super::manual::{Completions, Man};
 use crate::report::Format;
 use crate::rule::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,7 +11,7 @@ use std::path::PathBuf;
 
 /// Finds what makes an image fat, slow to rebuild, unsafe or wrong, and mends it.
 #[derive(Debug, Parser)]
-#[command(name = "mbopt", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(name = "mbopt", version, disable_help_subcommand = true)]
 #[command(after_help = "Example: mbopt lint --fix Dockerfile")]
 pub struct Cli {
     /// What to do.
@@ -49,12 +52,22 @@ pub enum Command {
     Lint(Box<Lint>),
     /// Show how a Dockerfile would be split into stages, and why
     Plan(Plan),
+    /// Build an image with an engine that is there, or with the bundled one
+    Build(Box<Build>),
     /// List the rules
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
     Explain(Explain),
+    /// Serve an editor: findings, fixes, names, completions
+    Lsp(Lsp),
+    /// Set up a repository: settings, a hook, a workflow
+    Init(Init),
     /// Print a JSON schema, for editors
     Schema(Schema),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `mbopt lint`.
@@ -66,7 +79,7 @@ pub struct Lint {
     /// Files, folders to search, or - for standard input [default: the current folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Also lint the files that FILE names, one a line (- reads standard input)
+    /// Also lint what FILE names, one a line (-: standard input)
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub file_list: Option<PathBuf>,
     /// Leave out files and folders that match, as in a .gitignore
@@ -78,7 +91,7 @@ pub struct Lint {
     /// The path that standard input stands for
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     pub stdin_filename: Option<PathBuf>,
-    /// The build context [default: the nearest folder that holds what COPY and ADD name]
+    /// The build context [default: the nearest folder with what COPY takes]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     pub context: Option<PathBuf>,
 
@@ -88,7 +101,7 @@ pub struct Lint {
     /// Leave out these rules or groups
     #[arg(long, value_name = "RULE,..", value_delimiter = ',', help_heading = "Rules")]
     pub ignore: Vec<String>,
-    /// Whether ShellCheck looks at RUN scripts: off, auto (where it is installed), require [default: off]
+    /// Ask ShellCheck: off, auto (where installed), require [default: off]
     #[arg(
         long,
         value_name = "WHEN",
@@ -107,7 +120,7 @@ pub struct Lint {
     /// Apply fixes that cannot change what the image does
     #[arg(long, help_heading = "Fix")]
     pub fix: bool,
-    /// With --fix or --diff: fixes, too, after which the image may behave differently
+    /// Also those after which the image may behave differently
     #[arg(long, help_heading = "Fix")]
     pub unsafe_fixes: bool,
     /// Show as a diff what --fix would change; write nothing
@@ -132,7 +145,7 @@ pub struct Lint {
     )]
     pub level: Option<StageLevel>,
 
-    /// How to report: text, concise, json, sarif, github
+    /// text, concise, json, sarif, github, gitlab, checkstyle, junit, markdown
     #[arg(
         long,
         value_name = "FORMAT",
@@ -143,10 +156,19 @@ pub struct Lint {
         help_heading = "Output"
     )]
     pub format: FormatName,
+    /// Count findings by rule (--format text or json)
+    #[arg(long, help_heading = "Output")]
+    pub statistics: bool,
+    /// Leave out the findings that FILE knows
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub baseline: Option<PathBuf>,
+    /// Write the findings to FILE, for --baseline
+    #[arg(long, value_name = "FILE", help_heading = "Output", conflicts_with_all = ["baseline", "diff", "statistics"])]
+    pub write_baseline: Option<PathBuf>,
     /// Write the report to FILE
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// The least severity that fails: error, warning, info, style, never [default: info]
+    /// What fails: error, warning, info, style, never [default: info]
     #[arg(
         long,
         value_name = "SEVERITY",
@@ -218,6 +240,17 @@ pub struct Explain {
     pub rule: String,
 }
 
+/// `mbopt lsp`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Editors start this themselves; docs/editors.md says how to set them up. It speaks the\nLanguage Server Protocol on standard input and output.\n\nExample: mbopt lsp"
+)]
+pub struct Lsp {
+    /// Taken and passed over: what many editors say, and the only way there is
+    #[arg(long)]
+    pub stdio: bool,
+}
+
 /// `mbopt schema`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mbopt schema config > mbopt.schema.json")]
@@ -241,6 +274,22 @@ pub enum FormatName {
     Sarif,
     /// GitHub workflow commands.
     Github,
+    /// Code Climate issues, as GitLab takes them.
+    #[value(alias = "codeclimate")]
+    Gitlab,
+    /// Checkstyle's XML.
+    Checkstyle,
+    /// JUnit's XML.
+    Junit,
+    /// Tables.
+    Markdown,
+}
+
+impl FormatName {
+    /// Whether services read it that know files by their paths in the repository.
+    pub fn is_for_services(self) -> bool {
+        !matches!(self, FormatName::Text | FormatName::Concise | FormatName::Json)
+    }
 }
 
 impl From<FormatName> for Format {
@@ -251,6 +300,10 @@ impl From<FormatName> for Format {
             FormatName::Json => Format::Json,
             FormatName::Sarif => Format::Sarif,
             FormatName::Github => Format::Github,
+            FormatName::Gitlab => Format::CodeClimate,
+            FormatName::Checkstyle => Format::Checkstyle,
+            FormatName::Junit => Format::Junit,
+            FormatName::Markdown => Format::Markdown,
         }
     }
 }
@@ -415,7 +468,7 @@ mod tests {
         for sub in top.get_subcommands_mut() {
             helps.push((sub.get_name().to_owned(), sub.render_help().to_string()));
         }
-        assert_eq!(helps.len(), 6);
+        assert!(helps.len() > 5);
         for (name, help) in helps {
             assert!(
                 help.lines().count() <= 50,

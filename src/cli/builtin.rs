@@ -1,13 +1,13 @@
 //! The engine of this crate: its settings, its build contexts, its rules and fixes, put together.
 
 use super::args::FailOn;
-use super::engine::{ConfigText, Engine, Fixed, Linted, Planned, Request, Selection, Wishes};
+use super::engine::{ConfigText, Created, Engine, Fixed, Linted, Planned, Request, Selection, Wishes};
 use super::shellcheck::Asked;
 use super::surroundings::config_text;
 use super::tree::FolderTree;
 use crate::apply;
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
-use crate::context::{Context, Tree, dockerignore, find};
+use crate::context::{Context, Memory, Tree, dockerignore, find};
 use crate::edit::Applicability;
 use crate::facts::Facts;
 use crate::model::{Dockerfile, Form, Instruction, Kind};
@@ -37,6 +37,12 @@ pub struct Builtin {
 const NO_CONTEXT: &str =
     "no folder has all that COPY and ADD name, so it was not looked at (--context names one, -v says what is missing)";
 
+/// The build context that a file is taken to be built with.
+struct Chosen {
+    context: Arc<Context>,
+    folder: Arc<FolderTree>,
+}
+
 /// What to say of a build context.
 struct Said {
     note: Option<String>,
@@ -55,27 +61,44 @@ pub struct Config {
 impl Builtin {
     /// One look at a file by all rules, and what to say of it with `--verbose`.
     fn look(&self, source: SourceFile, request: &Request<'_, Config>) -> (apply::Linted, Vec<String>) {
-        let mut file = Dockerfile::parse(source);
-        let (context, said) = self.context(&file, request);
+        let file = Dockerfile::parse(source);
+        let (chosen, said) = self.context(&file, request);
+        let context = chosen.as_ref().map(|chosen| &*chosen.context);
+        let mut linted = self.look_within(file, request, context);
+        linted.notes.extend(said.note);
+        (linted, vec![said.detail])
+    }
+
+    /// The same, where the build context is known.
+    fn look_within(
+        &self,
+        mut file: Dockerfile,
+        request: &Request<'_, Config>,
+        context: Option<&Context>,
+    ) -> apply::Linted {
         let settings = request.config.settings.for_file(request.framed);
         let registry = request.config.registry.as_ref().unwrap_or_else(|| Registry::builtin());
         let (found, unasked) = self.shellcheck.look(&file, &settings);
-        let diagnostics = rule::lint_with(registry, &file, context.as_deref(), &settings, found.as_deref());
+        let mut diagnostics = rule::lint_with(registry, &file, context, &settings, found.as_deref());
+        if !request.creates {
+            // Shown, so that it is known; what comes through a pipe goes on through one.
+            for fix in diagnostics.iter_mut().filter_map(|d| d.fix.as_mut()) {
+                if !fix.creates.is_empty() {
+                    fix.applicability = Applicability::DisplayOnly;
+                }
+            }
+        }
         file.refusals.extend(rule::failed_checks(&file, &diagnostics));
-        let notes = said.note.into_iter().chain(unasked).chain(too_large(&file)).collect();
-        let details = vec![said.detail];
-        (
-            apply::Linted {
-                file,
-                diagnostics,
-                notes,
-            },
-            details,
-        )
+        let notes = unasked.into_iter().chain(too_large(&file)).collect();
+        apply::Linted {
+            file,
+            diagnostics,
+            notes,
+        }
     }
 
     /// The build context of a file, and what to say of it: a note where there is none, else a detail.
-    fn context(&self, file: &Dockerfile, request: &Request<'_, Config>) -> (Option<Arc<Context>>, Said) {
+    fn context(&self, file: &Dockerfile, request: &Request<'_, Config>) -> (Option<Chosen>, Said) {
         // The note is the same for all files, so that it is said once however many have it.
         let none = |detail: String| {
             let note = copied(file).next().is_some().then(|| NO_CONTEXT.to_owned());
@@ -99,7 +122,11 @@ impl Builtin {
             return none("no build context".to_owned());
         };
         let detail = format!("build context {}", chosen.path().display());
-        (Some(self.open(chosen, request.path)), Said { note: None, detail })
+        let chosen = Chosen {
+            context: self.open(chosen, request.path),
+            folder: chosen.clone(),
+        };
+        (Some(chosen), Said { note: None, detail })
     }
 
     /// The context over a folder for a Dockerfile.
@@ -348,7 +375,7 @@ impl Engine for Builtin {
     fn plan(&self, source: SourceFile, request: &Request<'_, Config>) -> Planned {
         let file = Dockerfile::parse(source);
         let (context, said) = self.context(&file, request);
-        let facts = Facts::new(&file, context.as_deref());
+        let facts = Facts::new(&file, context.as_ref().map(|chosen| &*chosen.context));
         let plan = plan::plan(&facts, &(&request.config.settings.stages).into());
         Planned {
             file,
@@ -366,14 +393,30 @@ impl Engine for Builtin {
             details.replace(said);
             linted
         });
+        let mut linted = fixed.linted;
+        let mut created = Vec::new();
+        if !fixed.created.is_empty()
+            && let (Some(chosen), _) = self.context(&linted.file, request)
+        {
+            // What is found once the new files are there.
+            let files = Memory::new(fixed.created.iter().map(|new| (&new.path, &new.text)));
+            let context = chosen.context.with_files(files);
+            linted = self.look_within(Dockerfile::parse(linted.file.source), request, Some(&context));
+            created.extend(fixed.created.into_iter().map(|file| Created {
+                folder: chosen.folder.root().to_owned(),
+                shown: chosen.folder.path().to_owned(),
+                file,
+            }));
+        }
         Fixed {
             original,
-            source: fixed.linted.file.source,
+            source: linted.file.source,
             applied: fixed.applied,
+            created,
             skipped: fixed.skipped,
-            remaining: fixed.linted.diagnostics,
-            refusals: fixed.linted.file.refusals,
-            notes: fixed.linted.notes,
+            remaining: linted.diagnostics,
+            refusals: linted.file.refusals,
+            notes: linted.notes,
             details: details.into_inner(),
         }
     }

@@ -16,18 +16,22 @@ pub fn unified(path: &str, old: &SourceFile, new: &SourceFile, colour: bool) -> 
     if old.bytes() == new.bytes() {
         return String::new();
     }
-    let (before, after) = (
-        String::from_utf8_lossy(old.bytes()),
-        String::from_utf8_lossy(new.bytes()),
-    );
+    let path = path.strip_prefix("./").unwrap_or(path);
+    between(&format!("a/{path}"), old.bytes(), path, new.bytes(), colour)
+}
+
+/// A file that is made.
+pub fn created(path: &str, text: &str, colour: bool) -> String {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    between("/dev/null", b"", path, text.as_bytes(), colour)
+}
+
+fn between(from: &str, old: &[u8], path: &str, new: &[u8], colour: bool) -> String {
+    let (before, after) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     let diff = TextDiff::configure()
         .timeout(PATIENCE)
         .diff_lines(before.as_ref(), after.as_ref());
-    let path = path.strip_prefix("./").unwrap_or(path);
-    let plain = diff
-        .unified_diff()
-        .header(&format!("a/{path}"), &format!("b/{path}"))
-        .to_string();
+    let plain = diff.unified_diff().header(from, &format!("b/{path}")).to_string();
     if !colour {
         return plain;
     }
@@ -66,6 +70,14 @@ mod tests {
             "--- a/a/Dockerfile\n+++ b/a/Dockerfile\n@@ -1,2 +1,2 @@\n FROM a\n-RUN b\n+RUN c\n"
         );
         assert_eq!(diff("FROM a\n", "FROM a\n"), "");
+    }
+
+    #[test]
+    fn a_new_file_comes_from_nowhere() {
+        assert_eq!(
+            created("./a/.dockerignore", "x\ny\n", false),
+            "--- /dev/null\n+++ b/a/.dockerignore\n@@ -0,0 +1,2 @@\n+x\n+y\n"
+        );
     }
 
     #[test]

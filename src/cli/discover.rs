@@ -277,33 +277,64 @@ fn path_from_bytes(bytes: &[u8]) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
 
+    /// Names that are taken for Dockerfiles.
+    const OURS: [&str; 9] = [
+        "Dockerfile",
+        "dockerfile",
+        "DOCKERFILE",
+        "Dockerfile.dev",
+        "Containerfile",
+        "containerfile.x",
+        "api.dockerfile",
+        "api.Dockerfile",
+        "Dockerfile.alpine-3.20",
+    ];
+
+    /// Names that are not.
+    const OTHERS: [&str; 9] = [
+        "Dockerfiles",
+        "Dockerfile.",
+        "Dockerfile.dockerignore",
+        "mydockerfile",
+        ".dockerfile",
+        "dockerfile-x",
+        "Dockerfile.md",
+        "compose.yaml",
+        "Dockerfilé",
+    ];
+
     #[test]
     fn names_of_dockerfiles() {
-        for name in [
-            "Dockerfile",
-            "dockerfile",
-            "DOCKERFILE",
-            "Dockerfile.dev",
-            "Containerfile",
-            "containerfile.x",
-            "api.dockerfile",
-            "api.Dockerfile",
-            "Dockerfile.alpine-3.20",
-        ] {
+        for name in OURS {
             assert!(is_dockerfile(name), "{name}");
         }
-        for name in [
-            "Dockerfiles",
-            "Dockerfile.",
-            "Dockerfile.dockerignore",
-            "mydockerfile",
-            ".dockerfile",
-            "dockerfile-x",
-            "Dockerfile.md",
-            "compose.yaml",
-            "Dockerfilé",
-        ] {
+        for name in OTHERS {
             assert!(!is_dockerfile(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_hooks_take_the_same_names() {
+        let hooks: serde_json::Value =
+            serde_yaml::from_str(include_str!("../../.pre-commit-hooks.yaml")).expect("YAML");
+        let hooks = hooks.as_array().expect("a list");
+        assert_eq!(hooks.len(), 6);
+        for hook in hooks {
+            let pattern = |key: &str| regex::Regex::new(hook[key].as_str().expect("a pattern")).expect("a pattern");
+            let (files, exclude) = (pattern("files"), pattern("exclude"));
+            for folder in ["", "a/b.d/"] {
+                let takes = |name: &&&str| {
+                    let path = format!("{folder}{name}");
+                    files.is_match(&path) && !exclude.is_match(&path)
+                };
+                assert_eq!(OURS.iter().filter(takes).count(), OURS.len());
+                assert_eq!(OTHERS.iter().filter(takes).collect::<Vec<_>>(), Vec::<&&str>::new());
+                for suffix in NOT_SUFFIXES {
+                    assert!(!takes(&&format!("Dockerfile{suffix}").as_str()), "{suffix}");
+                }
+            }
+            let version = env!("CARGO_PKG_VERSION");
+            assert!(hook["language"] != "docker_image" || hook["entry"].as_str().unwrap().contains(version));
         }
     }
 

@@ -4,7 +4,7 @@
 use super::args::FailOn;
 use super::tree::FolderTree;
 use crate::config::{ShellCheck, StageLevel};
-use crate::edit::Applicability;
+use crate::edit::{Applicability, NewFile};
 use crate::model::{Dockerfile, Refusal};
 use crate::plan::Plan;
 use crate::report::{AppliedFix, SkippedFix};
@@ -51,6 +51,8 @@ pub struct Request<'a, Config> {
     pub config: &'a Config,
     /// Folders that may be the build context, the nearest first; one alone where it was named.
     pub contexts: &'a [Arc<FolderTree>],
+    /// Whether files may be made in the context; not for text that comes through a pipe and goes on.
+    pub creates: bool,
     /// Whether the context was named, so that it holds whatever the file copies.
     pub context_is_named: bool,
 }
@@ -81,6 +83,17 @@ pub struct Linted {
     pub details: Vec<String>,
 }
 
+/// A file to be made.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The build context.
+    pub folder: PathBuf,
+    /// The build context as it is shown.
+    pub shown: PathBuf,
+    /// The file in it.
+    pub file: NewFile,
+}
+
 /// What fixing gave.
 #[derive(Debug)]
 pub struct Fixed {
@@ -90,6 +103,8 @@ pub struct Fixed {
     pub original: SourceFile,
     /// Fixes applied.
     pub applied: Vec<AppliedFix>,
+    /// Files that fixes make; whoever asked for the fixes writes them.
+    pub created: Vec<Created>,
     /// Fixes wanted and left.
     pub skipped: Vec<SkippedFix>,
     /// Findings that remain, in the new text.

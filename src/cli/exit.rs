@@ -15,6 +15,8 @@ pub enum Outcome {
     NothingFound = 3,
     /// A file that BuildKit would refuse.
     Refused = 4,
+    /// The user asked for the end (Ctrl-C).
+    Interrupted = 130,
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
 
     fn rank(self) -> u8 {
         match self {
+            Outcome::Interrupted => 5,
             Outcome::Clean => 0,
             Outcome::NothingFound => 1,
             Outcome::Findings => 2,

@@ -72,6 +72,9 @@ pub fn explain(rule: &RuleMeta, colour: bool) -> String {
             section(&format!("Finds{title}"), example.bad);
             let after = if rule.fixable.is_some() { "Becomes" } else { "Better" };
             section(after, example.good);
+            for (path, text) in example.creates {
+                section(&format!("Makes {path}"), text);
+            }
         } else {
             section(&format!("Leaves alone{title}"), example.good);
         }

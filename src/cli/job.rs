@@ -1,6 +1,7 @@
 //! One file of a `lint` run, from reading to writing. Jobs know nothing of each other.
 
 use super::args::FailOn;
+use super::baseline::Baseline;
 use super::diff;
 use super::discover::{Input, Target};
 use super::engine::{Engine, Fixed, Request};
@@ -8,7 +9,7 @@ use super::panics;
 use super::read;
 use super::surroundings::Surroundings;
 use super::tree::FolderTree;
-use super::write;
+use super::write::{self, WriteError};
 use crate::edit::Applicability;
 use crate::report::FileReport;
 use crate::source::SourceFile;
@@ -32,6 +33,8 @@ pub struct Run<'a, E: Engine> {
     pub engine: &'a E,
     /// Configs and contexts.
     pub around: Surroundings<'a, E>,
+    /// `--baseline`.
+    pub baseline: Option<Baseline>,
     /// `--fail-on`.
     pub fail_on: Option<FailOn>,
     /// `--context`.
@@ -121,11 +124,15 @@ impl<E: Engine> Run<'_, E> {
             framed: &self.around.framed(path),
             config: &*config,
             contexts: &contexts,
+            creates: !matches!(target.input, Input::Stdin),
             context_is_named,
         };
         let source = SourceFile::new(shown.clone(), bytes);
         match panics::contain(|| self.done(source, &request, target, &shown)) {
             Ok(mut done) => {
+                if let Some(baseline) = &self.baseline {
+                    baseline.filter(&mut done.report);
+                }
                 if let Some((config, _)) = self.around.config_path(path) {
                     done.details
                         .push(format!("config {}", self.around.shown(&config).display()));
@@ -144,6 +151,10 @@ impl<E: Engine> Run<'_, E> {
             Input::File(path) => path.as_path(),
             Input::Stdin => self.stdin_name.as_deref().unwrap_or(Path::new("-")),
         };
+        self.relative_to_here(path)
+    }
+
+    fn relative_to_here(&self, path: &Path) -> String {
         let short = self.relative.as_ref().and_then(|here| path.strip_prefix(here).ok());
         short.unwrap_or(path).to_string_lossy().into_owned()
     }
@@ -154,7 +165,11 @@ impl<E: Engine> Run<'_, E> {
             Mode::Fix(level) => self.fix(source, request, target, shown, level),
             Mode::Diff(level) => {
                 let fixed = self.engine.fix(source, request, level);
-                let diff = diff::unified(shown, &fixed.original, &fixed.source, self.colour);
+                let mut diff = diff::unified(shown, &fixed.original, &fixed.source, self.colour);
+                for new in &fixed.created {
+                    let path = self.relative_to_here(&new.shown.join(&new.file.path));
+                    diff.push_str(&diff::created(&path, &new.file.text, self.colour));
+                }
                 Done {
                     diff,
                     ..fixed_done(fixed, shown)
@@ -190,19 +205,42 @@ impl<E: Engine> Run<'_, E> {
                     ..fixed_done(fixed, shown)
                 }
             }
-            Input::File(path) if fixed.source.bytes() != fixed.original.bytes() => {
-                match write::replace(path, &target.tree, fixed.original.bytes(), fixed.source.bytes()) {
-                    Ok(()) => fixed_done(fixed, shown),
-                    Err(error) => {
-                        // The file is as it was, and so are its findings.
-                        let mut done = self.lint(fixed.original, request, shown);
-                        done.report.error = Some(error.to_string());
-                        done
-                    }
+            Input::File(path) => match self.write(path, target, &fixed) {
+                Ok(notes) => {
+                    let mut done = fixed_done(fixed, shown);
+                    done.report.notes.extend(notes);
+                    done
                 }
-            }
-            Input::File(_) => fixed_done(fixed, shown),
+                Err(error) => {
+                    // The file is as it was, and so are its findings.
+                    let mut done = self.lint(fixed.original, request, shown);
+                    done.report.error = Some(error);
+                    done
+                }
+            },
         }
+    }
+
+    /// New files first: the Dockerfile is not touched where one of them cannot be made.
+    fn write(&self, path: &Path, target: &Target, fixed: &Fixed) -> Result<Vec<String>, String> {
+        let mut notes = Vec::new();
+        for new in &fixed.created {
+            let said = |error: WriteError| {
+                let shown = self.relative_to_here(&new.shown.join(&new.file.path));
+                format!("`{}` {error}", shown.strip_prefix("./").unwrap_or(&shown))
+            };
+            match write::create(&new.folder, &new.file.path, new.file.text.as_bytes()) {
+                Ok(()) => {}
+                // Another Dockerfile of the same context was quicker.
+                Err(error @ WriteError::Exists) => notes.push(said(error)),
+                Err(error) => return Err(said(error)),
+            }
+        }
+        if fixed.source.bytes() != fixed.original.bytes() {
+            write::replace(path, &target.tree, fixed.original.bytes(), fixed.source.bytes())
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(notes)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `mbopt lint`.
 
 use super::args::{FormatName, Global, Lint, Switch};
+use super::baseline::{Baseline, Recorder};
 use super::colour;
 use super::console::{Sink, say};
 use super::discover::{self, Excludes, Found, Input, Target};
@@ -12,7 +13,7 @@ use super::tree::FolderTree;
 use super::write;
 use crate::config::nearest;
 use crate::edit::Applicability;
-use crate::report::{Reporter, Summary, reporter, visible};
+use crate::report::{Format, Reporter, Summary, reporter, visible};
 use crate::rule::shellcheck;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,9 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     } else {
         Applicability::Safe
     };
+    if args.statistics && !matches!(args.format, FormatName::Text | FormatName::Json) {
+        return Err("--statistics goes with --format text or json".to_owned());
+    }
     let mode = match (args.diff, args.fix) {
         (true, _) => Mode::Diff(level),
         (false, true) => Mode::Fix(level),
@@ -89,7 +93,10 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
     let around = Surroundings::new(engine, source, selection.clone(), here.clone(), colour_err);
     check_names(engine, &around, &selection, &found)?;
     if let Some(output) = &args.output {
-        check_output(output, &found)?;
+        check_output("--output", output, &found)?;
+    }
+    if let Some(output) = &args.write_baseline {
+        check_output("--write-baseline", output, &found)?;
     }
     found.targets.retain(|target| match &target.input {
         Input::File(path) if !target.named || args.force_exclude => match around.config(path) {
@@ -99,14 +106,19 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         },
         _ => true,
     });
+    let baseline = match &args.baseline {
+        Some(file) => Some(Baseline::read(file, &here)?),
+        None => None,
+    };
     let run = Run {
         engine,
         around,
+        baseline,
         fail_on: args.fail_on,
         context,
         stdin_name: args.stdin_filename.clone(),
         mode,
-        relative: matches!(args.format, FormatName::Sarif | FormatName::Github).then_some(here),
+        relative: args.format.is_for_services().then_some(here),
         colour: args.output.is_none() && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
     };
     Ok((run, found))
@@ -116,7 +128,7 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
 const GROUPS: [&str; 2] = ["all", "default"];
 
 /// A report must not take the place of a file that it is about.
-fn check_output(output: &Path, found: &Found) -> Result<(), String> {
+fn check_output(flag: &str, output: &Path, found: &Found) -> Result<(), String> {
     let Ok(place) = output.canonicalize() else {
         return Ok(());
     };
@@ -126,7 +138,7 @@ fn check_output(output: &Path, found: &Found) -> Result<(), String> {
     });
     match clash {
         true => Err(format!(
-            "--output {}: is one of the files to lint, which the report would replace",
+            "{flag} {}: is one of the files to lint, which it would replace",
             output.display()
         )),
         false => Ok(()),
@@ -194,6 +206,8 @@ struct Report<'a> {
     failing: bool,
     /// Files that `--diff` would change.
     would_change: usize,
+    /// What `--write-baseline` is to write.
+    recorder: Option<Recorder>,
 }
 
 impl<'a> Report<'a> {
@@ -212,19 +226,26 @@ impl<'a> Report<'a> {
         } else {
             Vec::new()
         };
+        let format = match args.statistics {
+            true => Format::Statistics {
+                json: args.format == FormatName::Json,
+            },
+            false => args.format.into(),
+        };
         Report {
             args,
             global,
-            reporter: reporter(args.format.into(), colour, global.quiet, &rules),
+            reporter: reporter(format, colour, global.quiet, &rules),
             sink,
             pending: Vec::new(),
             summary: Summary::default(),
-            drawn: !matches!(run.mode, Mode::Diff(_)),
+            drawn: !matches!(run.mode, Mode::Diff(_)) && args.write_baseline.is_none(),
             begun: false,
             notes: BTreeMap::new(),
             outcome: Outcome::Clean,
             failing: false,
             would_change: 0,
+            recorder: (args.write_baseline.as_ref()).map(|file| Recorder::new(file, run.around.here())),
         }
     }
 
@@ -255,6 +276,19 @@ impl<'a> Report<'a> {
                 self.take(done);
             }
             many => self.many(run, many),
+        }
+        if let Some(gone) = run
+            .baseline
+            .as_ref()
+            .map(|baseline| baseline.gone())
+            .filter(|gone| *gone > 0)
+            && !self.global.quiet
+        {
+            self.flush();
+            say(&format!(
+                "note: {gone} known finding{} no longer there; --write-baseline writes the baseline without",
+                if gone == 1 { " is" } else { "s are" }
+            ));
         }
         if !self.global.quiet {
             let configs = run.around.configs();
@@ -321,6 +355,9 @@ impl<'a> Report<'a> {
             self.failure("standard output", &error.to_string());
         }
         self.summary.add(&report);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(&report);
+        }
         self.failing |= failing;
         self.would_change += usize::from(!diff.is_empty());
         if let Some(error) = report.error.as_ref().filter(|_| !said) {
@@ -357,6 +394,9 @@ impl<'a> Report<'a> {
         }
         self.write(&end);
         self.flush();
+        if let (Some(recorder), Some(path)) = (self.recorder.take(), &self.args.write_baseline) {
+            return self.record(recorder, path);
+        }
         if !self.drawn && !self.global.quiet {
             say(&match self.would_change {
                 0 => "nothing would change".to_owned(),
@@ -386,6 +426,23 @@ impl<'a> Report<'a> {
         };
         if failing {
             self.ended(Outcome::Findings);
+        }
+        self.outcome
+    }
+
+    /// The end of `--write-baseline`.
+    fn record(mut self, recorder: Recorder, path: &Path) -> Outcome {
+        let count = recorder.count();
+        match write::report(path, recorder.text().as_bytes()) {
+            Ok(()) if !self.global.quiet => say(&format!(
+                "{count} finding{} of {} file{} written to {}",
+                if count == 1 { "" } else { "s" },
+                self.summary.files_with_findings,
+                if self.summary.files_with_findings == 1 { "" } else { "s" },
+                path.display()
+            )),
+            Ok(()) => {}
+            Err(error) => self.failure(&path.to_string_lossy(), &error.to_string()),
         }
         self.outcome
     }

@@ -105,6 +105,7 @@ impl Engine for Fake {
             source: linted.source,
             original: source,
             applied,
+            created: vec![],
             skipped: vec![],
             remaining: linted.diagnostics,
             refusals: linted.refusals,

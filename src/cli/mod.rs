@@ -2,7 +2,9 @@
 //! is here.
 
 pub mod args;
-mod builtin;
+mod baseline;
+mod build;
+pub(crate) mod builtin;
 pub mod colour;
 mod console;
 mod diff;
@@ -10,16 +12,19 @@ mod discover;
 pub mod engine;
 pub mod exit;
 mod explain;
+mod init;
+mod interrupt;
 mod job;
 mod lint;
 #[cfg(test)]
 mod lint_tests;
-mod panics;
+mod manual;
+pub(crate) mod panics;
 mod plan;
 mod read;
 mod rules;
 mod shellcheck;
-mod surroundings;
+pub(crate) mod surroundings;
 pub mod tree;
 mod write;
 
@@ -32,13 +37,16 @@ use exit::Outcome;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// The language server: it lies behind this layer, so it is handed in.
+pub type Serve = fn() -> Result<(), String>;
+
 /// Runs the program with the arguments of this process.
-pub fn main() -> ExitCode {
+pub fn main(serve: Serve) -> ExitCode {
     panics::keep_quiet();
-    run(&Builtin::default()).into()
+    run(&Builtin::default(), serve).into()
 }
 
-fn run<E: Engine>(engine: &E) -> Outcome {
+fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -53,6 +61,7 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
+        Command::Build(args) => build::run(args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
@@ -65,6 +74,16 @@ fn run<E: Engine>(engine: &E) -> Outcome {
                 Outcome::Failure
             }
         },
+        Command::Lsp(_) => match serve() {
+            Ok(()) => Outcome::Clean,
+            Err(message) => {
+                say(&format!("error: {message}"));
+                Outcome::Failure
+            }
+        },
+        Command::Init(args) => init::run(engine, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Schema(args) => match args.what {
             SchemaName::Config => print(&engine.config_schema()),
         },

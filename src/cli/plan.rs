@@ -74,6 +74,7 @@ fn planned<E: Engine>(engine: &E, args: &Plan, global: Global) -> Result<(String
         config: &*config,
         contexts: &contexts,
         context_is_named: named.is_some(),
+        creates: false,
     };
     let source = SourceFile::new(path.to_string_lossy(), bytes);
     let planned = panics::contain(|| engine.plan(source, &request))?;

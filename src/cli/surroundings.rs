@@ -62,6 +62,11 @@ impl<'e, E: Engine> Surroundings<'e, E> {
         }
     }
 
+    /// The current folder.
+    pub fn here(&self) -> &Path {
+        &self.here
+    }
+
     /// The folder of a file, absolute.
     fn folder_of(&self, file: &Path) -> PathBuf {
         let full = self.here.join(file);
@@ -244,7 +249,7 @@ pub(super) fn config_text(path: &Path, what: &str) -> Result<String, String> {
 }
 
 /// The path without `.` and `..`, by its names alone.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut out = PathBuf::new();
     for part in path.components() {

@@ -3,7 +3,7 @@
 use super::read::irregular;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 /// Why a file was not written. It is then as it was.
@@ -21,6 +21,9 @@ pub enum WriteError {
     /// Somebody else wrote it.
     #[error("not written: it changed since it was read")]
     Changed,
+    /// There is a file already.
+    #[error("not written: there is one by now, with another text")]
+    Exists,
     /// The system says no.
     #[error("cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -59,6 +62,56 @@ pub fn replace(path: &Path, tree: &Path, old: &[u8], new: &[u8]) -> Result<(), W
     sync_folder(folder);
     Ok(())
 }
+
+/// Makes the file `name`, given relative to `folder` with `/` between its parts, which nothing may
+/// stand in the way of: a file that is there is never written over. Where it holds this text
+/// already, all is well.
+///
+/// # Errors
+/// See [`WriteError`].
+pub fn create(folder: &Path, name: &str, text: &[u8]) -> Result<(), WriteError> {
+    let root = fs::canonicalize(folder)?;
+    let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
+    let path = root.join(name);
+    let Some(parent) = path.parent().filter(|_| plain) else {
+        return Err(WriteError::Outside(folder.to_owned()));
+    };
+    let parent = fs::canonicalize(parent)?;
+    if !parent.starts_with(&root) {
+        return Err(WriteError::Outside(folder.to_owned()));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".mbopt-");
+    common_mode(&mut builder);
+    let mut file = builder.tempfile_in(&parent)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => {
+            sync_folder(&parent);
+            Ok(())
+        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            let regular = fs::symlink_metadata(&path).is_ok_and(|m| irregular(&m).is_none());
+            if regular && fs::read(&path)? == text {
+                Ok(())
+            } else {
+                Err(WriteError::Exists)
+            }
+        }
+        Err(error) => Err(WriteError::Io(error.error)),
+    }
+}
+
+/// The mode that any new file gets, instead of a temporary one's.
+#[cfg(unix)]
+fn common_mode(builder: &mut tempfile::Builder<'_, '_>) {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(fs::Permissions::from_mode(0o666));
+}
+
+#[cfg(not(unix))]
+fn common_mode(_builder: &mut tempfile::Builder<'_, '_>) {}
 
 /// Writes a report whole, or not at all where that can be had: a file that exists and is no
 /// regular one (`/dev/stderr`) is written to as it is.
@@ -193,6 +246,46 @@ mod tests {
         replace(&inner, tree.path(), b"old", b"new").unwrap();
         assert!(fs::symlink_metadata(&inner).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_new_file_never_takes_the_place_of_another() {
+        let (folder, path) = sample();
+        create(folder.path(), ".dockerignore", b"a\n").unwrap();
+        create(folder.path(), ".dockerignore", b"a\n").unwrap();
+        assert!(matches!(
+            create(folder.path(), ".dockerignore", b"b\n"),
+            Err(WriteError::Exists)
+        ));
+        assert!(matches!(
+            create(folder.path(), "Dockerfile", b"b"),
+            Err(WriteError::Exists)
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read(folder.path().join(".dockerignore")).unwrap(), b"a\n");
+        for name in ["../x", "/x", "a/../../x", ""] {
+            assert!(create(folder.path(), name, b"").is_err(), "{name}");
+        }
+        assert_eq!(names(folder.path()), [".dockerignore", "Dockerfile"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_made_through_no_link_and_with_a_common_mode() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, path) = sample();
+        let other = tempfile::tempdir().unwrap();
+        symlink(other.path(), folder.path().join("out")).unwrap();
+        symlink("nowhere", folder.path().join("broken")).unwrap();
+        assert!(matches!(
+            create(folder.path(), "out/x", b""),
+            Err(WriteError::Outside(_))
+        ));
+        assert!(matches!(create(folder.path(), "broken", b""), Err(WriteError::Exists)));
+        assert!(names(other.path()).is_empty());
+        create(folder.path(), "new", b"").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&folder.path().join("new")), mode(&path));
     }
 
     #[test]

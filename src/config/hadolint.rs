@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// The options into which hadolint's own keys turn: the code of the rule that takes them there, its
 /// key, and the option's name here.
-const OPTIONS: [(&str, &str, &str); 3] = [
+pub const OPTIONS: [(&str, &str, &str); 3] = [
     ("DL3026", "trustedRegistries", "trusted-registries"),
     ("DL3049", "label-schema", "label-schema"),
     ("DL3050", "strict-labels", "strict-labels"),

@@ -16,7 +16,7 @@ mod settings;
 mod yaml;
 
 pub use check::{Names, OptionName, UnknownName};
-pub use document::{Document, Loader, Scoped};
+pub use document::{Document, KEYS, Loader, Scoped};
 pub use error::{ConfigError, ConfigErrors};
 pub use nearest::nearest;
 pub use schema::{RuleEntry, schema};

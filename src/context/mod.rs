@@ -5,11 +5,13 @@ pub mod dockerignore;
 pub mod find;
 pub mod manifests;
 pub mod memory;
+pub mod overlay;
 pub mod sources;
 pub mod walk;
 
 pub use dockerignore::Ignore;
 pub use memory::Memory;
+pub use overlay::Overlay;
 pub use walk::{ListedFile, Listing};
 
 use manifests::Manifests;
@@ -95,6 +97,15 @@ impl Context {
             ignore_file,
             listing: OnceLock::new(),
             manifests: Manifests::default(),
+        }
+    }
+
+    /// The same context once these files are in it.
+    pub fn with_files(&self, files: Memory) -> Context {
+        let tree: Arc<dyn Tree> = Arc::new(Overlay::new(self.tree.clone(), files));
+        match &self.ignore_file {
+            Some(file) => Context::with_ignore_file(self.name.clone(), tree, Some(file.clone())),
+            None => Context::new(self.name.clone(), tree, None),
         }
     }
 

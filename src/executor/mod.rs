@@ -1,5 +1,41 @@
-//! Programs outside, started, watched and ended: nothing left of this layer starts a process.
+//! Builds images and runs containers, with an engine that is installed or with the bundled one.
+//!
+//! [`Engine`] is what a caller sees; everything that happens meanwhile goes to its [`Sink`], and a
+//! [`Cancel`] ends it. Nothing left of this layer starts a process, mounts anything or talks to a
+//! daemon or a registry.
 
+pub mod archive;
+pub mod cancel;
+mod client;
+pub mod config;
+pub mod contents;
+pub mod dial;
+pub mod digest;
+pub mod docker;
+pub mod engine;
+pub mod error;
+pub mod event;
+#[cfg(target_os = "linux")]
+pub mod native;
+mod owner;
+mod process;
+mod progress;
+pub mod reference;
+mod saved;
+pub mod select;
 pub mod shellcheck;
 
+pub use cancel::Cancel;
+pub use config::{Healthcheck, History, ImageConfig, Platform};
+pub use contents::{ImageContents, LayerContents, LayerSource};
+pub use digest::Digest;
+pub use docker::Docker;
+pub use engine::{
+    BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ExecOutput, Exit,
+    ImageId, Limits, Logs, Network, Output, Secret, SecretSource, StepReport, Stopped,
+};
+pub use error::{Error, StepFailure};
+pub use event::{Event, Sink, Stream};
+pub use reference::Reference;
+pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

@@ -16,6 +16,7 @@ pub mod ship;
 pub mod sources;
 pub mod stage;
 pub mod transcript;
+pub mod unneeded;
 pub mod windows;
 
 pub use command::CommandView;

@@ -13,7 +13,8 @@ pub mod tag;
 
 pub use offer::{Offer, offers};
 pub use table::{
-    Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role, Runtime, Variant,
+    BaseConfig, Brings, Codename, Image, Kind, Libc, Month, Native, Need, PackageKind, PackageManager, Release, Role,
+    Runtime, Variant,
 };
 pub use tag::Tag;
 
@@ -48,7 +49,45 @@ pub fn images() -> &'static [Image] {
     generated::IMAGES
 }
 
+/// What the configuration of an image says; none where the image, or its configuration, is not known.
+pub fn config(registry: Option<&str>, repository: &str, tag: &str) -> Option<&'static BaseConfig> {
+    image(registry, repository)?.variant(tag)?.config
+}
+
 impl Image {
+    /// The Debian or Ubuntu release below the image with this tag: the one that the tag names, else
+    /// the one that tags without a name stand for. None for Alpine and where it is not known.
+    pub fn suite(&self, tag: &str) -> Option<&'static Codename> {
+        let variant = self.variant(tag)?;
+        if variant.libc != Libc::Glibc || variant.packages != PackageManager::Apt {
+            return None;
+        }
+        let tag = Tag::parse(tag);
+        if let Some(named) = tag.codename() {
+            return Some(named);
+        }
+        if let Some(word) = tag.version()
+            && let Some((_, suite)) = self.suites.iter().find(|(known, _)| *known == word)
+        {
+            return codename(suite);
+        }
+        let numbered = self
+            .suites
+            .iter()
+            .filter_map(|(from, suite)| Some((numbers(from)?, *suite)));
+        let (_, suite) = match tag.version() {
+            // A tag without all numbers stands for the newest of them.
+            Some(version) => {
+                let wanted = numbers(version)?;
+                numbered
+                    .filter(|(from, _)| *from <= wanted || from.starts_with(&wanted))
+                    .max_by(|(a, _), (b, _)| a.cmp(b))?
+            }
+            None => numbered.max_by(|(a, _), (b, _)| a.cmp(b))?,
+        };
+        codename(suite)
+    }
+
     /// The variant that a tag (`""` for none) stands for.
     pub fn variant(&self, tag: &str) -> Option<&'static Variant> {
         let tag = Tag::parse(tag);
@@ -134,15 +173,55 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
     (!out.is_empty()).then_some(out)
 }
 
+/// The kin of a package manager's command: `apt`, `apk` or `rpm`.
+fn kin(manager: &str) -> Option<&'static str> {
+    match manager {
+        "apt" | "apt-get" | "aptitude" => Some("apt"),
+        "apk" => Some("apk"),
+        "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => Some("rpm"),
+        _ => None,
+    }
+}
+
+/// Whether a system package is installed to be run or loaded, as far as is known.
+pub fn is_for_run_time(manager: &str, name: &str) -> bool {
+    let lists = generated::RUN_TIME
+        .iter()
+        .filter(|(known, _)| Some(*known) == kin(manager));
+    lists.into_iter().any(|(_, names)| names.binary_search(&name).is_ok())
+}
+
+/// Programs that a system package brings, besides one of its own name.
+pub fn programs_of(package: &str) -> &'static [&'static str] {
+    let at = generated::PROGRAMS.binary_search_by(|(known, _)| (*known).cmp(package));
+    at.ok()
+        .and_then(|at| generated::PROGRAMS.get(at))
+        .map(|(_, programs)| *programs)
+        .unwrap_or_default()
+}
+
+/// What a package with native code needs, by language (`python`, `node`, `ruby`, `php`) and its name
+/// in that language's registry, in the form that compares (Python: lower case, `-`).
+pub fn native(language: &str, name: &str) -> Option<&'static Native> {
+    let (_, list) = generated::NATIVE.iter().find(|(known, _)| *known == language)?;
+    let at = list.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    list.get(at).map(|(_, native)| native)
+}
+
+/// Packages with headers that the full variants of official images have.
+pub fn buildpack() -> &'static [&'static str] {
+    generated::BUILDPACK
+}
+
+/// Whether the names of a release's packages were not checked against it.
+pub fn is_approximate(release: &str) -> bool {
+    generated::APPROXIMATE.contains(&release)
+}
+
 /// What a system package is for, by the package manager's command (`apt-get`, `apk`, `dnf`, ...) and
 /// the package's name without version.
 pub fn package(manager: &str, name: &str) -> Option<PackageKind> {
-    let manager = match manager {
-        "apt" | "apt-get" | "aptitude" => "apt",
-        "apk" => "apk",
-        "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => "rpm",
-        _ => return None,
-    };
+    let manager = kin(manager)?;
     let list = |tables: table::ByName<table::ByName<PackageKind>>| {
         tables
             .iter()
@@ -172,8 +251,8 @@ fn is_versioned_compiler(name: &str) -> bool {
     })
 }
 
-/// The packages that hold the libraries of a Debian package with headers, in a release; where that
-/// release is not listed, none.
+/// The packages that hold the libraries of a package with headers, in a release of Debian or Ubuntu
+/// (its codename) or `alpine`; empty where it has nothing but headers, none where it is not known.
 pub fn runtime_libraries(headers: &str, codename: &str) -> Option<&'static [&'static str]> {
     let (_, libraries) = generated::RUNTIME_LIBRARIES
         .iter()

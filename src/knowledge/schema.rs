@@ -151,6 +151,9 @@ pub enum PackageKind {
 pub struct Images {
     /// The images.
     pub images: Vec<Image>,
+    /// What `@name` among programs stands for.
+    #[serde(default)]
+    pub bundles: BTreeMap<String, Bundle>,
     /// Codenames of releases.
     pub codenames: Vec<Codename>,
     /// By product: release and the last month (`YYYY-MM`) with fixes.
@@ -171,11 +174,100 @@ pub struct Image {
     pub user: String,
     /// Why it should not be used any more.
     pub deprecated: Option<String>,
+    /// Where its configuration was read, and the state of that place.
+    pub source: Option<String>,
+    /// By the first version, or by a word: the release below a tag that names none; empty where it
+    /// is not known.
+    #[serde(default)]
+    pub suites: BTreeMap<String, String>,
+    /// What its configuration says, where it was read.
+    pub config: Option<Config>,
     /// Its variants; the last is the default.
     pub variants: Vec<Variant>,
     /// What could run things in its stead.
     #[serde(default)]
     pub runtimes: Vec<Runtime>,
+}
+
+/// An image's configuration, or what of it differs in a variant.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// Variables with their values.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Variables with values that are not known.
+    #[serde(default)]
+    pub varying: Vec<String>,
+    /// Variables of both lists that only builds read.
+    #[serde(default)]
+    pub build_env: Vec<String>,
+    /// ENTRYPOINT.
+    pub entrypoint: Option<Vec<String>>,
+    /// The entrypoint does nothing of use to what it runs.
+    pub passes: Option<bool>,
+    /// CMD.
+    pub cmd: Option<Vec<String>>,
+    /// WORKDIR.
+    pub working_dir: Option<String>,
+    /// STOPSIGNAL.
+    pub stop_signal: Option<String>,
+    /// VOLUME.
+    pub volumes: Option<Vec<String>>,
+    /// EXPOSE.
+    pub exposed: Option<Vec<String>>,
+    /// Accounts, with `uid:gid`.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
+    /// Programs on PATH, and `@bundles`.
+    pub programs: Option<Vec<String>>,
+    /// The table of time zones is there.
+    pub zones: Option<bool>,
+}
+
+impl Config {
+    /// A variant's configuration over its image's.
+    fn over(&self, image: &Config) -> Config {
+        fn either<T: Clone>(mine: &Option<T>, below: &Option<T>) -> Option<T> {
+            mine.clone().or_else(|| below.clone())
+        }
+        let mut out = self.clone();
+        let fixed = |name: &String| !self.varying.contains(name);
+        for (name, value) in image.env.iter().filter(|(name, _)| fixed(name)) {
+            out.env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let varying = image.varying.iter().filter(|name| !self.env.contains_key(*name));
+        out.varying.extend(varying.cloned());
+        out.varying.sort();
+        out.varying.dedup();
+        out.build_env.extend(image.build_env.iter().cloned());
+        out.build_env.sort();
+        out.build_env.dedup();
+        for (name, ids) in &image.accounts {
+            out.accounts.entry(name.clone()).or_insert_with(|| ids.clone());
+        }
+        out.entrypoint = either(&self.entrypoint, &image.entrypoint);
+        out.passes = either(&self.passes, &image.passes);
+        out.cmd = either(&self.cmd, &image.cmd);
+        out.working_dir = either(&self.working_dir, &image.working_dir);
+        out.stop_signal = either(&self.stop_signal, &image.stop_signal);
+        out.volumes = either(&self.volumes, &image.volumes);
+        out.exposed = either(&self.exposed, &image.exposed);
+        out.programs = either(&self.programs, &image.programs);
+        out.zones = either(&self.zones, &image.zones);
+        out
+    }
+}
+
+/// Programs and accounts that come together.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Bundle {
+    /// Programs on PATH, and other `@bundles`.
+    pub programs: Vec<String>,
+    /// Accounts, with `uid:gid`.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
 }
 
 /// A variant of an image.
@@ -199,7 +291,12 @@ pub struct Variant {
     pub user: Option<String>,
     /// What it has.
     pub brings: Vec<Brings>,
+    /// Where its configuration differs from the image's.
+    pub config: Option<Config>,
 }
+
+/// What `{path}` stands for: the PATH of Debian, Ubuntu, Alpine, and BuildKit's for `scratch`.
+pub const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// An offer.
 #[derive(Debug, Clone, Deserialize)]
@@ -211,6 +308,9 @@ pub struct Runtime {
     pub image: String,
     /// A tag, with placeholders.
     pub tag: Option<String>,
+    /// The first major version that it exists for.
+    #[serde(default)]
+    pub since: u32,
     /// For which kinds it is offered.
     #[serde(rename = "for")]
     pub of: Vec<Kind>,
@@ -239,8 +339,71 @@ pub struct Packages {
     pub endings: BTreeMap<PackageKind, ByManager>,
     /// Names by kind.
     pub kinds: BTreeMap<PackageKind, ByManager>,
-    /// By Debian codename: packages with headers, and what they are replaced by.
-    pub runtime_libraries: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Packages that are installed to be run or loaded.
+    pub run_time: ByManager,
+    /// Programs of packages.
+    pub programs: BTreeMap<String, Vec<String>>,
+    /// By language: packages with native code.
+    pub native: BTreeMap<String, BTreeMap<String, Native>>,
+    /// Packages with headers that buildpack-deps has.
+    pub buildpack: Vec<String>,
+}
+
+/// What a language's package with native code needs from the system.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Native {
+    /// Headers whose libraries it links where it was compiled.
+    #[serde(default)]
+    pub built: Vec<String>,
+    /// Headers whose libraries it needs in any case.
+    #[serde(default)]
+    pub always: Vec<String>,
+    /// Packages whose programs it starts.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// It is published compiled, with its libraries.
+    #[serde(default)]
+    pub bundled: bool,
+}
+
+/// `libraries.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Libraries {
+    /// Releases that `all` stands for.
+    pub releases: Vec<String>,
+    /// Those whose names nobody checked; `alpine` for Alpine's.
+    pub approximate: Vec<String>,
+    /// By package with headers and release: the packages that hold its libraries.
+    pub headers: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// The same for Alpine.
+    pub alpine: BTreeMap<String, Vec<String>>,
+}
+
+impl Libraries {
+    /// By release: packages with headers, and what they are replaced by.
+    fn by_release(&self) -> BTreeMap<&str, BTreeMap<&str, &[String]>> {
+        let mut out: BTreeMap<&str, BTreeMap<&str, &[String]>> = BTreeMap::new();
+        for (headers, releases) in &self.headers {
+            for (release, names) in releases {
+                let single = [release.clone()];
+                let wanted: &[String] = if release == "all" { &self.releases } else { &single };
+                for release in wanted {
+                    let Some(known) = self.releases.iter().find(|known| *known == release) else {
+                        continue;
+                    };
+                    out.entry(known).or_default().insert(headers, names);
+                }
+            }
+        }
+        let alpine = self
+            .alpine
+            .iter()
+            .map(|(name, names)| (name.as_str(), names.as_slice()));
+        out.insert("alpine", alpine.collect());
+        out
+    }
 }
 
 /// Names, or endings of names, by package manager.
@@ -280,8 +443,22 @@ pub const PLACEHOLDERS: [&str; 11] = [
 ];
 
 /// What contradicts itself, a sentence each; empty where all is well.
-pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
+pub fn check(images: &Images, packages: &Packages, libraries: &Libraries) -> Vec<String> {
     let mut wrong = Vec::new();
+    let known = |headers: &String| libraries.headers.contains_key(headers);
+    for native in packages.native.values().flat_map(|list| list.values()) {
+        let missing = native
+            .built
+            .iter()
+            .chain(&native.always)
+            .filter(|headers| !known(headers));
+        wrong.extend(missing.map(|headers| format!("libraries.yaml does not know {headers}")));
+    }
+    for (headers, releases) in &libraries.headers {
+        let named = |release: &String| release == "all" || libraries.releases.contains(release);
+        let unknown = releases.keys().filter(|release| !named(release));
+        wrong.extend(unknown.map(|release| format!("libraries.yaml: {headers}: no release {release}")));
+    }
     let mut names = BTreeSet::new();
     for image in &images.images {
         let first = image.names.first().map(String::as_str).unwrap_or("an image");
@@ -307,6 +484,9 @@ pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
                 }
             }
         }
+    }
+    for image in &images.images {
+        check_config(image, images, &mut wrong);
     }
     for image in &images.images {
         for runtime in image.runtimes.iter().filter(|runtime| !runtime.image.contains('{')) {
@@ -335,6 +515,37 @@ pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
     wrong
 }
 
+/// What is wrong with an image's configuration.
+fn check_config(image: &Image, images: &Images, wrong: &mut Vec<String>) {
+    let first = image.names.first().map(String::as_str).unwrap_or("an image");
+    if image.config.is_some() && image.source.is_none() {
+        wrong.push(format!("{first}: a config needs its source"));
+    }
+    if image.config.is_none() && image.variants.iter().any(|v| v.config.is_some()) {
+        wrong.push(format!("{first}: variants have a config, the image has none"));
+    }
+    let known = |codename: &String| codename.is_empty() || images.codenames.iter().any(|c| &c.codename == codename);
+    for codename in image.suites.values().filter(|codename| !known(codename)) {
+        wrong.push(format!("{first}: {codename} is no codename"));
+    }
+    let configs = image
+        .config
+        .iter()
+        .chain(image.variants.iter().filter_map(|v| v.config.as_ref()));
+    for config in configs {
+        for name in config.programs.iter().flatten().filter_map(|p| p.strip_prefix('@')) {
+            if !images.bundles.contains_key(name) {
+                wrong.push(format!("{first}: there is no bundle @{name}"));
+            }
+        }
+        let ids = config.accounts.values().filter(|ids| {
+            ids.split_once(':')
+                .is_none_or(|(user, group)| user.parse::<u32>().is_err() || group.parse::<u32>().is_err())
+        });
+        wrong.extend(ids.map(|ids| format!("{first}: {ids} is no uid:gid")));
+    }
+}
+
 /// Year and month of `YYYY-MM`.
 fn parse_month(text: &str) -> Option<(u16, u8)> {
     let (year, month) = text.split_once('-')?;
@@ -343,12 +554,13 @@ fn parse_month(text: &str) -> Option<(u16, u8)> {
     (1..=12).contains(&month).then_some((year, month))
 }
 
-/// Rust source with the tables `IMAGES`, `CODENAMES`, `RELEASES`, `PACKAGES`, `ENDINGS` and
-/// `RUNTIME_LIBRARIES`, of the types in `knowledge::table`. Tables that are searched by name are
+/// Rust source with the tables `IMAGES`, `CODENAMES`, `RELEASES`, `PACKAGES`, `ENDINGS`,
+/// `RUNTIME_LIBRARIES` and their kin, of the types in `knowledge::table`. Tables that are searched by name are
 /// sorted by it.
-pub fn emit(images: &Images, packages: &Packages) -> String {
+pub fn emit(images: &Images, packages: &Packages, libraries: &Libraries) -> String {
     let mut out = String::from("// Made from rules/knowledge/*.yaml; edit those.\nuse super::table::*;\n\n");
-    emit_images(&mut out, &images.images);
+    emit_bundles(&mut out, &images.bundles);
+    emit_images(&mut out, images);
     let mut codenames: Vec<_> = images.codenames.iter().collect();
     codenames.sort_by(|a, b| a.codename.cmp(&b.codename));
     line(&mut out, "pub static CODENAMES: &[Codename] = &[");
@@ -378,6 +590,7 @@ pub fn emit(images: &Images, packages: &Packages) -> String {
     }
     line(&mut out, "];\n");
     emit_packages(&mut out, packages);
+    emit_libraries(&mut out, libraries);
     out
 }
 
@@ -395,18 +608,93 @@ fn option<T: std::fmt::Debug>(value: &Option<T>) -> String {
     format!("{value:?}")
 }
 
-fn emit_images(out: &mut String, images: &[Image]) {
+/// The name of a bundle's static.
+fn bundle(name: &str) -> String {
+    format!("BUNDLE_{}", name.to_uppercase().replace('-', "_"))
+}
+
+fn emit_bundles(out: &mut String, bundles: &BTreeMap<String, Bundle>) {
+    for name in bundles.keys() {
+        let (mut programs, mut accounts) = (BTreeSet::new(), BTreeMap::new());
+        let mut open = vec![name.as_str()];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            let Some(bundle) = bundles.get(name).filter(|_| seen.insert(name)) else {
+                continue;
+            };
+            accounts.extend(bundle.accounts.iter().map(|(name, ids)| (name.as_str(), ids.as_str())));
+            for program in &bundle.programs {
+                match program.strip_prefix('@') {
+                    Some(inner) => open.push(inner),
+                    None => {
+                        programs.insert(program.as_str());
+                    }
+                }
+            }
+        }
+        let programs: Vec<&str> = programs.into_iter().collect();
+        let accounts: Vec<(&str, &str)> = accounts.into_iter().collect();
+        line(
+            out,
+            &format!(
+                "pub static {}: Bundle = Bundle {{ programs: &{programs:?}, accounts: &{accounts:?} }};",
+                bundle(name)
+            ),
+        );
+    }
+}
+
+/// The configuration of a variant, as Rust.
+fn config(image: &Image, variant: &Variant) -> String {
+    let Some(below) = &image.config else {
+        return "None".to_owned();
+    };
+    let config = variant.config.clone().unwrap_or_default().over(below);
+    let env: Vec<(&String, String)> = config
+        .env
+        .iter()
+        .map(|(name, value)| (name, value.replace("{path}", USUAL_PATH)))
+        .collect();
+    let list = |values: &Option<Vec<String>>| format!("&{:?}", values.as_deref().unwrap_or_default());
+    let accounts: Vec<(&String, &String)> = config.accounts.iter().collect();
+    let (bundles, mut programs): (Vec<&String>, Vec<&String>) =
+        config.programs.iter().flatten().partition(|name| name.starts_with('@'));
+    programs.sort();
+    let bundles: Vec<String> = bundles
+        .iter()
+        .map(|name| format!("&{}", bundle(name.trim_start_matches('@'))))
+        .collect();
+    format!(
+        "Some(&BaseConfig {{ source: {:?}, env: &{env:?}, varying: &{:?}, build_env: &{:?}, entrypoint: {}, passes: {}, cmd: {}, working_dir: {:?}, stop_signal: {}, volumes: {}, exposed: {}, accounts: &{accounts:?}, bundles: &[{}], programs: &{programs:?}, zones: {} }})",
+        image.source.as_deref().unwrap_or_default(),
+        config.varying,
+        config.build_env,
+        list(&config.entrypoint),
+        config.passes.unwrap_or_default(),
+        list(&config.cmd),
+        config.working_dir.as_deref().unwrap_or("/"),
+        option(&config.stop_signal),
+        list(&config.volumes),
+        list(&config.exposed),
+        bundles.join(", "),
+        config.zones.unwrap_or_default(),
+    )
+}
+
+fn emit_images(out: &mut String, images: &Images) {
+    let images = &images.images;
     let mut by_name: Vec<(&str, usize)> = Vec::new();
     line(out, "pub static IMAGES: &[Image] = &[");
     for (index, image) in images.iter().enumerate() {
         by_name.extend(image.names.iter().map(|name| (name.as_str(), index)));
         let _ = writeln!(
             out,
-            "    Image {{\n        names: &{:?}, family: {:?}, role: Role::{:?}, deprecated: {},",
+            "    Image {{\n        names: &{:?}, family: {:?}, role: Role::{:?}, deprecated: {}, suites: &{:?},",
             image.names,
             image.family,
             image.role,
-            option(&image.deprecated)
+            option(&image.deprecated),
+            image.suites.iter().collect::<Vec<_>>()
         );
         line(out, "        variants: &[");
         for v in &image.variants {
@@ -414,13 +702,14 @@ fn emit_images(out: &mut String, images: &[Image]) {
             let user = v.user.as_ref().unwrap_or(&image.user);
             let _ = writeln!(
                 out,
-                "            Variant {{ kind: Kind::{:?}, words: &{:?}, role: Role::{role:?}, libc: Libc::{:?}, packages: PackageManager::{:?}, size: {}, user: {user:?}, brings: {} }},",
+                "            Variant {{ kind: Kind::{:?}, words: &{:?}, role: Role::{role:?}, libc: Libc::{:?}, packages: PackageManager::{:?}, size: {}, user: {user:?}, brings: {}, config: {} }},",
                 v.kind,
                 v.words,
                 v.libc,
                 v.packages,
                 option(&v.size),
-                enums("Brings", &v.brings)
+                enums("Brings", &v.brings),
+                config(image, v)
             );
         }
         line(out, "        ],\n        runtimes: &[");
@@ -428,9 +717,10 @@ fn emit_images(out: &mut String, images: &[Image]) {
             let tag = r.tag.as_deref().unwrap_or_default();
             let _ = writeln!(
                 out,
-                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, of: {}, needs: {} }},",
+                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, since: {}, of: {}, needs: {} }},",
                 r.kind,
                 r.image,
+                r.since,
                 enums("Kind", &r.of),
                 enums("Need", &r.needs)
             );
@@ -468,13 +758,61 @@ fn emit_packages(out: &mut String, packages: &Packages) {
         }
         line(out, "];\n");
     }
+    let by_manager: BTreeMap<&str, BTreeSet<&str>> = packages
+        .run_time
+        .lists()
+        .into_iter()
+        .map(|(manager, list)| (manager, list.iter().map(String::as_str).collect()))
+        .collect();
+    line(out, "pub static RUN_TIME: ByName<&[&str]> = &[");
+    for (manager, names) in by_manager {
+        let names: Vec<&str> = names.into_iter().collect();
+        line(out, &format!("    ({manager:?}, &{names:?}),"));
+    }
+    line(out, "];\n");
+    line(out, "pub static PROGRAMS: ByName<&[&str]> = &[");
+    for (package, programs) in &packages.programs {
+        line(out, &format!("    ({package:?}, &{programs:?}),"));
+    }
+    line(out, "];\n");
+    line(out, "pub static NATIVE: ByName<ByName<Native>> = &[");
+    for (language, list) in &packages.native {
+        line(out, &format!("    ({language:?}, &["));
+        for (name, n) in list {
+            let Native {
+                built,
+                always,
+                programs,
+                bundled,
+            } = n;
+            line(
+                out,
+                &format!(
+                    "        ({name:?}, Native {{ built: &{built:?}, always: &{always:?}, programs: &{programs:?}, bundled: {bundled} }}),"
+                ),
+            );
+        }
+        line(out, "    ]),");
+    }
+    line(out, "];\n");
+    line(
+        out,
+        &format!("pub static BUILDPACK: &[&str] = &{:?};\n", packages.buildpack),
+    );
+}
+
+fn emit_libraries(out: &mut String, libraries: &Libraries) {
     line(out, "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[");
-    for (codename, libraries) in &packages.runtime_libraries {
-        line(out, &format!("    ({codename:?}, &["));
-        for (headers, names) in libraries {
+    for (release, by_headers) in libraries.by_release() {
+        line(out, &format!("    ({release:?}, &["));
+        for (headers, names) in by_headers {
             line(out, &format!("        ({headers:?}, &{names:?}),"));
         }
         line(out, "    ]),");
     }
-    line(out, "];");
+    line(out, "];\n");
+    line(
+        out,
+        &format!("pub static APPROXIMATE: &[&str] = &{:?};", libraries.approximate),
+    );
 }

@@ -16,6 +16,9 @@ pub struct Image {
     pub role: Role,
     /// Why it should not be used any more.
     pub deprecated: Option<&'static str>,
+    /// By the first version, or by a word: the release below a tag that names none; empty where it
+    /// is not known.
+    pub suites: &'static [(&'static str, &'static str)],
     /// Its variants; the last is the default.
     pub variants: &'static [Variant],
     /// What could run things in its stead, the safest first.
@@ -41,6 +44,80 @@ pub struct Variant {
     pub user: &'static str,
     /// What it has that an application may not need, or may miss elsewhere.
     pub brings: &'static [Brings],
+    /// Its configuration, where its source was read.
+    pub config: Option<&'static BaseConfig>,
+}
+
+/// What an image's configuration says, and what is in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BaseConfig {
+    /// Where it was read, and the state of that place.
+    pub source: &'static str,
+    /// Variables with their values, sorted; a value may hold `{major}`, the first number of the
+    /// tag's version.
+    pub env: &'static [(&'static str, &'static str)],
+    /// Further variables, whose values change from release to release or were not read.
+    pub varying: &'static [&'static str],
+    /// Variables of both lists that only builds read.
+    pub build_env: &'static [&'static str],
+    /// ENTRYPOINT; empty for none.
+    pub entrypoint: &'static [&'static str],
+    /// The entrypoint prepares something that only builds use, and runs its arguments.
+    pub passes: bool,
+    /// CMD; empty for none.
+    pub cmd: &'static [&'static str],
+    /// The working directory, absolute.
+    pub working_dir: &'static str,
+    /// STOPSIGNAL.
+    pub stop_signal: Option<&'static str>,
+    /// Volumes.
+    pub volumes: &'static [&'static str],
+    /// Exposed ports, with their protocol.
+    pub exposed: &'static [&'static str],
+    /// Accounts with `uid:gid`, besides those of the bundles.
+    pub accounts: &'static [(&'static str, &'static str)],
+    /// Programs and accounts that it shares with other images.
+    pub bundles: &'static [&'static Bundle],
+    /// Further programs on PATH, sorted.
+    pub programs: &'static [&'static str],
+    /// The table of time zones is there.
+    pub zones: bool,
+}
+
+impl BaseConfig {
+    /// The value of a variable; none where it has none, or one that is not known.
+    pub fn env(&self, name: &str) -> Option<&'static str> {
+        self.env
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether the image sets a variable, whatever its value.
+    pub fn sets(&self, name: &str) -> bool {
+        self.env(name).is_some() || self.varying.contains(&name)
+    }
+
+    /// Whether a program is on PATH; false where that is not known.
+    pub fn has_program(&self, name: &str) -> bool {
+        self.programs.binary_search(&name).is_ok()
+            || self.bundles.iter().any(|b| b.programs.binary_search(&name).is_ok())
+    }
+
+    /// `uid:gid` of an account.
+    pub fn account(&self, name: &str) -> Option<&'static str> {
+        let lists = std::iter::once(self.accounts).chain(self.bundles.iter().map(|b| b.accounts));
+        lists.flatten().find(|(known, _)| *known == name).map(|(_, ids)| *ids)
+    }
+}
+
+/// Programs and accounts that come together.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// Programs on PATH, sorted.
+    pub programs: &'static [&'static str],
+    /// Accounts with `uid:gid`.
+    pub accounts: &'static [(&'static str, &'static str)],
 }
 
 impl Variant {
@@ -59,6 +136,8 @@ pub struct Runtime {
     pub image: &'static str,
     /// The tag; empty for none.
     pub tag: &'static str,
+    /// The first major version that it exists for.
+    pub since: u32,
     /// For which kinds of the variant in use it is offered.
     pub of: &'static [Kind],
     /// What must hold.
@@ -92,4 +171,17 @@ pub struct Release {
     pub version: &'static str,
     /// The last month with fixes.
     pub end: Month,
+}
+
+/// What a language's package with native code needs from the system.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Native {
+    /// Debian's packages with headers whose libraries it links where it was compiled.
+    pub built: &'static [&'static str],
+    /// The same for libraries that it needs in any case.
+    pub always: &'static [&'static str],
+    /// Debian's packages whose programs it starts.
+    pub programs: &'static [&'static str],
+    /// It is published compiled, with its libraries.
+    pub bundled: bool,
 }

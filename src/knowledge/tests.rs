@@ -172,6 +172,92 @@ fn packages_are_known_by_name_and_ending() {
         assert_eq!(package(manager, name), kind, "{manager} {name}");
     }
     assert_eq!(runtime_libraries("libpq-dev", "bookworm"), Some(&["libpq5"][..]));
-    assert_eq!(runtime_libraries("libpq-dev", "trixie"), None);
+    assert_eq!(runtime_libraries("libssl-dev", "trixie"), Some(&["libssl3t64"][..]));
+    assert_eq!(
+        runtime_libraries("openssl-dev", "alpine"),
+        Some(&["libssl3", "libcrypto3"][..])
+    );
+    assert_eq!(runtime_libraries("libboost-dev", "bookworm"), Some(&[][..]));
+    assert_eq!(runtime_libraries("libpq-dev", "buster"), None);
+    assert!(is_approximate("noble") && !is_approximate("bookworm"));
+    assert!(is_for_run_time("apt-get", "tini") && !is_for_run_time("apt-get", "gcc"));
+    assert!(programs_of("procps").contains(&"ps") && programs_of("nothing").is_empty());
+    assert!(native("python", "lxml").is_some_and(|n| n.bundled) && native("python", "flask").is_none());
     assert_eq!(runtime_libraries("libnothing-dev", "bookworm"), None);
+}
+
+#[test]
+fn the_release_below_a_tag_is_known() {
+    let suite = |name: &str, tag: &str| by_name(name).and_then(|image| image.suite(tag)).map(|c| c.codename);
+    for (name, tag, wanted) in [
+        ("golang", "1.22", Some("bookworm")),
+        ("golang", "1.22.3-bullseye", Some("bullseye")),
+        ("golang", "1", Some("trixie")),
+        ("golang", "", Some("trixie")),
+        ("golang", "1.25-alpine", None),
+        ("python", "3.8-slim", Some("bookworm")),
+        ("python", "3.12", Some("trixie")),
+        ("python", "2", Some("buster")),
+        ("node", "16", Some("buster")),
+        ("node", "22.1.0-slim", Some("bookworm")),
+        ("node", "iron-slim", Some("bookworm")),
+        ("node", "lts", None),
+        ("rust", "1.75", Some("bookworm")),
+        ("rust", "slim", Some("trixie")),
+        ("openjdk", "11-jre-slim", Some("bullseye")),
+        ("openjdk", "17", None),
+        ("debian", "12.5-slim", Some("bookworm")),
+        ("debian", "bookworm", Some("bookworm")),
+        ("ubuntu", "22.04", Some("jammy")),
+        ("ubuntu", "23.04", None),
+        ("ubuntu", "", None),
+    ] {
+        assert_eq!(suite(name, tag), wanted, "{name}:{tag}");
+    }
+}
+
+#[test]
+fn configs_say_what_an_image_gives() {
+    let of = |repository, tag| config(None, repository, tag).expect(repository);
+    let go = of("golang", "1.25-alpine");
+    assert_eq!(
+        (go.env("PATH"), go.working_dir, go.cmd),
+        (
+            Some("/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            "/go",
+            &["/bin/sh"][..]
+        )
+    );
+    assert!(go.build_env.contains(&"GOPATH") && go.sets("GOLANG_VERSION") && go.env("GOLANG_VERSION").is_none());
+    let node = of("node", "22");
+    assert_eq!(
+        (node.entrypoint, node.cmd),
+        (&["docker-entrypoint.sh"][..], &["node"][..])
+    );
+    assert_eq!(
+        (node.account("node"), node.account("www-data")),
+        (Some("1000:1000"), Some("33:33"))
+    );
+    assert!(node.has_program("curl") && node.has_program("npm") && node.has_program("gcc"));
+    let slim = of("node", "22-slim");
+    assert!(!slim.has_program("curl") && slim.has_program("bash") && !of("node", "22-alpine").has_program("bash"));
+    let fpm = of("php", "8.3-fpm-alpine");
+    assert_eq!(
+        (fpm.stop_signal, fpm.exposed, fpm.account("www-data")),
+        (Some("SIGQUIT"), &["9000/tcp"][..], Some("82:82"))
+    );
+    assert!(fpm.env("PHP_INI_DIR").is_some());
+    let maven = of("maven", "3.9-eclipse-temurin-21");
+    assert!(maven.passes && maven.entrypoint == ["/usr/local/bin/mvn-entrypoint.sh"]);
+    assert!(config(None, "mysql", "8").is_none() && config(Some("ghcr.io"), "node", "22").is_none());
+    assert_eq!(
+        config(None, "scratch", "").map(|c| (c.working_dir, c.zones)),
+        Some(("/", false))
+    );
+}
+
+#[test]
+fn an_offer_may_begin_with_a_version() {
+    assert_eq!(offered("amazoncorretto", "17"), ["amazoncorretto:17-headless"]);
+    assert!(offered("amazoncorretto", "8").is_empty());
 }

@@ -3,7 +3,7 @@
 use super::github::slashes;
 use super::place::{Locator, Place};
 use super::{FileReport, Reporter, Summary};
-use crate::edit::{Applicability, Effect};
+use crate::edit::{Applicability, Effect, NewFile};
 use crate::model::refusal::Phase;
 use crate::rule::{Diagnostic, Severity};
 use serde::Serialize;
@@ -57,6 +57,9 @@ struct Mending<'a> {
     applicability: Applicability,
     effects: &'a [Effect],
     edits: Vec<Change<'a>>,
+    /// Files that it makes, with paths relative to the build context.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    creates: &'a [NewFile],
 }
 
 #[derive(Serialize)]
@@ -112,6 +115,7 @@ fn finding<'a>(diagnostic: &'a Diagnostic, locator: &Locator) -> Finding<'a> {
             title: &fix.title,
             applicability: fix.applicability,
             effects: &fix.effects,
+            creates: &fix.creates,
             edits: fix
                 .edits
                 .iter()

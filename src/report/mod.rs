@@ -4,11 +4,16 @@
 //! parallel and put together in order. Nothing here decides: what is a finding, what is shown and
 //! what the exit code is are settled before.
 
+mod checkstyle;
+mod codeclimate;
 mod concise;
 mod escape;
 mod excerpt;
+mod fingerprint;
 mod github;
 mod json;
+mod junit;
+mod markdown;
 mod palette;
 mod place;
 pub mod plan;
@@ -16,10 +21,13 @@ mod refused;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sarif;
+mod statistics;
 mod summary;
 mod text;
+mod xml;
 
 pub use escape::visible;
+pub use fingerprint::fingerprint;
 pub use refused::{INVALID, finding as refusal_finding};
 pub use summary::Summary;
 
@@ -43,6 +51,19 @@ pub enum Format {
     Sarif,
     /// GitHub Actions workflow commands.
     Github,
+    /// A Code Climate report, as GitLab takes it.
+    CodeClimate,
+    /// Checkstyle's XML.
+    Checkstyle,
+    /// JUnit's XML.
+    Junit,
+    /// Tables for summaries and comments.
+    Markdown,
+    /// How often each rule found something, in place of the findings.
+    Statistics {
+        /// As JSON.
+        json: bool,
+    },
 }
 
 /// What is known of one file after it was linted, and perhaps mended.
@@ -57,6 +78,8 @@ pub struct FileReport {
     pub diagnostics: Vec<Diagnostic>,
     /// Why BuildKit would refuse the file.
     pub refusals: Vec<Refusal>,
+    /// Findings left out because they were known before.
+    pub known: usize,
     /// Fixes applied.
     pub fixed: Vec<AppliedFix>,
     /// Fixes wanted and left.
@@ -85,6 +108,7 @@ impl FileReport {
             source: Some(source),
             diagnostics,
             refusals,
+            known: 0,
             fixed: Vec::new(),
             skipped: Vec::new(),
             notes: Vec::new(),
@@ -99,6 +123,7 @@ impl FileReport {
             source: None,
             diagnostics: Vec::new(),
             refusals: Vec::new(),
+            known: 0,
             fixed: Vec::new(),
             skipped: Vec::new(),
             notes: Vec::new(),
@@ -138,6 +163,19 @@ pub fn reporter(format: Format, colour: bool, quiet: bool, rules: &[&'static Rul
         Format::Json => Box::new(json::Json),
         Format::Sarif => Box::new(sarif::Sarif::new(rules)),
         Format::Github => Box::new(github::Github),
+        Format::CodeClimate => Box::new(codeclimate::CodeClimate),
+        Format::Checkstyle => Box::new(checkstyle::Checkstyle),
+        Format::Junit => Box::new(junit::Junit),
+        Format::Markdown => Box::new(markdown::Markdown::new(quiet)),
+        Format::Statistics { json } => Box::new(statistics::Statistics::new(json, quiet)),
+    }
+}
+
+/// Message and help as one line, for formats that have no place for help of its own.
+fn sentence(diagnostic: &Diagnostic) -> String {
+    match &diagnostic.help {
+        Some(help) => format!("{}. {help}", diagnostic.message),
+        None => diagnostic.message.clone(),
     }
 }
 

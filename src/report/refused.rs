@@ -13,6 +13,7 @@ pub static INVALID: RuleMeta = RuleMeta {
     severity: Severity::Error,
     enabled: true,
     aliases: &[],
+    yields_to: &[],
     what: "A file that BuildKit does not build: a line that is no instruction, a flag that it does not know, a stage that does not exist.",
     why: "The build stops with an error. The other findings in the file are still reported as far as it can be understood.",
     fixable: None,

@@ -1,5 +1,6 @@
 //! SARIF 2.1.0, as code scanning services read it.
 
+use super::fingerprint::Distinct;
 use super::github::slashes;
 use super::place::{Locator, Place};
 use super::{FileReport, INVALID, Reporter, Summary};
@@ -31,12 +32,15 @@ impl Sarif {
         }
     }
 
-    fn result(&self, diagnostic: &Diagnostic, uri: &str, locator: &Locator) -> Value {
+    fn result(&self, diagnostic: &Diagnostic, uri: &str, locator: &Locator, fingerprint: &str) -> Value {
         let mut result = json!({
             "ruleId": diagnostic.rule.id,
             "level": level(diagnostic.severity),
-            "message": { "text": message(diagnostic) },
+            "message": { "text": super::sentence(diagnostic) },
             "locations": [location(uri, locator.place(diagnostic.primary.span), None)],
+            // The name under which GitHub looks for it; without it a report that is uploaded
+            // through the API alone loses track of findings whose lines move.
+            "partialFingerprints": { "primaryLocationLineHash": fingerprint },
         });
         match self.index.get(diagnostic.rule.id) {
             Some(index) => result["ruleIndex"] = json!(index),
@@ -75,11 +79,13 @@ impl Reporter for Sarif {
         let Some(source) = &report.source else { return };
         let locator = Locator::new(source);
         let uri = uri(&report.path);
+        let mut distinct = Distinct::new(&uri);
         for (i, diagnostic) in report.diagnostics.iter().enumerate() {
             if i > 0 {
                 out.extend_from_slice(self.separator().as_bytes());
             }
-            super::append_json(out, &self.result(diagnostic, &uri, &locator));
+            let fingerprint = distinct.next(diagnostic, source);
+            super::append_json(out, &self.result(diagnostic, &uri, &locator, &fingerprint));
         }
     }
 
@@ -122,13 +128,6 @@ fn level(severity: Severity) -> &'static str {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Info | Severity::Style => "note",
-    }
-}
-
-fn message(diagnostic: &Diagnostic) -> String {
-    match &diagnostic.help {
-        Some(help) => format!("{}. {help}", diagnostic.message),
-        None => diagnostic.message.clone(),
     }
 }
 
@@ -249,6 +248,8 @@ mod tests {
         let run = &document["runs"][0];
         assert_eq!(run["results"].as_array().unwrap().len(), 4);
         let result = &run["results"][0];
+        let print = |i: usize| run["results"][i]["partialFingerprints"]["primaryLocationLineHash"].clone();
+        assert!(print(0).is_string() && print(0) != print(1));
         assert_eq!(result["ruleId"], "sample-rule");
         assert_eq!(
             run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize]["id"],

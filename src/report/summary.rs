@@ -25,6 +25,8 @@ pub struct Summary {
     pub fixable: usize,
     /// Findings with an unsafe fix.
     pub fixable_unsafe: usize,
+    /// Findings left out because they were known before.
+    pub known: usize,
     /// Fixes applied.
     pub fixed: usize,
     /// Fixes wanted and left.
@@ -43,6 +45,7 @@ impl Summary {
     pub fn add(&mut self, report: &FileReport) {
         self.files += 1;
         self.files_with_findings += usize::from(!report.diagnostics.is_empty());
+        self.known += report.known;
         self.fixed += report.fixed.len();
         self.skipped += report.skipped.iter().filter(|fix| !fix.reason.is_unasked()).count();
         self.refused += usize::from(report.refused());
@@ -129,6 +132,9 @@ impl fmt::Display for Summary {
                     by_severity.join(", ")
                 ));
             }
+        }
+        if self.known > 0 {
+            parts.push(format!("{} left out", counted(self.known, "known finding")));
         }
         match (self.fixable, self.fixable_unsafe) {
             (0, 0) => {}

@@ -220,6 +220,7 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
     Some(Fix {
         title: render(&fix.title, subject, captures),
         edits,
+        creates: Vec::new(),
         applicability: fix.applicability,
         isolation: Isolation::None,
         effects: fix.effects.to_vec(),

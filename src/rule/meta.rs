@@ -19,6 +19,8 @@ pub struct RuleMeta {
     pub enabled: bool,
     /// The peers' codes for the same thing (`DL3008`, `JSONArgsRecommended`, ...).
     pub aliases: &'static [&'static str],
+    /// What it leaves to others.
+    pub yields_to: &'static [Yield],
     /// What it finds. Markdown.
     pub what: &'static str,
     /// Why that matters. Markdown.
@@ -33,6 +35,18 @@ pub struct RuleMeta {
     pub references: &'static [&'static str],
     /// Examples; each is a test.
     pub examples: &'static [Example],
+}
+
+/// Where a rule stays silent, since another says more of the same fault; rules are given by their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Yield {
+    /// Where that rule stands on the very words.
+    SameWords(&'static str),
+    /// Where that rule found something in the file.
+    SameFile(&'static str),
+    /// Where BuildKit refuses the very words whatever the build arguments are; a refusal that
+    /// arguments could lift is left to the rule.
+    Refusal,
 }
 
 /// Whose codes stand among the aliases.
@@ -94,6 +108,8 @@ pub struct Example {
     pub good: &'static str,
     /// Files of the build context: path and content.
     pub context: &'static [(&'static str, &'static str)],
+    /// Files that the fix makes in the build context: path and content.
+    pub creates: &'static [(&'static str, &'static str)],
     /// The rule's options, where they are not the default ones: name and value as YAML.
     pub options: &'static [(&'static str, &'static str)],
 }

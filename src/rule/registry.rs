@@ -4,7 +4,7 @@ use super::check::{Check, Rule};
 use super::diagnostic::Severity;
 #[allow(unused_imports)] // Which of them a registry needs depends on its rules.
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Pattern, Template};
-use super::meta::{Example, OptionSpec, RuleMeta};
+use super::meta::{Example, OptionSpec, RuleMeta, Yield};
 #[allow(unused_imports)]
 use super::schema::{Each, Field, Filter, Hook, ScopeWord};
 use crate::edit::{Applicability, Effect};

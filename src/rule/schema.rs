@@ -20,6 +20,9 @@ pub struct RuleFile {
     /// The peers' codes for it.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// The rules to which this one leaves a fault that both see.
+    #[serde(default, with = "serde_yaml::with::singleton_map_recursive")]
+    pub yields_to: Vec<YieldFile>,
     /// The documentation.
     pub docs: Docs,
     /// Options, by key.
@@ -68,6 +71,20 @@ pub enum Category {
     Correctness,
     Reproducibility,
     Style,
+}
+
+/// Where a rule stays silent since another says more: one fault is said once. Ids are of built-in
+/// rules.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum YieldFile {
+    /// Where one of these rules stands on the very words.
+    SameWords(Vec<String>),
+    /// Where one of these rules found something in the file.
+    SameFile(Vec<String>),
+    /// Where BuildKit refuses the very words whatever the build arguments are. Where arguments could
+    /// lift the refusal, the rule speaks in its place.
+    Refusal,
 }
 
 /// Severity, as written.
@@ -168,6 +185,9 @@ pub struct ExampleFile {
     /// Files of the build context.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// Files that the fix makes in it, all of them.
+    #[serde(default)]
+    pub creates: BTreeMap<String, String>,
     /// The rule's options, where they are not the default ones.
     #[serde(default)]
     pub options: BTreeMap<String, serde_yaml::Value>,

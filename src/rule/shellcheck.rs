@@ -3,6 +3,7 @@
 
 use super::diagnostic::{Diagnostic, Label, Severity};
 use super::meta::RuleMeta;
+use super::registry;
 use crate::config::{Candidate, FileSettings};
 use crate::edit::{Applicability, Edit, Fix};
 use crate::source::Span;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The rule to which all codes belong.
-pub const FAMILY: &str = "shellcheck";
+pub const FAMILY: &str = registry::OUTSIDE;
 
 /// Codes that say nothing on a script inside a Dockerfile, and why.
 pub const POINTLESS: &[(u16, &str)] = &[
@@ -67,6 +68,7 @@ fn of_number(number: u16) -> Option<&'static RuleMeta> {
             severity: Severity::Warning,
             enabled: true,
             aliases: &[],
+            yields_to: &[],
             what: "A finding of ShellCheck, which mbopt asks about the scripts of RUN where the setting `shellcheck` is `auto` or `require`.",
             why: "ShellCheck's own page on the code says it.",
             fixable: Some(Applicability::Unsafe),
@@ -178,6 +180,7 @@ mod tests {
         severity: Severity::Warning,
         enabled: true,
         aliases: &["SC2164"],
+        yields_to: &[],
         what: "",
         why: "",
         fixable: None,

@@ -4,8 +4,11 @@
 use super::check::{Check, Rule};
 use super::diagnostic::Severity;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Pattern, Template};
-use super::meta::{Example, OptionSpec, RuleMeta};
-use super::schema::{self, CondFile, EditFile, FixFile, Hook, Level, MatchFile, Piece, RuleFile, TestFile, Trust};
+use super::meta::{Example, OptionSpec, RuleMeta, Yield};
+use super::registry;
+use super::schema::{
+    self, CondFile, EditFile, FixFile, Hook, Level, MatchFile, Piece, RuleFile, TestFile, Trust, YieldFile,
+};
 use crate::edit::{Applicability, Effect};
 use serde::Deserialize;
 use thiserror::Error;
@@ -73,6 +76,7 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
         },
         enabled: file.enabled,
         aliases: leak_all(&file.aliases),
+        yields_to: yields(&file)?,
         what: leak(&file.docs.what),
         why: leak(&file.docs.why),
         fixable,
@@ -90,6 +94,7 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
                 bad: leak(&e.bad),
                 good: leak(&e.good),
                 context: leak_slice(e.context.iter().map(|(path, content)| (leak(path), leak(content)))),
+                creates: leak_slice(e.creates.iter().map(|(path, content)| (leak(path), leak(content)))),
                 options: leak_slice(
                     e.options
                         .iter()
@@ -104,6 +109,28 @@ pub fn load(id: &str, text: &str) -> Result<&'static Rule, RuleError> {
         hooks,
         check: Check::Match(Box::leak(Box::new(compiled))),
     })))
+}
+
+/// What the rule leaves to built-in rules; others have no names that are sure.
+fn yields(file: &RuleFile) -> Result<&'static [Yield], RuleError> {
+    let mut out = Vec::new();
+    for file in &file.yields_to {
+        let (make, others): (fn(&'static str) -> Yield, _) = match file {
+            YieldFile::SameWords(others) => (Yield::SameWords, others),
+            YieldFile::SameFile(others) => (Yield::SameFile, others),
+            YieldFile::Refusal => {
+                out.push(Yield::Refusal);
+                continue;
+            }
+        };
+        for other in others {
+            match registry::find(other).filter(|rule| rule.meta.id == other) {
+                Some(rule) => out.push(make(rule.meta.id)),
+                None => return meaning(format!("yields to `{other}`, which is no built-in rule's id")),
+            }
+        }
+    }
+    Ok(leak_slice(out))
 }
 
 fn leak(text: &str) -> &'static str {
@@ -224,4 +251,27 @@ fn fix(file: &FixFile) -> Result<FixTemplate, RuleError> {
         effects: leak_slice(effects),
         edits: leak_slice(edits),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(yields: &str) -> Result<&'static Rule, RuleError> {
+        let text = "summary: s\ncategory: style\nseverity: info\ndocs: {what: w, why: y}\nmessage: m\n\
+            match: {on: file}\nexamples: [{bad: 'FROM a'}]\n";
+        load("own-rule", &format!("{text}{yields}"))
+    }
+
+    #[test]
+    fn a_rule_yields_to_built_in_ones_only() {
+        let known = registry::RULES[0].meta.id;
+        let loaded = rule(&format!("yields-to: [{{same-words: [{known}]}}, refusal]\n")).unwrap();
+        assert_eq!(loaded.meta.yields_to, [Yield::SameWords(known), Yield::Refusal]);
+        let refused = rule("yields-to: [same-file: [no-such-rule]]\n")
+            .err()
+            .unwrap()
+            .to_string();
+        assert_eq!(refused, "yields to `no-such-rule`, which is no built-in rule's id");
+    }
 }

@@ -1,50 +1,37 @@
-//! One finding for one fault: of two rules that blame the same words for the same thing, the one that
-//! knows less stays silent. A rule that is switched off, or silenced there, silences no other.
+//! One finding for one fault: of two rules that blame the same for the same thing, the one that knows
+//! less stays silent, as its `yields-to` says. A rule that is switched off, or silenced there, silences
+//! no other.
 
 use super::diagnostic::Diagnostic;
+use super::meta::Yield;
 use crate::model::Refusal;
 use crate::model::refusal::Phase;
 use crate::source::Span;
 use std::collections::HashSet;
 
-/// The rule that yields, and the one that it yields to where both stand on the same words.
-const YIELDS: &[(&str, &str)] = &[
-    // "nothing defines it" is true of a variable that the same ENV defines, and explains nothing.
-    ("undefined-variable", "env-refers-itself"),
-    // Not to be pinned, but to be left out.
-    ("gem-unpinned", "bundler-redundant"),
-];
-
-/// The rule that says what a build without arguments would be refused for.
-const DEFAULTS: &str = "from-default-invalid";
-
 /// Takes out the findings that yield to another.
 pub fn settle(diagnostics: &mut Vec<Diagnostic>) {
-    // Both say that the image runs as root; one knows whom it should run as.
-    if diagnostics.iter().any(|d| d.rule.id == "user-never-used") {
-        diagnostics.retain(|d| d.rule.id != "no-user");
+    if diagnostics.iter().all(|d| d.rule.yields_to.is_empty()) {
+        return;
     }
-    let stronger: HashSet<(&str, Span)> = diagnostics
-        .iter()
-        .filter(|d| YIELDS.iter().any(|(_, to)| *to == d.rule.id))
-        .map(|d| (d.rule.id, d.primary.span))
-        .collect();
-    if !stronger.is_empty() {
-        diagnostics.retain(|d| {
-            !YIELDS
-                .iter()
-                .any(|(rule, to)| *rule == d.rule.id && stronger.contains(&(*to, d.primary.span)))
-        });
-    }
+    let places: HashSet<(&str, Span)> = diagnostics.iter().map(|d| (d.rule.id, d.primary.span)).collect();
+    let rules: HashSet<&str> = diagnostics.iter().map(|d| d.rule.id).collect();
+    diagnostics.retain(|d| {
+        !d.rule.yields_to.iter().any(|case| match case {
+            Yield::SameWords(other) => places.contains(&(*other, d.primary.span)),
+            Yield::SameFile(other) => rules.contains(other),
+            Yield::Refusal => false,
+        })
+    });
 }
 
 /// Takes out the findings that only repeat an unconditional refusal, and tells which refusals need no
 /// finding of their own since one with advice stands on the same words: those that build arguments
 /// could lift.
 pub fn settle_refusals(diagnostics: &mut Vec<Diagnostic>, refusals: &[Refusal]) -> Vec<bool> {
-    let same = |d: &Diagnostic, r: &Refusal| d.rule.id == DEFAULTS && d.primary.span == r.span;
+    let same = |d: &Diagnostic, r: &Refusal| d.rule.yields_to.contains(&Yield::Refusal) && d.primary.span == r.span;
     let is_open = |r: &Refusal| r.phase == Phase::Context;
-    diagnostics.retain(|d| d.rule.id != DEFAULTS || !refusals.iter().any(|r| !is_open(r) && same(d, r)));
+    diagnostics.retain(|d| !refusals.iter().any(|r| !is_open(r) && same(d, r)));
     refusals
         .iter()
         .map(|r| is_open(r) && diagnostics.iter().any(|d| same(d, r)))

@@ -1,44 +1,18 @@
 //! The whole context is copied, and nothing is ignored.
 
-use crate::context::Context;
-use crate::facts::{private, sources};
+use crate::edit::{Effect, Fix};
+use crate::facts::sources;
+use crate::facts::unneeded::{self, Reason, Unneeded};
 use crate::rule::{Cx, Finding, Inspect};
-use std::collections::BTreeMap;
 
 /// See `rules/missing-dockerignore.yaml`.
 pub struct Rule;
 
-/// Folders and files that no program needs in its image, at any depth.
-const FOLDERS: [&str; 25] = [
-    ".git",
-    ".hg",
-    ".svn",
-    "node_modules",
-    "bower_components",
-    ".venv",
-    "venv",
-    "__pycache__",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".tox",
-    ".nox",
-    "target",
-    ".gradle",
-    ".next",
-    ".nuxt",
-    ".turbo",
-    ".terraform",
-    ".idea",
-    ".vscode",
-    ".cache",
-    "coverage",
-    ".nyc_output",
-    ".github",
-];
-
 /// How many names a sentence lists.
 const NAMED: usize = 6;
+
+/// The ignore file that a fix makes.
+const PATH: &str = ".dockerignore";
 
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
@@ -54,10 +28,17 @@ impl Inspect for Rule {
             return;
         };
         let span = source.0.span;
-        let found = ignorable(context);
+        let patterns = unneeded::list(cx.facts, context);
+        // That the recipe is copied, too, is no reason to make an ignore file.
+        let mut found: Vec<(&str, u64)> = patterns
+            .iter()
+            .filter(|p| p.reason != Reason::Recipe)
+            .filter_map(|p| Some((p.pattern.as_str(), p.bytes?)))
+            .collect();
         if found.is_empty() {
             return;
         }
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         let named: Vec<String> = found
             .iter()
             .take(NAMED)
@@ -69,18 +50,31 @@ impl Inspect for Rule {
         } else {
             String::new()
         };
-        let lines: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-        let what = if context.ignore_file().is_some() {
+        let is_there = context.exists(PATH) || context.ignore_file().is_some();
+        let what = if is_there {
             "the ignore file is empty"
         } else {
             "there is no `.dockerignore`"
         };
-        cx.report(
-            Finding::new(span, format!("{what}, so this copies {}{rest}", named.join(", "))).help(format!(
-                "write a `.dockerignore` with these lines: {}",
-                lines.join(" | ")
-            )),
-        );
+        let lines: Vec<&str> = patterns.iter().map(|p| p.pattern.as_str()).collect();
+        let finding = Finding::new(span, format!("{what}, so this copies {}{rest}", named.join(", ")));
+        let finding = if is_there {
+            finding.help(format!("write these lines into it: {}", lines.join(" | ")))
+        } else {
+            finding
+                .help(format!(
+                    "write a `.dockerignore` with these lines: {}",
+                    lines.join(" | ")
+                ))
+                .fix(
+                    Fix::create("create a `.dockerignore`", PATH, text(&patterns)).with_effects([
+                        Effect::Files,
+                        Effect::Leftovers,
+                        Effect::Build,
+                    ]),
+                )
+        };
+        cx.report(finding);
     }
 }
 
@@ -90,48 +84,25 @@ fn has_pattern(text: &str) -> bool {
         .any(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Ignore patterns and how much each would keep out, the largest first.
-fn ignorable(context: &Context) -> Vec<(String, u64)> {
-    let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    for file in &context.walk().files {
-        let mut pattern = None;
-        let mut at = 0;
-        for part in file.path.split('/') {
-            let end = at + part.len();
-            let is_folder = end < file.path.len();
-            if is_folder
-                && FOLDERS.contains(&part)
-                && is_ignorable(context, file.path.get(..at).unwrap_or_default(), part)
-            {
-                pattern = Some(if at == 0 { part.to_owned() } else { format!("**/{part}") });
-                break;
-            }
-            at = end + 1;
-        }
-        if pattern.is_none() && private::kind(&file.path).is_some() {
-            pattern = file.path.rsplit('/').next().map(|name| {
-                if name.len() == file.path.len() {
-                    name.to_owned()
-                } else {
-                    format!("**/{name}")
-                }
-            });
-        }
-        if let Some(pattern) = pattern {
-            *found.entry(pattern).or_default() += file.size;
+/// The ignore file's text: a block for each reason.
+fn text(patterns: &[Unneeded]) -> String {
+    let mut out = String::new();
+    for (reason, title) in [
+        (Reason::History, "version control and editors"),
+        (Reason::Made, "what the build makes itself"),
+        (Reason::Cache, "what tools leave behind"),
+        (Reason::Private, "private"),
+        (Reason::Recipe, "what only builds the image"),
+    ] {
+        let own = (reason == Reason::Recipe).then_some(PATH);
+        let lines = patterns.iter().filter(|p| p.reason == reason);
+        let mut lines = own.into_iter().chain(lines.map(|p| p.pattern.as_str())).peekable();
+        if lines.peek().is_some() {
+            out.push_str(&format!("{}# {title}\n", if out.is_empty() { "" } else { "\n" }));
+            lines.for_each(|line| out.push_str(&format!("{line}\n")));
         }
     }
-    let mut found: Vec<(String, u64)> = found.into_iter().collect();
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    found
-}
-
-/// `target` is Cargo's or Maven's only beside their manifests.
-fn is_ignorable(context: &Context, parent: &str, name: &str) -> bool {
-    name != "target"
-        || ["Cargo.toml", "pom.xml", "build.sbt"]
-            .iter()
-            .any(|m| context.exists(&format!("{parent}{m}")))
+    out
 }
 
 fn size_text(bytes: u64) -> String {

@@ -1,0 +1,148 @@
+//! A container of Docker's or Podman's.
+
+use super::{Client, QUICK};
+use crate::executor::cancel::Cancel;
+use crate::executor::engine::{Container, ExecOutput, Exit, Logs, Stopped};
+use crate::executor::error::Error;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// Removes the container when it is dropped.
+#[derive(Debug)]
+pub(in crate::executor) struct ClientContainer {
+    client: Client,
+    id: String,
+    /// When it has to end, once it is started.
+    limit: Option<Duration>,
+    until: Option<Instant>,
+}
+
+impl ClientContainer {
+    pub(super) fn new(client: Client, id: String, limit: Option<Duration>) -> ClientContainer {
+        ClientContainer {
+            client,
+            id,
+            limit,
+            until: None,
+        }
+    }
+
+    fn inspect(&self, format: &str) -> Result<String, Error> {
+        self.client.ask(&["inspect", "--format", format, &self.id])
+    }
+
+    fn ended(&self) -> Result<Option<Exit>, Error> {
+        let state = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
+        Ok(match state.split_once(' ') {
+            Some(("false", code)) => code.trim().parse().ok().map(|code| Exit { code }),
+            _ => None,
+        })
+    }
+}
+
+impl Container for ClientContainer {
+    fn id(&self) -> String {
+        self.id.chars().take(12).collect()
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        self.client.ask(&["start", &self.id])?;
+        self.until = self.limit.map(|limit| Instant::now() + limit);
+        Ok(())
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<Option<Exit>, Error> {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        let time = left.map_or(at_most, |left| left.min(at_most));
+        // What ended already is told at once.
+        if let Some(exit) = self.ended()? {
+            return Ok(Some(exit));
+        }
+        let waited = self
+            .client
+            .program()
+            .ask(["wait", &self.id], Some(time), &Cancel::new());
+        match waited {
+            Ok(code) => Ok(code.trim().parse().ok().map(|code| Exit { code })),
+            Err(Error::Limit { .. }) if left.is_some_and(|left| left <= at_most) => {
+                self.client.ask(&["kill", &self.id]).ok();
+                self.ended()
+            }
+            Err(Error::Limit { .. }) => self.ended(),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn logs(&self) -> Result<Logs, Error> {
+        let done = self
+            .client
+            .program()
+            .run(["logs", &self.id], Some(QUICK), &Cancel::new())?;
+        if !done.status.success() {
+            return Err(Error::Program {
+                program: "logs".to_owned(),
+                message: done.complaint(),
+            });
+        }
+        Ok(Logs {
+            stdout: done.stdout,
+            stderr: done.stderr,
+        })
+    }
+
+    fn exec(&self, args: &[String], at_most: Duration) -> Result<ExecOutput, Error> {
+        let all = ["exec".to_owned(), self.id.clone()]
+            .into_iter()
+            .chain(args.iter().cloned());
+        let done = self.client.program().run(all, Some(at_most), &Cancel::new())?;
+        Ok(ExecOutput {
+            code: done.status.code().unwrap_or(-1),
+            stdout: done.stdout,
+            stderr: done.stderr,
+        })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        let pid = self
+            .inspect("{{.State.Pid}}")
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|pid| *pid != 0)?;
+        // An engine on another machine counts otherwise.
+        std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|_| pid)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        let all = self
+            .inspect("{{.NetworkSettings.IPAddress}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
+            .ok()?;
+        all.split_whitespace().find_map(|address| address.parse().ok())
+    }
+
+    fn stop(&mut self, grace: Duration) -> Result<Stopped, Error> {
+        let begun = Instant::now();
+        let running = self.ended()?.is_none();
+        let seconds = grace.as_secs().max(u64::from(!grace.is_zero())).to_string();
+        if running {
+            let limit = Some(grace + QUICK);
+            let args = ["stop", "--time", &seconds, &self.id];
+            self.client.program().ask(args, limit, &Cancel::new())?;
+        }
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let code = self.ended()?.map_or(-1, |exit| exit.code);
+        Ok(Stopped {
+            code,
+            millis: if running { millis } else { 0 },
+            // Docker does not say; a process that was killed took all of its time.
+            killed: running && code == 137 && u128::from(millis) >= grace.as_millis(),
+        })
+    }
+}
+
+impl Drop for ClientContainer {
+    fn drop(&mut self) {
+        // The next run sweeps what cannot be removed now.
+        let _ = self.client.ask(&["rm", "--force", "--volumes", &self.id]);
+    }
+}

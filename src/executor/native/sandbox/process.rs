@@ -1,0 +1,117 @@
+//! The few calls on processes that have no safe form.
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus};
+use rustix::thread::UnshareFlags;
+use std::io;
+
+use super::spec::ExitStatus;
+
+/// The two sides of a [`fork`].
+pub(super) enum Side {
+    Parent(Child),
+    Child,
+}
+
+/// A process of ours that was not waited for yet.
+pub(super) struct Child {
+    pub pid: Pid,
+    /// Readable when it ended.
+    pub handle: OwnedFd,
+}
+
+/// Doubles this process.
+pub(super) fn fork() -> Result<Side, Errno> {
+    // SAFETY: the sandbox' own processes have one thread each, so the child finds every lock free
+    // and may go on as any program.
+    match unsafe { libc::fork() } {
+        0 => Ok(Side::Child),
+        raw => {
+            let pid = Pid::from_raw(raw).filter(|_| raw > 0).ok_or(Errno::AGAIN)?;
+            let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+            Ok(Side::Parent(Child { pid, handle }))
+        }
+    }
+}
+
+/// Leaves namespaces for new ones.
+pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    // SAFETY: the file descriptor table is not among what callers here unshare.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+impl Child {
+    /// How it ended; waits for it.
+    pub(super) fn wait(&self) -> Result<ExitStatus, Errno> {
+        loop {
+            match rustix::process::waitpid(Some(self.pid), WaitOptions::empty()) {
+                Err(Errno::INTR) | Ok(None) => {}
+                Ok(Some((_, status))) => return Ok(exit_status(status)),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    pub(super) fn signal(&self, signal: i32) {
+        // SAFETY: sends a signal to a child that was not waited for yet, so the number is still its own.
+        unsafe { libc::kill(self.pid.as_raw_nonzero().get(), signal) };
+    }
+}
+
+fn exit_status(status: WaitStatus) -> ExitStatus {
+    match status.terminating_signal() {
+        Some(signal) => ExitStatus::Signal(signal),
+        None => ExitStatus::Code(status.exit_status().unwrap_or(0)),
+    }
+}
+
+/// Closes every file descriptor from 3 on: none that the builder, or whoever started it, forgot to
+/// mark as its own may reach a sandboxed process.
+pub(super) fn close_strangers() {
+    // SAFETY: called first of all in this process, before anything here owns such a descriptor.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    if closed == 0 {
+        return;
+    }
+    // Before Linux 5.9.
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // SAFETY: as above; one that is closed already is no harm.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// Ends this process at once; nothing is flushed or dropped.
+pub(super) fn exit(code: i32) -> ! {
+    // SAFETY: does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Brings up the loopback of the network namespace that this process is in.
+pub(super) fn loopback_up() -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let socket = rustix::net::socket_with(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+        rustix::net::SocketFlags::CLOEXEC,
+        None,
+    )?;
+    // SAFETY: a request is plain data, for which zeros are valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: the request lives longer than the call and is of the type that this one takes.
+    let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

@@ -1,0 +1,87 @@
+//! Whose leftovers are whose: a process that is gone can be told from one that works.
+
+use super::engine::LABEL;
+use std::fs;
+
+/// A process, as the value of [`LABEL`]: boot, pid namespace, pid, start time. Of two machines or
+/// containers that use one engine, neither takes the other's things for leftovers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    world: String,
+    pid: u32,
+    begun: String,
+}
+
+impl Owner {
+    /// This process.
+    pub fn here() -> Owner {
+        let pid = std::process::id();
+        Owner {
+            world: world(),
+            pid,
+            begun: begun(pid).unwrap_or_else(|| "0".to_owned()),
+        }
+    }
+
+    /// `mbopt=...`, for `--label`.
+    pub fn label(&self) -> String {
+        format!("{LABEL}={self}")
+    }
+
+    /// Whether a label's value names a process of this world that has ended.
+    pub fn is_gone(&self, value: &str) -> bool {
+        let mut parts = value.rsplitn(3, '.');
+        let (Some(begun_then), Some(pid), Some(world)) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        let Ok(pid) = pid.parse::<u32>() else { return false };
+        // Without a /proc nothing is known of other processes.
+        world == self.world && !self.world.is_empty() && begun(pid).as_deref() != Some(begun_then)
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.world, self.pid, self.begun)
+    }
+}
+
+/// The boot and the pid namespace; empty where there is no /proc.
+fn world() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let namespace: String = namespace
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    match boot.trim() {
+        "" => String::new(),
+        boot => format!("{boot}.{namespace}"),
+    }
+}
+
+/// When a process began, in the kernel's ticks; none where there is no such process.
+fn begun(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything.
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(19).map(str::to_owned)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_works_is_not_gone() {
+        let here = Owner::here();
+        assert!(!here.is_gone(&here.to_string()));
+        let mut other = here.clone();
+        other.begun = "1".to_owned();
+        assert!(here.is_gone(&other.to_string()));
+        other.world = "elsewhere.1".to_owned();
+        assert!(!here.is_gone(&other.to_string()));
+        assert!(!here.is_gone("") && !here.is_gone("1"));
+    }
+}

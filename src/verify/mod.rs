@@ -1,0 +1,137 @@
+//! Is the rewritten image smaller, and does it still do the same? Both are built for real, by the
+//! same engine, and compared: sizes, config, what the first process needs, behaviour.
+//!
+//! A [`Report`] holds what was seen; how it is shown is the report layer's business.
+
+pub mod behaviour;
+pub mod check;
+pub mod closure;
+pub mod config;
+pub mod elf;
+pub mod files;
+pub mod http;
+pub mod normalise;
+pub mod owners;
+pub mod probe;
+pub mod sizes;
+
+pub use check::{Check, Outcome};
+pub use probe::{Probe, ProbeError};
+pub use sizes::{ImageSize, Removed};
+
+use serde::Serialize;
+
+/// The version of the JSON report. It changes when a field changes its meaning or goes.
+pub const REPORT_VERSION: u32 = 1;
+
+/// What it all comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Smaller, and every check holds.
+    Smaller,
+    /// Every check holds, but the image is not smaller.
+    NotSmaller,
+    /// A check failed: the rewrite does something else than the original.
+    Broken,
+    /// The original does not build or does not start; nothing can be said of the rewrite.
+    OriginalFails,
+    /// It could not be found out, and `reason` says why.
+    NotVerified,
+}
+
+impl Verdict {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Smaller => "smaller",
+            Verdict::NotSmaller => "not smaller",
+            Verdict::Broken => "broken",
+            Verdict::OriginalFails => "the original fails",
+            Verdict::NotVerified => "not verified",
+        }
+    }
+}
+
+/// What was found out about one Dockerfile and its rewrite.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub version: u32,
+    /// The Dockerfile, as the user named it.
+    pub dockerfile: String,
+    /// What it all comes to.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Which engine built.
+    pub engine: String,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// The original.
+    pub before: Option<ImageSize>,
+    /// The rewrite that the verdict is about.
+    pub after: Option<ImageSize>,
+    /// The part of the unpacked bytes that went, 0 to 1; negative where it grew.
+    pub reduction: Option<f64>,
+    /// What was compared, for the rewrite that the verdict is about.
+    pub checks: Vec<Check>,
+    /// Whether the behaviour that was compared says little: the original ended at once with an error.
+    pub weak: bool,
+    /// What left the image, where both were built.
+    pub removed: Option<Removed>,
+    /// Each rewrite that was tried, boldest first.
+    pub candidates: Vec<Candidate>,
+    /// Rebuild times after a change to a source file, where asked for.
+    pub rebuild: Option<Rebuild>,
+    /// How long things took.
+    pub timing: Timing,
+    /// What people should know and what changes no verdict.
+    pub notes: Vec<String>,
+}
+
+/// A rewrite that was tried.
+#[derive(Debug, Clone, Serialize)]
+pub struct Candidate {
+    /// What it is: its level and its runtime base.
+    pub name: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Bytes of its image, unpacked, where it was built.
+    pub unpacked_bytes: Option<u64>,
+    /// Why it fell; empty for the one that was taken.
+    pub why: String,
+    /// Its text.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// How long a rebuild takes after a source file changed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rebuild {
+    /// The file that was changed.
+    pub changed: String,
+    /// Milliseconds, the original.
+    pub before_millis: u64,
+    /// Milliseconds, the rewrite.
+    pub after_millis: u64,
+    /// Instructions that ran again, the original.
+    pub before_steps: usize,
+    /// Instructions that ran again, the rewrite.
+    pub after_steps: usize,
+}
+
+/// Milliseconds spent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Timing {
+    /// The original's build.
+    pub build_before: u64,
+    /// The builds of all rewrites that were tried.
+    pub build_after: u64,
+    /// Everything else but tests and rebuilds: reading images, checks, probes.
+    pub compare: u64,
+    /// Tester stages.
+    pub tests: u64,
+    /// Rebuilds.
+    pub rebuild: u64,
+}

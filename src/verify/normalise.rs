@@ -1,0 +1,126 @@
+//! Takes out of a program's output what differs from run to run without meaning: times, ids, ports,
+//! addresses, durations.
+
+use regex::{Regex, RegexBuilder};
+use std::sync::LazyLock;
+
+/// What is replaced, in this order, and by what.
+static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    let patterns = [
+        // Colours and other terminal sequences say nothing.
+        (r"\x1b\[[0-9;?]*[ -/]*[@-~]", ""),
+        // RFC 3339, common log format, RFC 2822 and C's ctime.
+        (
+            r"\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?",
+            "<time>",
+        ),
+        (
+            r"\d{2}/[A-Z][a-z]{2}/\d{4}[: ]\d{2}:\d{2}:\d{2}(?: [+-]\d{4})?",
+            "<time>",
+        ),
+        (
+            r"(?:[A-Z][a-z]{2},? )?(?:\d{1,2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]{2} [ \d]\d) \d{2}:\d{2}:\d{2}(?: \d{4}| GMT| UTC| [+-]\d{4})?",
+            "<time>",
+        ),
+        (r"\b\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d{2}:\d{2}(?: ?[AP]M)?", "<time>"),
+        (r"\b\d{4}-\d{2}-\d{2}\b", "<date>"),
+        (r"\b\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\b", "<time>"),
+        // Seconds or milliseconds since 1970, between 2001 and 2286.
+        (r"\b1\d{9}(?:\.\d+|\d{3}|\d{6}|\d{9})?\b", "<time>"),
+        (
+            r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
+            "<id>",
+        ),
+        (r"\b0x[0-9a-fA-F]{4,16}\b", "<address>"),
+        // A container's id as host name, a request's or session's id.
+        (r"\b[0-9a-f]{12,64}\b", "<id>"),
+        (
+            r"\b\d+(?:\.\d+)? ?(?:ns|µs|us|ms|sec(?:ond)?s?|s|minutes?)\b",
+            "<duration>",
+        ),
+        (
+            r"(?i)\b((?:pid|process|worker|thread|tid)s?(?: ?id)?[ :=#\[(]{1,2})\d+",
+            "$1<n>",
+        ),
+        (r"\[\d{1,7}\]", "[<n>]"),
+        (r"\b(?:\d{1,3}\.){3}\d{1,3}:(?:[3-6]\d{4})\b", "<peer>"),
+        (r"\b172\.(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}\b", "<ip>"),
+    ];
+    patterns
+        .into_iter()
+        .filter_map(|(pattern, by)| {
+            let regex = RegexBuilder::new(pattern).size_limit(4 << 20).build().ok()?;
+            Some((regex, by))
+        })
+        .collect()
+});
+
+/// The output with everything replaced that differs from run to run; trailing blanks go, too.
+pub fn normalise(output: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(output).into_owned();
+    for (pattern, by) in PATTERNS.iter() {
+        if let std::borrow::Cow::Owned(changed) = pattern.replace_all(&text, *by) {
+            text = changed;
+        }
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+/// The lines sorted: what several threads write comes in any order.
+pub fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert_eq!(PATTERNS.len(), 16);
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_goes() {
+        for (one, other) in [
+            ("2026-11-21T04:11:10.123Z up", "2026-11-21T04:12:11Z up"),
+            (
+                "[21/Nov/2026:04:11:10 +0000] \"GET /\"",
+                "[22/Dec/2026:05:01:00 +0000] \"GET /\"",
+            ),
+            ("Sat Nov 21 04:11:10 2026 ok", "Sun Nov 22 14:01:00 2026 ok"),
+            ("listening, pid 17", "listening, pid 2310"),
+            (
+                "[7] [INFO] Booting worker with pid: 9",
+                "[8] [INFO] Booting worker with pid: 10",
+            ),
+            ("ready in 12.4 ms", "ready in 9ms"),
+            ("host 3f2a9c0d1e2b", "host aa2a9c0d1e2c"),
+            (
+                "id 123e4567-e89b-12d3-a456-426614174000",
+                "id 123e4567-e89b-12d3-a456-426614174999",
+            ),
+            ("at 0x7ffdeadbeef0", "at 0x7ffd00000010"),
+            ("t=1763700000", "t=1763700001"),
+            ("\u{1b}[32mok\u{1b}[0m", "ok"),
+        ] {
+            assert_eq!(normalise(one.as_bytes()), normalise(other.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn what_means_something_stays() {
+        for (one, other) in [
+            ("listening on port 3000", "listening on port 8080"),
+            ("exit 1", "exit 2"),
+            ("found 3 files", "found 4 files"),
+            ("version 1.2.3", "version 1.2.4"),
+            ("error: ENOENT /app/a", "error: ENOENT /app/b"),
+        ] {
+            assert_ne!(normalise(one.as_bytes()), normalise(other.as_bytes()));
+        }
+    }
+}
