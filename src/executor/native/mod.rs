@@ -1,6 +1,7 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-pub mod layer;
+pub mod frontend;
 mod gzip;
+pub mod layer;
 pub mod store;
 
 #[cfg(target_os = "linux")]
@@ -11,3 +12,9 @@ mod limits;
 pub mod sandbox;
 #[cfg(target_os = "linux")]
 pub mod snapshot;
+#[cfg(target_os = "linux")]
+pub mod vertex;
+#[cfg(target_os = "linux")]
+pub mod tree;
+#[cfg(target_os = "linux")]
+pub mod solve;
