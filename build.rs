@@ -15,6 +15,10 @@ mod schema;
 #[path = "src/knowledge/schema.rs"]
 mod knowledge;
 
+#[allow(dead_code)]
+#[path = "src/knowledge/ecosystem/schema.rs"]
+mod ecosystem;
+
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -23,11 +27,16 @@ fn main() {
         "src/rule/checks",
         "src/rule/schema.rs",
         "src/knowledge/schema.rs",
+        "src/knowledge/ecosystem/schema.rs",
     ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     match tables(&root) {
         Ok(text) => write(&out.join("knowledge.rs"), &text),
+        Err(problem) => println!("cargo::error={problem}"),
+    }
+    match ecosystems(&root) {
+        Ok(text) => write(&out.join("ecosystems.rs"), &text),
         Err(problem) => println!("cargo::error={problem}"),
     }
     match generate(&root) {
@@ -53,9 +62,33 @@ fn tables(root: &Path) -> Result<String, String> {
         serde_yaml::from_str(&read("images.yaml")?).map_err(|e| format!("rules/knowledge/images.yaml: {e}"))?;
     let packages =
         serde_yaml::from_str(&read("packages.yaml")?).map_err(|e| format!("rules/knowledge/packages.yaml: {e}"))?;
-    let problems = knowledge::check(&images, &packages);
+    let libraries =
+        serde_yaml::from_str(&read("libraries.yaml")?).map_err(|e| format!("rules/knowledge/libraries.yaml: {e}"))?;
+    let problems = knowledge::check(&images, &packages, &libraries);
     if problems.is_empty() {
-        Ok(knowledge::emit(&images, &packages))
+        Ok(knowledge::emit(&images, &packages, &libraries))
+    } else {
+        Err(problems.join("; "))
+    }
+}
+
+/// The table of `rules/knowledge/ecosystems/*.yaml`.
+fn ecosystems(root: &Path) -> Result<String, String> {
+    let folder = root.join("rules/knowledge/ecosystems");
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    for name in stems(&folder, "yaml") {
+        let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap_or_default();
+        match serde_yaml::from_str(&text) {
+            Ok(file) => {
+                problems.extend(ecosystem::check(&name, &file));
+                files.push((name, file));
+            }
+            Err(error) => problems.push(format!("rules/knowledge/ecosystems/{name}.yaml: {error}")),
+        }
+    }
+    if problems.is_empty() {
+        Ok(ecosystem::emit(&files))
     } else {
         Err(problems.join("; "))
     }

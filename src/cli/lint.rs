@@ -1,6 +1,6 @@
 //! `mbopt lint`.
 
-use super::args::{FormatName, Global, Lint};
+use super::args::{FormatName, Global, Lint, Switch};
 use super::baseline::{Baseline, Recorder};
 use super::colour;
 use super::console::{Sink, say};
@@ -85,6 +85,8 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         select: args.select.clone(),
         ignore: args.ignore.clone(),
         shellcheck: args.shellcheck.map(Into::into),
+        level: args.level.map(Into::into),
+        rewrite: args.stages.map(|when| when == Switch::On),
     };
     let colour_err = colour::wanted_here(global.color, std::io::stderr().is_terminal());
     let mut found = discover::find(&paths, &excludes, args.force_exclude);

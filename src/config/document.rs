@@ -5,7 +5,7 @@ use super::error::{ConfigErrors, Mark, Place, Problem, Source, report};
 use super::glob::{PathPattern, clean};
 use super::nearest::nearest;
 use super::yaml::{self, Kind, Node};
-use super::{FailOn, Level, RuntimeBase, ShellCheck, Stages, Tester};
+use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester};
 use serde_json::Value;
 
 /// How the text of another settings file is had: its path as resolved against the file that names
@@ -89,6 +89,7 @@ pub(super) struct RawStages {
     pub names: Vec<(String, String)>,
     pub tester: Option<Tester>,
     pub runtime: Option<RuntimeBase>,
+    pub level: Option<StageLevel>,
 }
 
 impl RawStages {
@@ -98,6 +99,7 @@ impl RawStages {
             names: self.names.iter().cloned().collect(),
             tester: self.tester.unwrap_or_default(),
             runtime: self.runtime.unwrap_or_default(),
+            level: self.level.unwrap_or_default(),
         }
     }
 }
@@ -118,9 +120,9 @@ pub const KEYS: [&str; 12] = [
     "stages",
 ];
 const OVERRIDE_KEYS: [&str; 5] = ["files", "select", "ignore", "severity", "rules"];
-const STAGES_KEYS: [&str; 4] = ["rewrite", "names", "tester", "runtime"];
+const STAGES_KEYS: [&str; 5] = ["rewrite", "level", "names", "tester", "runtime"];
 /// The roles that stages can be named for.
-pub const STAGE_ROLES: [&str; 4] = ["builder", "deps", "tester", "runtime"];
+pub const STAGE_ROLES: [&str; 5] = ["base", "builder", "deps", "tester", "runtime"];
 
 /// More files than these are not extended.
 const MOST_FILES: usize = 64;
@@ -421,6 +423,15 @@ impl Fields<'_> {
         for (name, key, value) in self.entries(node, "stages") {
             match name.as_str() {
                 "rewrite" => out.rewrite = self.one_of(value, "stages.rewrite", &ON_OFF),
+                "level" => {
+                    let choices = [
+                        ("order", StageLevel::Order),
+                        ("slim", StageLevel::Slim),
+                        ("application", StageLevel::Application),
+                        ("artifacts", StageLevel::Artifacts),
+                    ];
+                    out.level = self.one_of(value, "stages.level", &choices);
+                }
                 "tester" => {
                     let choices = [
                         ("leaf", Tester::Leaf),
@@ -606,6 +617,7 @@ impl Reading<'_> {
                 known.rewrite = stages.rewrite.or(known.rewrite);
                 known.tester = stages.tester.or(known.tester);
                 known.runtime = stages.runtime.or(known.runtime);
+                known.level = stages.level.or(known.level);
                 known
                     .names
                     .retain(|(role, _)| !stages.names.iter().any(|(own, _)| own == role));

@@ -70,6 +70,21 @@ pub enum Tester {
     Off,
 }
 
+/// How far a rewrite goes; later ones are bolder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum StageLevel {
+    /// L0: one stage stays; order, caches and clean-up inside it.
+    Order,
+    /// L1: the same family's slim image with the whole application directory and the prefixes that
+    /// dependencies were installed to.
+    Slim,
+    /// L2: the application directory and its production dependencies.
+    Application,
+    /// L3: only what the build makes, and what is proven to be read at run time.
+    #[default]
+    Artifacts,
+}
+
 /// Which base a rewrite gives the runtime stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RuntimeBase {
@@ -87,12 +102,14 @@ pub enum RuntimeBase {
 pub struct Stages {
     /// Whether any are made.
     pub rewrite: bool,
-    /// Names of new stages by role (`builder`, `deps`, `tester`, `runtime`), where not the role's own.
+    /// Names of new stages by role (`base`, `builder`, `deps`, `tester`, `runtime`), where not the role's own.
     pub names: BTreeMap<String, String>,
     /// The stage for tests.
     pub tester: Tester,
     /// The runtime's base.
     pub runtime: RuntimeBase,
+    /// The boldest that is made.
+    pub level: StageLevel,
 }
 
 impl Stages {
@@ -109,6 +126,7 @@ impl Default for Stages {
             names: BTreeMap::new(),
             tester: Tester::default(),
             runtime: RuntimeBase::default(),
+            level: StageLevel::default(),
         }
     }
 }

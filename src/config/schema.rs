@@ -125,6 +125,10 @@ fn stages() -> Value {
         "additionalProperties": false,
         "properties": {
             "rewrite": { "description": "Whether any are made.", "enum": ["on", "off", true, false] },
+            "level": {
+                "description": "The boldest that is made: cache order only, a slim base, the application's folder, or only what the build makes.",
+                "enum": ["order", "slim", "application", "artifacts"]
+            },
             "names": {
                 "description": "What new stages are called.",
                 "type": "object", "properties": names, "additionalProperties": false

@@ -5,6 +5,7 @@
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/knowledge.rs"));
 }
+pub mod ecosystem;
 mod offer;
 pub mod schema;
 pub mod table;
@@ -12,8 +13,8 @@ pub mod tag;
 
 pub use offer::{Offer, offers};
 pub use table::{
-    BaseConfig, Brings, Codename, Image, Kind, Libc, Month, Need, PackageKind, PackageManager, Release, Role, Runtime,
-    Variant,
+    BaseConfig, Brings, Codename, Image, Kind, Libc, Month, Native, Need, PackageKind, PackageManager, Release, Role,
+    Runtime, Variant,
 };
 pub use tag::Tag;
 
@@ -172,15 +173,55 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
     (!out.is_empty()).then_some(out)
 }
 
+/// The kin of a package manager's command: `apt`, `apk` or `rpm`.
+fn kin(manager: &str) -> Option<&'static str> {
+    match manager {
+        "apt" | "apt-get" | "aptitude" => Some("apt"),
+        "apk" => Some("apk"),
+        "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => Some("rpm"),
+        _ => None,
+    }
+}
+
+/// Whether a system package is installed to be run or loaded, as far as is known.
+pub fn is_for_run_time(manager: &str, name: &str) -> bool {
+    let lists = generated::RUN_TIME
+        .iter()
+        .filter(|(known, _)| Some(*known) == kin(manager));
+    lists.into_iter().any(|(_, names)| names.binary_search(&name).is_ok())
+}
+
+/// Programs that a system package brings, besides one of its own name.
+pub fn programs_of(package: &str) -> &'static [&'static str] {
+    let at = generated::PROGRAMS.binary_search_by(|(known, _)| (*known).cmp(package));
+    at.ok()
+        .and_then(|at| generated::PROGRAMS.get(at))
+        .map(|(_, programs)| *programs)
+        .unwrap_or_default()
+}
+
+/// What a package with native code needs, by language (`python`, `node`, `ruby`, `php`) and its name
+/// in that language's registry, in the form that compares (Python: lower case, `-`).
+pub fn native(language: &str, name: &str) -> Option<&'static Native> {
+    let (_, list) = generated::NATIVE.iter().find(|(known, _)| *known == language)?;
+    let at = list.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    list.get(at).map(|(_, native)| native)
+}
+
+/// Packages with headers that the full variants of official images have.
+pub fn buildpack() -> &'static [&'static str] {
+    generated::BUILDPACK
+}
+
+/// Whether the names of a release's packages were not checked against it.
+pub fn is_approximate(release: &str) -> bool {
+    generated::APPROXIMATE.contains(&release)
+}
+
 /// What a system package is for, by the package manager's command (`apt-get`, `apk`, `dnf`, ...) and
 /// the package's name without version.
 pub fn package(manager: &str, name: &str) -> Option<PackageKind> {
-    let manager = match manager {
-        "apt" | "apt-get" | "aptitude" => "apt",
-        "apk" => "apk",
-        "yum" | "dnf" | "microdnf" | "tdnf" | "zypper" => "rpm",
-        _ => return None,
-    };
+    let manager = kin(manager)?;
     let list = |tables: table::ByName<table::ByName<PackageKind>>| {
         tables
             .iter()
@@ -210,8 +251,8 @@ fn is_versioned_compiler(name: &str) -> bool {
     })
 }
 
-/// The packages that hold the libraries of a Debian package with headers, in a release; where that
-/// release is not listed, none.
+/// The packages that hold the libraries of a package with headers, in a release of Debian or Ubuntu
+/// (its codename) or `alpine`; empty where it has nothing but headers, none where it is not known.
 pub fn runtime_libraries(headers: &str, codename: &str) -> Option<&'static [&'static str]> {
     let (_, libraries) = generated::RUNTIME_LIBRARIES
         .iter()

@@ -35,6 +35,7 @@ pub fn offers(image: &Image, tag: &str, release: Option<&str>) -> Vec<Offer> {
         .filter(|runtime| runtime.of.contains(&current.kind));
     fitting
         .filter(|runtime| understood || runtime.tag.contains("{rest}") || runtime.tag.contains("{tag"))
+        .filter(|runtime| runtime.since == 0 || parsed.major().and_then(|m| m.parse().ok()) >= Some(runtime.since))
         .filter_map(|runtime| places.offer(runtime))
         .filter(|offer| {
             current

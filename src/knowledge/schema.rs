@@ -308,6 +308,9 @@ pub struct Runtime {
     pub image: String,
     /// A tag, with placeholders.
     pub tag: Option<String>,
+    /// The first major version that it exists for.
+    #[serde(default)]
+    pub since: u32,
     /// For which kinds it is offered.
     #[serde(rename = "for")]
     pub of: Vec<Kind>,
@@ -336,8 +339,71 @@ pub struct Packages {
     pub endings: BTreeMap<PackageKind, ByManager>,
     /// Names by kind.
     pub kinds: BTreeMap<PackageKind, ByManager>,
-    /// By Debian codename: packages with headers, and what they are replaced by.
-    pub runtime_libraries: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Packages that are installed to be run or loaded.
+    pub run_time: ByManager,
+    /// Programs of packages.
+    pub programs: BTreeMap<String, Vec<String>>,
+    /// By language: packages with native code.
+    pub native: BTreeMap<String, BTreeMap<String, Native>>,
+    /// Packages with headers that buildpack-deps has.
+    pub buildpack: Vec<String>,
+}
+
+/// What a language's package with native code needs from the system.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Native {
+    /// Headers whose libraries it links where it was compiled.
+    #[serde(default)]
+    pub built: Vec<String>,
+    /// Headers whose libraries it needs in any case.
+    #[serde(default)]
+    pub always: Vec<String>,
+    /// Packages whose programs it starts.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// It is published compiled, with its libraries.
+    #[serde(default)]
+    pub bundled: bool,
+}
+
+/// `libraries.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Libraries {
+    /// Releases that `all` stands for.
+    pub releases: Vec<String>,
+    /// Those whose names nobody checked; `alpine` for Alpine's.
+    pub approximate: Vec<String>,
+    /// By package with headers and release: the packages that hold its libraries.
+    pub headers: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// The same for Alpine.
+    pub alpine: BTreeMap<String, Vec<String>>,
+}
+
+impl Libraries {
+    /// By release: packages with headers, and what they are replaced by.
+    fn by_release(&self) -> BTreeMap<&str, BTreeMap<&str, &[String]>> {
+        let mut out: BTreeMap<&str, BTreeMap<&str, &[String]>> = BTreeMap::new();
+        for (headers, releases) in &self.headers {
+            for (release, names) in releases {
+                let single = [release.clone()];
+                let wanted: &[String] = if release == "all" { &self.releases } else { &single };
+                for release in wanted {
+                    let Some(known) = self.releases.iter().find(|known| *known == release) else {
+                        continue;
+                    };
+                    out.entry(known).or_default().insert(headers, names);
+                }
+            }
+        }
+        let alpine = self
+            .alpine
+            .iter()
+            .map(|(name, names)| (name.as_str(), names.as_slice()));
+        out.insert("alpine", alpine.collect());
+        out
+    }
 }
 
 /// Names, or endings of names, by package manager.
@@ -377,8 +443,22 @@ pub const PLACEHOLDERS: [&str; 11] = [
 ];
 
 /// What contradicts itself, a sentence each; empty where all is well.
-pub fn check(images: &Images, packages: &Packages) -> Vec<String> {
+pub fn check(images: &Images, packages: &Packages, libraries: &Libraries) -> Vec<String> {
     let mut wrong = Vec::new();
+    let known = |headers: &String| libraries.headers.contains_key(headers);
+    for native in packages.native.values().flat_map(|list| list.values()) {
+        let missing = native
+            .built
+            .iter()
+            .chain(&native.always)
+            .filter(|headers| !known(headers));
+        wrong.extend(missing.map(|headers| format!("libraries.yaml does not know {headers}")));
+    }
+    for (headers, releases) in &libraries.headers {
+        let named = |release: &String| release == "all" || libraries.releases.contains(release);
+        let unknown = releases.keys().filter(|release| !named(release));
+        wrong.extend(unknown.map(|release| format!("libraries.yaml: {headers}: no release {release}")));
+    }
     let mut names = BTreeSet::new();
     for image in &images.images {
         let first = image.names.first().map(String::as_str).unwrap_or("an image");
@@ -474,10 +554,10 @@ fn parse_month(text: &str) -> Option<(u16, u8)> {
     (1..=12).contains(&month).then_some((year, month))
 }
 
-/// Rust source with the tables `IMAGES`, `CODENAMES`, `RELEASES`, `PACKAGES`, `ENDINGS` and
-/// `RUNTIME_LIBRARIES`, of the types in `knowledge::table`. Tables that are searched by name are
+/// Rust source with the tables `IMAGES`, `CODENAMES`, `RELEASES`, `PACKAGES`, `ENDINGS`,
+/// `RUNTIME_LIBRARIES` and their kin, of the types in `knowledge::table`. Tables that are searched by name are
 /// sorted by it.
-pub fn emit(images: &Images, packages: &Packages) -> String {
+pub fn emit(images: &Images, packages: &Packages, libraries: &Libraries) -> String {
     let mut out = String::from("// Made from rules/knowledge/*.yaml; edit those.\nuse super::table::*;\n\n");
     emit_bundles(&mut out, &images.bundles);
     emit_images(&mut out, images);
@@ -510,6 +590,7 @@ pub fn emit(images: &Images, packages: &Packages) -> String {
     }
     line(&mut out, "];\n");
     emit_packages(&mut out, packages);
+    emit_libraries(&mut out, libraries);
     out
 }
 
@@ -636,9 +717,10 @@ fn emit_images(out: &mut String, images: &Images) {
             let tag = r.tag.as_deref().unwrap_or_default();
             let _ = writeln!(
                 out,
-                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, of: {}, needs: {} }},",
+                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, since: {}, of: {}, needs: {} }},",
                 r.kind,
                 r.image,
+                r.since,
                 enums("Kind", &r.of),
                 enums("Need", &r.needs)
             );
@@ -676,13 +758,61 @@ fn emit_packages(out: &mut String, packages: &Packages) {
         }
         line(out, "];\n");
     }
+    let by_manager: BTreeMap<&str, BTreeSet<&str>> = packages
+        .run_time
+        .lists()
+        .into_iter()
+        .map(|(manager, list)| (manager, list.iter().map(String::as_str).collect()))
+        .collect();
+    line(out, "pub static RUN_TIME: ByName<&[&str]> = &[");
+    for (manager, names) in by_manager {
+        let names: Vec<&str> = names.into_iter().collect();
+        line(out, &format!("    ({manager:?}, &{names:?}),"));
+    }
+    line(out, "];\n");
+    line(out, "pub static PROGRAMS: ByName<&[&str]> = &[");
+    for (package, programs) in &packages.programs {
+        line(out, &format!("    ({package:?}, &{programs:?}),"));
+    }
+    line(out, "];\n");
+    line(out, "pub static NATIVE: ByName<ByName<Native>> = &[");
+    for (language, list) in &packages.native {
+        line(out, &format!("    ({language:?}, &["));
+        for (name, n) in list {
+            let Native {
+                built,
+                always,
+                programs,
+                bundled,
+            } = n;
+            line(
+                out,
+                &format!(
+                    "        ({name:?}, Native {{ built: &{built:?}, always: &{always:?}, programs: &{programs:?}, bundled: {bundled} }}),"
+                ),
+            );
+        }
+        line(out, "    ]),");
+    }
+    line(out, "];\n");
+    line(
+        out,
+        &format!("pub static BUILDPACK: &[&str] = &{:?};\n", packages.buildpack),
+    );
+}
+
+fn emit_libraries(out: &mut String, libraries: &Libraries) {
     line(out, "pub static RUNTIME_LIBRARIES: ByName<ByName<&[&str]>> = &[");
-    for (codename, libraries) in &packages.runtime_libraries {
-        line(out, &format!("    ({codename:?}, &["));
-        for (headers, names) in libraries {
+    for (release, by_headers) in libraries.by_release() {
+        line(out, &format!("    ({release:?}, &["));
+        for (headers, names) in by_headers {
             line(out, &format!("        ({headers:?}, &{names:?}),"));
         }
         line(out, "    ]),");
     }
-    line(out, "];");
+    line(out, "];\n");
+    line(
+        out,
+        &format!("pub static APPROXIMATE: &[&str] = &{:?};", libraries.approximate),
+    );
 }

@@ -136,6 +136,8 @@ pub struct Runtime {
     pub image: &'static str,
     /// The tag; empty for none.
     pub tag: &'static str,
+    /// The first major version that it exists for.
+    pub since: u32,
     /// For which kinds of the variant in use it is offered.
     pub of: &'static [Kind],
     /// What must hold.
@@ -169,4 +171,17 @@ pub struct Release {
     pub version: &'static str,
     /// The last month with fixes.
     pub end: Month,
+}
+
+/// What a language's package with native code needs from the system.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Native {
+    /// Debian's packages with headers whose libraries it links where it was compiled.
+    pub built: &'static [&'static str],
+    /// The same for libraries that it needs in any case.
+    pub always: &'static [&'static str],
+    /// Debian's packages whose programs it starts.
+    pub programs: &'static [&'static str],
+    /// It is published compiled, with its libraries.
+    pub bundled: bool,
 }

@@ -172,7 +172,17 @@ fn packages_are_known_by_name_and_ending() {
         assert_eq!(package(manager, name), kind, "{manager} {name}");
     }
     assert_eq!(runtime_libraries("libpq-dev", "bookworm"), Some(&["libpq5"][..]));
-    assert_eq!(runtime_libraries("libpq-dev", "trixie"), None);
+    assert_eq!(runtime_libraries("libssl-dev", "trixie"), Some(&["libssl3t64"][..]));
+    assert_eq!(
+        runtime_libraries("openssl-dev", "alpine"),
+        Some(&["libssl3", "libcrypto3"][..])
+    );
+    assert_eq!(runtime_libraries("libboost-dev", "bookworm"), Some(&[][..]));
+    assert_eq!(runtime_libraries("libpq-dev", "buster"), None);
+    assert!(is_approximate("noble") && !is_approximate("bookworm"));
+    assert!(is_for_run_time("apt-get", "tini") && !is_for_run_time("apt-get", "gcc"));
+    assert!(programs_of("procps").contains(&"ps") && programs_of("nothing").is_empty());
+    assert!(native("python", "lxml").is_some_and(|n| n.bundled) && native("python", "flask").is_none());
     assert_eq!(runtime_libraries("libnothing-dev", "bookworm"), None);
 }
 
@@ -244,4 +254,10 @@ fn configs_say_what_an_image_gives() {
         config(None, "scratch", "").map(|c| (c.working_dir, c.zones)),
         Some(("/", false))
     );
+}
+
+#[test]
+fn an_offer_may_begin_with_a_version() {
+    assert_eq!(offered("amazoncorretto", "17"), ["amazoncorretto:17-headless"]);
+    assert!(offered("amazoncorretto", "8").is_empty());
 }

@@ -5,6 +5,7 @@ use super::carry::{Carried, Carry, Origin};
 use super::deal::{Deal, Part};
 use super::layout::{self, Block, Style};
 use super::need::Need;
+use super::order::{self, Step};
 use super::role::Role;
 use super::runtime::{RuntimeBase, RuntimePackages};
 use super::site::{Place, Site};
@@ -75,8 +76,7 @@ impl<'s> Writer<'s> {
 
     /// An instruction of the author's, with its comments.
     fn block(&mut self, block: &Block) {
-        let lead = !block.comments.is_empty();
-        self.gap(block.blank && (!self.fresh || lead || self.style.airy));
+        self.gap(block.blank && (!self.fresh || self.style.airy));
         for comment in &block.comments {
             self.lines.push_str(comment);
             self.lines.push('\n');
@@ -116,7 +116,8 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         .map(|i| layout::block(file, i))
         .collect();
     let instructions = file.instructions_of(site.stage);
-    let cut_at = base_ends(site, parts.deal);
+    let steps = order::steps(site, parts.deal, instructions);
+    let cut_at = base_ends(site, parts.deal, instructions, &steps);
 
     let from_block = layout::block(file, from);
     let image = file.source.slice(match &from.kind {
@@ -134,20 +135,23 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         .filter_map(|a| a.alter.as_ref())
         .flat_map(|a| &a.edits)
         .collect();
-    for (instruction, block) in instructions.iter().zip(&blocks) {
-        let part = parts.deal.part(site, instruction, |lot| lot.builder);
-        match part {
-            Part::None => {}
-            Part::Whole => {
-                let body = altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone());
+    for (at, step) in steps.iter().enumerate() {
+        match step {
+            Step::Old(place) => {
+                let (Some(instruction), Some(block)) = (instructions.get(*place), blocks.get(*place)) else {
+                    continue;
+                };
+                let body = match parts.deal.part(site, instruction, |lot| lot.builder) {
+                    Part::None => continue,
+                    Part::Whole => altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone()),
+                    Part::Cut(body) => altered_part(site, instruction, &alter, &body),
+                };
                 builder.block(&Block { body, ..block.clone() });
             }
-            Part::Cut(body) => {
-                let body = altered_part(site, instruction, &alter, &body);
-                builder.block(&Block { body, ..block.clone() });
-            }
+            Step::Manifests(body) => builder.plain(body, style.airy && !builder.fresh),
+            Step::Install(body) => builder.plain(body, style.airy),
         }
-        if cut_at == Some(instruction.index) {
+        if cut_at == Some(at) {
             let name = names.builder.clone();
             let line = format!(
                 "{} {} {} {name}",
@@ -272,24 +276,25 @@ fn tail(site: &Site<'_>) -> String {
     if rest.trim().is_empty() { String::new() } else { rest }
 }
 
-/// The instruction behind which the stage `base` ends: the last one that installs dependencies
-/// before sources come. Only where a tester shares it with the builder.
-fn base_ends(site: &Site<'_>, deal: &Deal) -> Option<usize> {
+/// The step behind which the stage `base` ends: the last one that installs dependencies before
+/// sources come. Only where a tester shares it with the builder.
+fn base_ends(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], steps: &[Step]) -> Option<usize> {
     if !deal.lots.iter().any(|lot| lot.tester) || site.stage.name.is_some() {
         return None;
     }
-    let dealt = || {
-        site.roles
-            .iter()
-            .zip(&deal.lots)
-            .filter(|(_, lot)| lot.builder)
-            .map(|(r, _)| r)
+    let has = |step: &Step, wanted: fn(Role) -> bool| match step {
+        Step::Old(place) => instructions.get(*place).is_some_and(|i| {
+            let mut roles = site.roles.iter().filter(|r| r.place.instruction == i.index);
+            roles.any(|r| wanted(r.role))
+        }),
+        Step::Manifests(_) => false,
+        Step::Install(_) => wanted(Role::Dependencies { dev: None }),
     };
-    let sources = dealt().find(|r| r.role == Role::SourceCopy)?.place.instruction;
-    let last = dealt()
-        .filter(|r| matches!(r.role, Role::Dependencies { .. }) && r.place.instruction < sources)
-        .last()?;
-    Some(last.place.instruction)
+    let sources = steps.iter().position(|s| has(s, |role| role == Role::SourceCopy))?;
+    let before = steps.get(..sources)?;
+    before
+        .iter()
+        .rposition(|s| has(s, |role| matches!(role, Role::Dependencies { .. })))
 }
 
 /// The stage that tests.
@@ -373,6 +378,11 @@ fn runtime<'s>(
     }
     let packages_at = packages_at(site, parts);
     let mut packages = Some(packages(parts.base));
+    if packages_at.is_none() {
+        for run in packages.take().into_iter().flatten() {
+            writer.plain(&run, style.airy && !writer.fresh);
+        }
+    }
     let mut copies = Some(());
     for (instruction, block) in instructions.iter().zip(blocks) {
         let index = instruction.index;
@@ -487,30 +497,18 @@ fn install(packages: &RuntimePackages) -> String {
             "rm -rf /var/lib/apt/lists/*",
         ),
     };
-    let apt = packages.manager.is_apt();
-    let names = &packages.names;
-    if names.len() <= 3 && !apt {
-        let tail = if after.is_empty() {
-            String::new()
-        } else {
-            format!(" && {after}")
-        };
-        return format!("RUN {before} {}{tail}", names.join(" "));
-    }
-    if names.len() <= 2 {
-        return format!("RUN {before} {} \\\n    && {after}", names.join(" "));
-    }
-    let list = names
-        .iter()
-        .map(|n| format!("\n        {n}"))
-        .collect::<Vec<_>>()
-        .join(" \\");
-    let tail = if after.is_empty() {
-        String::new()
+    let list = if packages.names.len() <= 2 {
+        format!(" {}", packages.names.join(" "))
     } else {
-        format!(" \\\n    && {after}")
+        let lines = packages.names.iter().map(|name| format!(" \\\n        {name}"));
+        lines.collect()
     };
-    format!("RUN {before} \\{list}{tail}")
+    let mut commands: Vec<String> = before.split(" && ").map(str::to_owned).collect();
+    if let Some(last) = commands.last_mut() {
+        last.push_str(&list);
+    }
+    commands.extend((!after.is_empty()).then(|| after.to_owned()));
+    format!("RUN {}", commands.join(" \\\n    && "))
 }
 
 /// What is copied into the new stage.

@@ -20,6 +20,7 @@ pub mod layout;
 pub mod levels;
 pub mod need;
 pub mod neighbour;
+pub mod order;
 pub mod program;
 pub mod refusal;
 pub mod resolve;
@@ -40,25 +41,11 @@ pub use runtime::RuntimeBase;
 pub use site::{Place, Site};
 pub use system::{SystemPackage, SystemPackages, Use};
 
-pub use crate::config::{RuntimeBase as RuntimeChoice, Tester};
+pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
 
 use crate::edit::{Applicability, Effect};
 use crate::facts::Facts;
 use std::collections::BTreeMap;
-
-/// How far a rewrite goes; later ones are bolder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// L0: one stage stays; order, caches and clean-up inside it.
-    Order,
-    /// L1: the same family's slim image with the whole application directory and the prefixes that
-    /// dependencies were installed to.
-    Slim,
-    /// L2: the application directory and its production dependencies.
-    Application,
-    /// L3: only what the build makes, and what is proven to be read at run time.
-    Artifacts,
-}
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -96,6 +83,7 @@ impl From<&crate::config::Stages> for Options {
             names: stages.names.clone(),
             tester: stages.tester,
             runtime: stages.runtime,
+            level: stages.level,
             ..Options::default()
         }
     }

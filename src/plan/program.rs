@@ -1,8 +1,12 @@
 //! What runs in the end: CMD, ENTRYPOINT and HEALTHCHECK, followed through the scripts and
 //! launchers that they name until real programs stand there.
 
-use super::evidence::Evidence;
+use super::artifact::{Step, Walker, absolute};
+use super::evidence::{Evidence, EvidenceSource};
 use super::site::Site;
+use crate::knowledge::ecosystem;
+use crate::model::instruction::Healthcheck;
+use crate::model::{Form, Instruction, Kind};
 
 /// A program that the image starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +60,497 @@ pub enum What {
 }
 
 /// The programs that a stage starts, in the order ENTRYPOINT, CMD, HEALTHCHECK. An ENTRYPOINT with a
-/// CMD that only gives arguments is one program.
+/// CMD that only gives arguments is one program. A script's own shell, and wrappers such as `tini`,
+/// come behind the programs that they start.
 pub fn programs(site: &Site<'_>) -> Vec<Program> {
-    let _ = site;
-    Vec::new()
+    let file = site.file();
+    let Some(facts) = site.facts.stage(site.stage.id) else {
+        return Vec::new();
+    };
+    let mut walker = Walker::new(site);
+    let mut found = Vec::new();
+    let at = |index: Option<usize>| index.and_then(|i| file.instructions.get(i));
+    let form = |instruction: &'_ Instruction| match &instruction.kind {
+        Kind::Cmd(form) | Kind::Entrypoint(form) => Some(form.clone()),
+        Kind::Healthcheck(Healthcheck::Cmd(form)) => Some(form.clone()),
+        _ => None,
+    };
+    let entrypoint = at(facts.entrypoint);
+    let cmd = at(facts.cmd);
+    match (entrypoint, cmd) {
+        (Some(entrypoint), cmd) => {
+            let own = form(entrypoint).unwrap_or(Form::Exec(Vec::new()));
+            match (&own, cmd) {
+                // `ENTRYPOINT []` only resets.
+                (Form::Exec(words), Some(cmd)) if words.is_empty() => {
+                    if let Some(form) = form(cmd) {
+                        collect(&mut walker, cmd, &form, None, &mut found);
+                    }
+                }
+                (Form::Exec(_), cmd) => {
+                    let more = cmd.and_then(form);
+                    collect(&mut walker, entrypoint, &own, more.as_ref(), &mut found);
+                }
+                (Form::Shell(_), _) => collect(&mut walker, entrypoint, &own, None, &mut found),
+            }
+        }
+        (None, Some(cmd)) => {
+            if let Some(form) = form(cmd) {
+                collect(&mut walker, cmd, &form, None, &mut found);
+            }
+        }
+        (None, None) => {}
+    }
+    let check = site
+        .instructions()
+        .filter(|i| matches!(i.kind, Kind::Healthcheck(_)))
+        .last();
+    if let Some(check) = check
+        && let Some(form) = form(check)
+    {
+        collect(&mut walker, check, &form, None, &mut found);
+    }
+    found
+}
+
+fn collect(
+    walker: &mut Walker<'_>,
+    instruction: &Instruction,
+    form: &Form,
+    more: Option<&Form>,
+    found: &mut Vec<Program>,
+) {
+    let steps = walker.start(instruction, form, more);
+    let mut behind: Vec<Program> = Vec::new();
+    let mut helper = |name: &str, says: String, from: EvidenceSource| {
+        let known = behind
+            .iter()
+            .any(|p| matches!(&p.what, What::FromPath { name: n } if n == name));
+        if !known {
+            behind.push(Program {
+                by: instruction.index,
+                words: vec![name.to_owned()],
+                via: Vec::new(),
+                what: by_name(name),
+                evidence: vec![Evidence::new(from, says)],
+            });
+        }
+    };
+    if matches!(form, Form::Shell(_)) {
+        let keyword = instruction.keyword.name();
+        helper(
+            "sh",
+            format!("{keyword} is in shell form"),
+            EvidenceSource::Cmd(instruction.span),
+        );
+    }
+    let only = steps.iter().filter(|s| !s.followed).count() == 1;
+    for step in &steps {
+        for wrapper in &step.wrappers {
+            if !matches!(wrapper.as_str(), "exec" | "command" | "builtin") && is_program(wrapper) {
+                helper(
+                    wrapper,
+                    format!("`{wrapper}` starts `{}`", step.program),
+                    step.from.clone(),
+                );
+            }
+        }
+        if step.followed {
+            if step.name.contains('/') || step.name.ends_with(".sh") {
+                helper("sh", format!("`{}` is a shell script", step.name), step.from.clone());
+            } else if is_program(&step.name) && !is_builtin(&step.program) {
+                helper(
+                    &step.name,
+                    format!("`{}` starts the rest", step.text()),
+                    step.from.clone(),
+                );
+            }
+            continue;
+        }
+        if is_builtin(&step.program) && !only && step.lost.is_none() {
+            continue;
+        }
+        let what = classify(walker, step);
+        let mut words = vec![step.name.clone()];
+        words.extend(step.words.iter().cloned());
+        let evidence = step.evidence(format!("`{}` is started", step.text()));
+        let program = Program {
+            by: instruction.index,
+            words,
+            via: step.via.clone(),
+            what,
+            evidence: vec![evidence],
+        };
+        if !found.contains(&program) {
+            found.push(program);
+        }
+    }
+    for program in behind {
+        if !found.iter().any(|f| f.what == program.what) {
+            found.push(program);
+        }
+    }
+}
+
+fn by_name(name: &str) -> What {
+    if name.starts_with('/') {
+        What::File { path: name.to_owned() }
+    } else {
+        What::FromPath { name: name.to_owned() }
+    }
+}
+
+/// Whether a word in front of a program is one itself, not a user or a number.
+fn is_program(word: &str) -> bool {
+    let base = word.rsplit('/').next().unwrap_or(word);
+    matches!(
+        base,
+        "sudo"
+            | "env"
+            | "time"
+            | "nice"
+            | "ionice"
+            | "nohup"
+            | "gosu"
+            | "su-exec"
+            | "setpriv"
+            | "timeout"
+            | "stdbuf"
+            | "tini"
+            | "dumb-init"
+            | "npm"
+            | "yarn"
+            | "pnpm"
+            | "npx"
+            | "bun"
+            | "bunx"
+            | "make"
+            | "bash"
+            | "sh"
+            | "ash"
+            | "dash"
+            | "zsh"
+    )
+}
+
+/// What the shell does itself.
+fn is_builtin(program: &str) -> bool {
+    matches!(
+        program,
+        "" | ":"
+            | "."
+            | "["
+            | "[["
+            | "alias"
+            | "break"
+            | "cd"
+            | "command"
+            | "continue"
+            | "echo"
+            | "eval"
+            | "exit"
+            | "export"
+            | "false"
+            | "getopts"
+            | "hash"
+            | "kill"
+            | "let"
+            | "local"
+            | "printf"
+            | "pwd"
+            | "read"
+            | "return"
+            | "set"
+            | "shift"
+            | "shopt"
+            | "source"
+            | "test"
+            | "times"
+            | "trap"
+            | "true"
+            | "type"
+            | "ulimit"
+            | "umask"
+            | "unset"
+            | "wait"
+            | "fg"
+            | "bg"
+            | "jobs"
+            | "declare"
+            | "readonly"
+            | "exec"
+    )
+}
+
+fn classify(walker: &Walker<'_>, step: &Step) -> What {
+    if let Some(why) = &step.lost {
+        return What::Unknown(why.clone());
+    }
+    if step.name.contains(['$', '`']) {
+        return What::Unknown(format!("`{}` is known only when it runs", step.name));
+    }
+    let program = step.program.as_str();
+    for known in ecosystem::all() {
+        let begins = |patterns: &[&str]| {
+            patterns
+                .iter()
+                .any(|p| ecosystem::begins(p, program, &step.words).is_some())
+        };
+        if begins(known.dev_servers) {
+            return What::DevServer { tool: step.text() };
+        }
+        if begins(known.compiles_at_start) {
+            return What::CompilesAtStart { tool: step.text() };
+        }
+    }
+    if matches!(program, "sh" | "bash" | "ash" | "dash" | "zsh" | "fish") && step.operands(&["-o"]).is_empty() {
+        return What::Shell;
+    }
+    if let Some(interpreter) = interpreted(step) {
+        return interpreter;
+    }
+    if !step.name.contains('/') {
+        return What::FromPath {
+            name: step.name.clone(),
+        };
+    }
+    let Some(path) = step.path(&step.name) else {
+        return What::Unknown(format!("the folder that `{}` lies in is not known", step.name));
+    };
+    if let Some(context) = walker.site.context
+        && let Some(file) = walker.landing.existing(context, &path)
+        && let Some(program) = shebang(&context.read_text(&file).unwrap_or_default())
+    {
+        return What::Interpreter {
+            program,
+            script: Some(path),
+        };
+    }
+    What::File { path }
+}
+
+/// The interpreter that a script's first line names.
+fn shebang(text: &str) -> Option<String> {
+    let line = text.lines().next()?.strip_prefix("#!")?;
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    let name = first.rsplit('/').next().unwrap_or(first);
+    let name = if name == "env" {
+        words.find(|w| !w.starts_with('-'))?
+    } else {
+        name
+    };
+    Some(name.to_owned())
+}
+
+/// Programs that run a file.
+fn interpreted(step: &Step) -> Option<What> {
+    let program = step.program.as_str();
+    let versioned = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let script = match versioned {
+        "node" | "nodejs" => script(
+            step,
+            &[
+                "-r",
+                "--require",
+                "--import",
+                "--loader",
+                "--experimental-loader",
+                "-C",
+                "--env-file",
+            ],
+            &["-e", "--eval", "-p", "--print"],
+        ),
+        "python" | "pypy" => script(step, &["-W", "-X"], &["-c", "-m"]),
+        "ruby" | "perl" | "lua" | "Rscript" | "tclsh" | "escript" => script(step, &["-I", "-r", "-M"], &["-e"]),
+        "php" => script(step, &["-d", "-c", "-t", "-S", "-z"], &["-r", "-a"]),
+        "java" => java(step),
+        "dotnet" | "mono" => step
+            .operands(&[])
+            .first()
+            .filter(|w| w.ends_with(".dll") || w.ends_with(".exe"))
+            .and_then(|w| step.path(w)),
+        "deno" => step
+            .operands(&["--config", "-c", "--import-map", "--env-file"])
+            .get(1)
+            .filter(|_| step.has("run") || step.has("serve"))
+            .and_then(|w| step.path(w)),
+        "bun" => {
+            let operands = step.operands(&[]);
+            let at = usize::from(operands.first() == Some(&"run"));
+            operands.get(at).filter(|w| w.contains('.')).and_then(|w| step.path(w))
+        }
+        "gunicorn" | "uvicorn" | "celery" | "flask" | "uwsgi" | "hypercorn" | "daphne" | "waitress-serve" => None,
+        _ => return None,
+    };
+    Some(What::Interpreter {
+        program: step.name.clone(),
+        script,
+    })
+}
+
+fn script(step: &Step, with_value: &[&str], no_file: &[&str]) -> Option<String> {
+    let operands = step.operands(with_value);
+    let first = operands.first()?;
+    let at = step.words.iter().position(|w| w == first)?;
+    let before = step.words.get(..at).unwrap_or_default();
+    if before.iter().any(|w| no_file.contains(&w.as_str())) {
+        return None;
+    }
+    step.path(first)
+}
+
+/// The archive, or the main class's file, that `java` runs.
+fn java(step: &Step) -> Option<String> {
+    if let Some(jar) = step.option(&["-jar"]) {
+        return step.path(jar);
+    }
+    let class_path = step.option(&["-cp", "-classpath", "--class-path"]);
+    let class_path = class_path
+        .map(str::to_owned)
+        .or_else(|| step.vars.get("CLASSPATH").cloned());
+    let main = step.operands(&[
+        "-cp",
+        "-classpath",
+        "--class-path",
+        "-p",
+        "--module-path",
+        "--add-modules",
+        "-m",
+        "--module",
+    ]);
+    let main = main.first().filter(|m| !m.ends_with(".java"))?;
+    let file = format!("{}.class", main.replace('.', "/"));
+    let folder = class_path.as_deref().unwrap_or(".");
+    let mut folders = folder
+        .split(':')
+        .filter(|f| !f.ends_with('*') && !f.ends_with(".jar") && !f.is_empty());
+    let folder = folders.next()?;
+    absolute(step.cwd.as_deref(), &format!("{folder}/{file}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::artifact::testing::with_site;
+
+    fn found(text: &str, files: &[(&str, &str)]) -> Vec<What> {
+        let mut out = Vec::new();
+        with_site(text, files, |site| {
+            out = programs(site).into_iter().map(|p| p.what).collect()
+        });
+        out
+    }
+
+    fn file(path: &str) -> What {
+        What::File { path: path.to_owned() }
+    }
+
+    fn name(name: &str) -> What {
+        What::FromPath { name: name.to_owned() }
+    }
+
+    #[test]
+    fn plain_commands() {
+        assert_eq!(
+            found("FROM a\nWORKDIR /app\nCMD [\"./srv\", \"-x\"]\n", &[]),
+            [file("/app/srv")]
+        );
+        assert_eq!(
+            found("FROM a\nENV P=/o\nCMD exec tini -- $P/srv\n", &[]),
+            [file("/o/srv"), name("sh"), name("tini")]
+        );
+        assert_eq!(found("FROM a\nENTRYPOINT [\"/e\"]\nCMD [\"-v\"]\n", &[]), [file("/e")]);
+        assert_eq!(found("FROM a\nCMD bash\n", &[])[0], What::Shell);
+        assert_eq!(
+            found("FROM a\nCMD [\"$X\"]\n", &[]),
+            [What::Unknown("`$X` is known only when it runs".into())]
+        );
+        assert_eq!(found("FROM a\nRUN x\n", &[]), []);
+    }
+
+    #[test]
+    fn scripts_are_looked_through() {
+        let files = [
+            (
+                "package.json",
+                r#"{"scripts": {"start": "npm run serve", "serve": "NODE_ENV=production node ./dist/main.js", "dev": "nodemon x"}}"#,
+            ),
+            (
+                "run.sh",
+                "#!/bin/bash\nset -e\nif [ -n \"$X\" ]; then migrate up; fi\nexec \"$@\"\n",
+            ),
+            ("tool.py", "#!/usr/bin/env python3\n"),
+        ];
+        let node = |script: &str| What::Interpreter {
+            program: "node".into(),
+            script: Some(script.into()),
+        };
+        let start = "FROM node:20\nWORKDIR /app\nCOPY . .\n";
+        assert_eq!(
+            found(&format!("{start}CMD npm start\n"), &files),
+            [node("/app/dist/main.js"), name("sh"), name("npm")]
+        );
+        assert_eq!(
+            found(&format!("{start}CMD [\"npm\", \"run\", \"dev\"]\n"), &files)[0],
+            What::DevServer {
+                tool: "nodemon x".into()
+            }
+        );
+        assert_eq!(
+            found(
+                &format!("{start}ENTRYPOINT [\"./run.sh\"]\nCMD [\"node\", \"a.js\"]\n"),
+                &files
+            ),
+            [name("migrate"), node("/app/a.js"), name("sh")]
+        );
+        assert_eq!(
+            found(&format!("{start}CMD [\"/app/tool.py\"]\n"), &files),
+            [What::Interpreter {
+                program: "python3".into(),
+                script: Some("/app/tool.py".into())
+            }]
+        );
+        assert!(matches!(
+            found("FROM node:20\nCMD npm start\n", &[])[0],
+            What::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn tools_that_compile_at_start_and_virtual_machines() {
+        assert_eq!(
+            found("FROM rust:1\nCMD [\"cargo\", \"run\", \"--release\"]\n", &[]),
+            [What::CompilesAtStart {
+                tool: "cargo run --release".into()
+            }]
+        );
+        let java = |script: &str| {
+            [What::Interpreter {
+                program: "java".into(),
+                script: Some(script.into()),
+            }]
+        };
+        assert_eq!(
+            found(
+                "FROM a\nWORKDIR /x\nCMD [\"java\", \"-Xmx1g\", \"-jar\", \"t/a.jar\"]\n",
+                &[]
+            ),
+            java("/x/t/a.jar")
+        );
+        assert_eq!(
+            found(
+                "FROM a\nCMD [\"java\", \"-cp\", \"/out:/lib/*\", \"a.Main\", \"b\"]\n",
+                &[]
+            ),
+            java("/out/a/Main.class")
+        );
+        assert_eq!(
+            found(
+                "FROM a\nHEALTHCHECK CMD curl -f http://x || exit 1\nCMD [\"/a\"]\n",
+                &[]
+            ),
+            [file("/a"), name("curl"), name("sh")]
+        );
+    }
 }

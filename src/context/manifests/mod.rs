@@ -2,17 +2,23 @@
 //! say. Each file is read at most once, and only when asked for.
 
 mod cargo;
+mod cmake;
 mod go_mod;
+mod makefile;
 mod package_json;
 mod present;
 mod pyproject;
 mod toml;
+mod xml;
 
 pub use cargo::CargoToml;
+pub use cmake::{CMakeCommand, CMakeLists};
 pub use go_mod::{GoMod, GoReplace};
+pub use makefile::{Makefile, RecipeLine, Rule};
 pub use package_json::PackageJson;
 pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
+pub use xml::{DotNetProject, Pom};
 
 use super::{Context, sources};
 use std::collections::HashMap;
@@ -26,6 +32,9 @@ pub struct Manifests {
     go_mod: Cache<GoMod>,
     cargo_toml: Cache<CargoToml>,
     pyproject: Cache<PyProject>,
+    makefile: Cache<Makefile>,
+    pom: Cache<Pom>,
+    dotnet: Cache<DotNetProject>,
 }
 
 /// Values by folder; none is remembered too.
@@ -48,6 +57,11 @@ impl<T> Cache<T> {
         known.insert(folder, value.clone());
         value
     }
+}
+
+/// Whether a file of that name is read by a package manager or build tool.
+pub fn is_manifest(name: &str) -> bool {
+    present::classify(name).is_some()
 }
 
 /// `folder` is relative to the context's root, `""` the root itself. A file that is missing, too
@@ -88,6 +102,25 @@ impl Context {
         self.manifests.pyproject.get(folder, |folder| {
             Some(PyProject::parse(&self.text_in(folder, "pyproject.toml")?))
         })
+    }
+
+    /// The Makefile at a path, whatever it is called.
+    pub fn makefile(&self, path: &str) -> Option<Arc<Makefile>> {
+        self.manifests
+            .makefile
+            .get(path, |path| Some(Makefile::parse(&self.read_text(path)?)))
+    }
+
+    /// The `pom.xml` at a path.
+    pub fn pom(&self, path: &str) -> Option<Arc<Pom>> {
+        self.manifests.pom.get(path, |path| Pom::parse(&self.read_text(path)?))
+    }
+
+    /// The project file of .NET at a path.
+    pub fn dotnet_project(&self, path: &str) -> Option<Arc<DotNetProject>> {
+        self.manifests
+            .dotnet
+            .get(path, |path| DotNetProject::parse(&self.read_text(path)?))
     }
 
     fn text_in(&self, folder: &str, name: &str) -> Option<String> {

@@ -1,20 +1,16 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
+
+pub mod container;
+pub mod engine;
 pub mod frontend;
 mod gzip;
+mod images;
 pub mod layer;
-pub mod store;
-
-#[cfg(target_os = "linux")]
 mod limits;
-#[cfg(target_os = "linux")]
-#[allow(dead_code, unused_imports)] // Containers are going to use the rest.
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
-#[cfg(target_os = "linux")]
 pub mod snapshot;
-#[cfg(target_os = "linux")]
-pub mod vertex;
-#[cfg(target_os = "linux")]
-pub mod tree;
-#[cfg(target_os = "linux")]
 pub mod solve;
+pub mod store;
+pub mod tree;
+pub mod vertex;

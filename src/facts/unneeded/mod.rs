@@ -187,7 +187,7 @@ pub fn list(facts: &Facts<'_>, context: &Context) -> Vec<Unneeded> {
     }
     for row in ROWS.iter().filter(|row| row.is_sure) {
         if stands_beside(context, "", row.beside) && row.maker.is_some_and(|maker| builds.all_make(maker)) {
-            found.to_come(row.name);
+            found.expect_soon(row.name);
         }
     }
     found.finish(&builds)
@@ -276,7 +276,7 @@ impl Found {
         self.add(name.to_owned(), Reason::Private, bytes);
     }
 
-    fn to_come(&mut self, name: &str) {
+    fn expect_soon(&mut self, name: &str) {
         self.patterns.entry(name.to_owned()).or_insert((Reason::Made, None));
     }
 

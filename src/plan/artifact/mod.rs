@@ -1,10 +1,34 @@
 //! What the build makes, found by evidence: what the command says, what CMD names, what manifests
 //! say, what tools do by default.
 
+mod cargo;
+mod cc;
+mod cmake;
+mod dotnet;
+mod follow;
+mod go;
+mod go_sources;
+mod java;
+mod landing;
+mod linkage;
+mod matching;
+mod moves;
+mod outputs;
+mod step;
+mod table;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use landing::{Landing, absolute};
+pub use step::{Step, Walker};
+
 use super::evidence::{Condition, Evidence};
 use super::program::Program;
 use super::site::{Place, Site};
 use crate::edit::Edit;
+use outputs::Outputs;
 
 /// Something that the build makes and run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +105,11 @@ pub struct Artifacts {
 
 /// What the stage's build makes.
 pub fn artifacts(site: &Site<'_>, programs: &[Program]) -> Artifacts {
-    let _ = (site, programs);
-    Artifacts::default()
+    let mut walker = Walker::new(site);
+    let steps = walker.build();
+    let mut outputs = Outputs::new(site, &walker.landing);
+    for step in &steps {
+        outputs.step(step);
+    }
+    matching::conclude(site, &walker.landing, programs, &steps, outputs)
 }

@@ -1,7 +1,10 @@
 //! The image ships what it was built with.
 
+use crate::edit::{Edit, Fix};
 use crate::facts::ship;
+use crate::plan::{self, Candidate, Plan, Verdict};
 use crate::rule::{Cx, Finding, Inspect};
+use crate::source::{SourceFile, Span};
 
 /// See `rules/single-stage-bloat.yaml`.
 pub struct Rule;
@@ -41,6 +44,79 @@ impl Inspect for Rule {
         if evidence.len() > 6 {
             finding.primary.message = format!("and {} more", evidence.len() - 6);
         }
+        let stages = &cx.settings.settings().stages;
+        if stages.rewrite {
+            let plan = plan::plan(cx.facts, &stages.into());
+            match plan.chosen() {
+                Some(candidate) => finding = offer(cx, finding, candidate),
+                None => finding.help = finding.help.map(|help| refused(&help, &plan)),
+            }
+        }
         cx.report(finding);
     }
+}
+
+/// The rewrite as a fix, and why it is not made by itself where it is not.
+fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
+    let Some(edit) = changed(&cx.file.source, &candidate.text) else {
+        return finding;
+    };
+    if let Some(reason) = candidate.unsafe_because.first() {
+        let more = match candidate.unsafe_because.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        finding.help = Some(format!(
+            "{}{more}; `mbopt plan` shows the rewrite and its reasons",
+            reason.says
+        ));
+    } else if let Some(first) = candidate.announces.first() {
+        finding.help = Some(first.clone());
+    }
+    let base = candidate
+        .runtime
+        .as_ref()
+        .map_or(String::new(), |base| format!(" and run on {}", base.reference));
+    let fix = Fix {
+        applicability: candidate.applicability,
+        ..Fix::safe(format!("build in a stage of its own{base}"), vec![edit])
+    };
+    finding.fix(fix.with_effects(candidate.effects.iter().copied()).isolated("stages"))
+}
+
+/// What is said where no rewrite can be offered.
+fn refused(help: &str, plan: &Plan) -> String {
+    match &plan.verdict {
+        Verdict::LeftAlone(reasons) => match reasons.first() {
+            Some(reason) => format!("{help}; mbopt does not do it: {}", reason.says),
+            None => help.to_owned(),
+        },
+        Verdict::Rewrite(_) => help.to_owned(),
+    }
+}
+
+/// One edit that makes the new text of the old: the lines between the first and the last that
+/// differ. None where all are the same.
+fn changed(source: &SourceFile, new: &str) -> Option<Edit> {
+    let old = source.text();
+    let same = |a: &str, b: &str| a.trim_end_matches(['\r', '\n']) == b.trim_end_matches(['\r', '\n']);
+    let before: Vec<&str> = old.split_inclusive('\n').collect();
+    let after: Vec<&str> = new.split_inclusive('\n').collect();
+    let head = before.iter().zip(&after).take_while(|(a, b)| same(a, b)).count();
+    if head == before.len() && head == after.len() {
+        return None;
+    }
+    let most = before.len().min(after.len()) - head;
+    let tail = before
+        .iter()
+        .rev()
+        .zip(after.iter().rev())
+        .take(most)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let length = |lines: &[&str]| lines.iter().map(|l| l.len()).sum::<usize>();
+    let start = length(before.get(..head)?);
+    let end = old.len() - length(before.get(before.len() - tail..)?);
+    let text: String = after.get(head..after.len() - tail)?.concat();
+    Some(Edit::replace(Span::new(start, end), text.replace("\r\n", "\n")))
 }

@@ -29,7 +29,7 @@
 //!   `urandom`, `tty` and its own terminals. Everything else is `nodev`, so CAP_MKNOD (which
 //!   packages need) opens nothing.
 //! - Rights: Docker's default capabilities; see [`launch`].
-//! - System calls: see [`seccomp`](super::seccomp).
+//! - System calls: see [`seccomp`].
 //! - `/proc` and `/sys`: what Docker hides or protects.
 //!
 //! Needs Linux 5.6; rootless builds need 5.11.
@@ -38,10 +38,12 @@ mod advice;
 mod error;
 mod failure;
 mod holder;
+mod landlock;
 mod launch;
 mod place;
 mod process;
 mod root;
+mod seccomp;
 mod spec;
 mod start;
 mod user;
@@ -54,6 +56,7 @@ pub use start::Sandbox;
 pub use user::{Identity, identify};
 
 pub(super) use start::{News, Running};
+pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
 

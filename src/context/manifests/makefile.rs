@@ -1,0 +1,440 @@
+//! `Makefile`: variables, and the recipes of explicit rules. Functions that need a shell or the
+//! file system (`$(shell)`, `$(wildcard)`) stay as they are written.
+
+use std::collections::{BTreeMap, HashSet};
+
+/// What a Makefile says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Makefile {
+    /// Variables as written; a later definition replaces an earlier one, `+=` is appended.
+    pub variables: BTreeMap<String, String>,
+    /// Rules in order.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// Targets as written.
+    pub targets: String,
+    /// Prerequisites as written.
+    pub needs: String,
+    /// Commands with the number of their first line, from 1; `@`, `-` and `+` in front are taken off.
+    pub recipe: Vec<RecipeLine>,
+}
+
+/// A command of a recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipeLine {
+    /// The command.
+    pub command: String,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// How deep variables and rules are followed.
+const MAX_DEPTH: usize = 32;
+/// How many recipe lines are given at most.
+const MAX_LINES: usize = 400;
+/// How long an expansion may grow, in bytes.
+const MAX_TEXT: usize = 64 * 1024;
+
+impl Makefile {
+    /// Reads the text; conditionals are read as if all their branches held.
+    pub fn parse(text: &str) -> Makefile {
+        let mut out = Makefile::default();
+        let mut lines = text.lines().enumerate().peekable();
+        let mut in_rule = false;
+        let mut in_define = false;
+        while let Some((index, first)) = lines.next() {
+            let mut line = first.to_owned();
+            while line.ends_with('\\') {
+                line.pop();
+                let Some((_, next)) = lines.next() else { break };
+                line.push(' ');
+                line.push_str(next.trim_start());
+            }
+            if in_define {
+                in_define = line.trim() != "endef";
+                continue;
+            }
+            if let Some(command) = line.strip_prefix('\t')
+                && in_rule
+            {
+                let command = command.trim().trim_start_matches(['@', '-', '+', ' ']);
+                if let Some(rule) = out.rules.last_mut()
+                    && !command.is_empty()
+                    && !command.starts_with('#')
+                {
+                    rule.recipe.push(RecipeLine {
+                        command: command.to_owned(),
+                        line: index + 1,
+                    });
+                }
+                continue;
+            }
+            let line = line.split(" #").next().unwrap_or_default();
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let word = line.split_whitespace().next().unwrap_or_default();
+            if matches!(
+                word,
+                "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "include" | "-include" | "vpath"
+            ) {
+                continue;
+            }
+            if word == "define" {
+                in_define = true;
+                continue;
+            }
+            let line = line
+                .strip_prefix("export ")
+                .or(line.strip_prefix("override "))
+                .unwrap_or(line);
+            if out.assignment(line) {
+                in_rule = false;
+            } else if let Some((targets, rest)) = line.split_once(':') {
+                let (needs, command) = match rest.split_once(';') {
+                    Some((needs, command)) => (needs, Some(command.trim())),
+                    None => (rest, None),
+                };
+                in_rule = true;
+                // `target: VAR = x` sets a variable for that target.
+                if needs.contains('=') {
+                    continue;
+                }
+                out.rules.push(Rule {
+                    targets: targets.trim().to_owned(),
+                    needs: needs.trim_start_matches(':').trim().to_owned(),
+                    recipe: command
+                        .map(|command| RecipeLine {
+                            command: command.to_owned(),
+                            line: index + 1,
+                        })
+                        .into_iter()
+                        .collect(),
+                });
+            }
+        }
+        out
+    }
+
+    /// Whether the line sets a variable.
+    fn assignment(&mut self, line: &str) -> bool {
+        let Some(at) = line.find('=') else { return false };
+        let (before, value) = (
+            line.get(..at).unwrap_or_default(),
+            line.get(at + 1..).unwrap_or_default(),
+        );
+        let name = before.trim_end_matches([':', '?', '+', '!']).trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        if name.is_empty() || !name.chars().all(plain) {
+            return false;
+        }
+        let value = value.trim();
+        if before.ends_with('+') {
+            let known = self.variables.entry(name.to_owned()).or_default();
+            if known.len() + value.len() < MAX_TEXT {
+                if !known.is_empty() {
+                    known.push(' ');
+                }
+                known.push_str(value);
+            }
+        } else if !(before.ends_with('?') && self.variables.contains_key(name)) {
+            self.variables.insert(name.to_owned(), value.to_owned());
+        }
+        true
+    }
+
+    /// The first target that is no special one.
+    pub fn default_goal(&self) -> Option<String> {
+        let rule = self
+            .rules
+            .iter()
+            .find(|r| !r.targets.starts_with('.') && !r.targets.contains('%'))?;
+        let targets = self.expand(&rule.targets, &[], &|_| None);
+        targets.split_whitespace().next().map(str::to_owned)
+    }
+
+    /// The commands that the goals run (the default goal for none), prerequisites first, with
+    /// variables replaced where they are known. `set` are variables of the command line, `env`
+    /// those of the environment.
+    pub fn recipe(
+        &self,
+        goals: &[&str],
+        set: &[(&str, &str)],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<RecipeLine> {
+        let mut out = Vec::new();
+        let mut done = HashSet::new();
+        let default = self.default_goal();
+        let goals: Vec<&str> = if goals.is_empty() {
+            default.as_deref().into_iter().collect()
+        } else {
+            goals.to_vec()
+        };
+        let expanded: Vec<(Vec<String>, Vec<String>)> = self
+            .rules
+            .iter()
+            .map(|rule| {
+                let words = |text: &str| {
+                    self.expand(text, set, env)
+                        .split_whitespace()
+                        .map(str::to_owned)
+                        .collect()
+                };
+                (words(&rule.targets), words(&rule.needs))
+            })
+            .collect();
+        let run = Run {
+            makefile: self,
+            set,
+            env,
+            expanded: &expanded,
+        };
+        for goal in goals {
+            run.goal(goal, &mut done, &mut out, 0);
+        }
+        out
+    }
+
+    /// Replaces variables.
+    pub fn expand(&self, text: &str, set: &[(&str, &str)], env: &dyn Fn(&str) -> Option<String>) -> String {
+        let mut out = String::new();
+        self.expand_into(&mut out, text, set, env, 0);
+        out
+    }
+
+    fn expand_into(
+        &self,
+        out: &mut String,
+        text: &str,
+        set: &[(&str, &str)],
+        env: &dyn Fn(&str) -> Option<String>,
+        depth: usize,
+    ) {
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(rest.get(..at).unwrap_or_default());
+            let behind = rest.get(at + 1..).unwrap_or_default();
+            let Some(open) = behind.chars().next() else {
+                out.push('$');
+                return;
+            };
+            let close = match open {
+                '(' => ')',
+                '{' => '}',
+                '$' => {
+                    // The shell's own variable.
+                    out.push('$');
+                    rest = behind.get(1..).unwrap_or_default();
+                    continue;
+                }
+                other => {
+                    out.push('$');
+                    out.push(other);
+                    rest = behind.get(other.len_utf8()..).unwrap_or_default();
+                    continue;
+                }
+            };
+            let Some(end) = closing(behind, open, close) else {
+                out.push_str(rest.get(at..).unwrap_or_default());
+                return;
+            };
+            let inside = behind.get(1..end).unwrap_or_default();
+            let whole = behind.get(..end + 1).unwrap_or_default();
+            rest = behind.get(end + 1..).unwrap_or_default();
+            if depth >= MAX_DEPTH || out.len() > MAX_TEXT {
+                out.push('$');
+                out.push_str(whole);
+            } else if let Some((_, value)) = set.iter().rev().find(|(name, _)| *name == inside) {
+                out.push_str(value);
+            } else if let Some(value) = self.variables.get(inside) {
+                self.expand_into(out, value, set, env, depth + 1);
+            } else if let Some(value) = env(inside) {
+                out.push_str(&value);
+            } else if let Some(value) = default_variable(inside) {
+                out.push_str(value);
+            } else if let Some((name, pattern)) = inside.split_once(':')
+                && let Some((from, to)) = pattern.split_once('=')
+                && let Some(value) = self.variables.get(name)
+            {
+                let mut list = String::new();
+                self.expand_into(&mut list, value, set, env, depth + 1);
+                out.push_str(&replace_endings(&list, from, to));
+            } else if inside.contains([' ', '\t', ':', '$', '@', '<', '^']) {
+                out.push('$');
+                out.push_str(whole);
+            }
+            // A variable that nothing sets is empty.
+        }
+        out.push_str(rest);
+    }
+}
+
+struct Run<'m> {
+    makefile: &'m Makefile,
+    set: &'m [(&'m str, &'m str)],
+    env: &'m dyn Fn(&str) -> Option<String>,
+    expanded: &'m [(Vec<String>, Vec<String>)],
+}
+
+impl Run<'_> {
+    fn goal(&self, goal: &str, done: &mut HashSet<String>, out: &mut Vec<RecipeLine>, depth: usize) {
+        if depth >= MAX_DEPTH || out.len() >= MAX_LINES || !done.insert(goal.to_owned()) {
+            return;
+        }
+        let mut named = false;
+        for (rule, (targets, needs)) in self.makefile.rules.iter().zip(self.expanded) {
+            if !targets.iter().any(|t| t == goal) {
+                continue;
+            }
+            named = true;
+            self.rule(rule, goal, needs, "", done, out, depth);
+        }
+        if named {
+            return;
+        }
+        for (rule, (targets, needs)) in self.makefile.rules.iter().zip(self.expanded) {
+            let stem = targets.iter().find_map(|target| {
+                let (before, behind) = target.split_once('%')?;
+                goal.strip_prefix(before)?.strip_suffix(behind)
+            });
+            if let Some(stem) = stem {
+                let needs: Vec<String> = needs.iter().map(|n| n.replacen('%', stem, 1)).collect();
+                self.rule(rule, goal, &needs, stem, done, out, depth);
+                return;
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn rule(
+        &self,
+        rule: &Rule,
+        goal: &str,
+        needs: &[String],
+        stem: &str,
+        done: &mut HashSet<String>,
+        out: &mut Vec<RecipeLine>,
+        depth: usize,
+    ) {
+        for need in needs.iter().filter(|n| *n != "|") {
+            self.goal(need, done, out, depth + 1);
+        }
+        let first = needs.first().map(String::as_str).unwrap_or_default();
+        let all = needs.join(" ");
+        for line in &rule.recipe {
+            if out.len() >= MAX_LINES {
+                return;
+            }
+            let mut text = line.command.clone();
+            for (name, value) in [
+                ("@", goal),
+                ("<", first),
+                ("^", all.as_str()),
+                ("*", stem),
+                ("?", all.as_str()),
+            ] {
+                for written in [format!("${name}"), format!("$({name})"), format!("${{{name}}}")] {
+                    text = text.replace(&written, value);
+                }
+            }
+            out.push(RecipeLine {
+                command: self.makefile.expand(&text, self.set, self.env),
+                line: line.line,
+            });
+        }
+    }
+}
+
+/// Where the bracket that `text` begins with is closed.
+fn closing(text: &str, open: char, close: char) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        if c == open {
+            depth += 1;
+        } else if c == close {
+            depth -= 1;
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
+fn default_variable(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "CC" => "cc",
+        "CXX" => "g++",
+        "AR" => "ar",
+        "RM" => "rm -f",
+        "MAKE" => "make",
+        "INSTALL" => "install",
+        _ => return None,
+    })
+}
+
+/// `$(SRC:.c=.o)`, `$(SRC:%.c=%.o)`.
+fn replace_endings(list: &str, from: &str, to: &str) -> String {
+    let replaced: Vec<String> = list
+        .split_whitespace()
+        .map(|word| match (from.split_once('%'), to.split_once('%')) {
+            (Some((before, behind)), Some((new_before, new_behind))) => word
+                .strip_prefix(before)
+                .and_then(|w| w.strip_suffix(behind))
+                .map_or_else(|| word.to_owned(), |stem| format!("{new_before}{stem}{new_behind}")),
+            _ => word
+                .strip_suffix(from)
+                .map_or_else(|| word.to_owned(), |stem| format!("{stem}{to}")),
+        })
+        .collect();
+    replaced.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "CC = gcc\nSRC := a.c b.c\nOBJ = $(SRC:.c=.o)\nBIN?=server\nLIBS += -lm # maths\nLIBS += -lz\n\n.PHONY: all clean\nall: $(BIN)\n\n$(BIN): $(OBJ)\n\t$(CC) -o $@ $^ $(LIBS)\n\n%.o: %.c\n\t@$(CC) -c $< -o $@\nclean:\n\trm -f $(BIN)\ninstall: all\n\tinstall -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin\n";
+
+    fn commands(goals: &[&str], set: &[(&str, &str)]) -> Vec<String> {
+        let lines = Makefile::parse(TEXT).recipe(goals, set, &|_| None);
+        lines.into_iter().map(|l| l.command).collect()
+    }
+
+    #[test]
+    fn recipes_are_followed() {
+        assert_eq!(
+            commands(&[], &[]),
+            [
+                "gcc -c a.c -o a.o",
+                "gcc -c b.c -o b.o",
+                "gcc -o server a.o b.o -lm -lz"
+            ]
+        );
+        assert_eq!(
+            commands(&["install"], &[("PREFIX", "/usr"), ("BIN", "x")])
+                .last()
+                .map(String::as_str),
+            Some("install -m 755 x /usr/bin")
+        );
+        assert_eq!(commands(&["clean"], &[]), ["rm -f server"]);
+    }
+
+    #[test]
+    fn what_needs_a_shell_stays() {
+        let text = "X = $(shell date)\nA = $(A)\nall: ; echo $(X) $$HOME $(A)$(NO)\n";
+        let lines = Makefile::parse(text).recipe(&[], &[], &|_| None);
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].command.starts_with("echo $(shell date) $HOME"), "{lines:?}");
+        assert_eq!(
+            Makefile::parse("a: b\nb: a\n\tx\n").recipe(&[], &[], &|_| None).len(),
+            1
+        );
+        assert!(Makefile::parse("$(").recipe(&["$("], &[], &|_| None).is_empty());
+    }
+}

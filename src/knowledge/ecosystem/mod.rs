@@ -1,0 +1,239 @@
+//! What is known of languages and their tools, from `rules/knowledge/ecosystems/*.yaml`.
+
+pub mod schema;
+
+pub use schema::{How, Makes, OutputIs};
+
+include!(concat!(env!("OUT_DIR"), "/ecosystems.rs"));
+
+/// A language, or a family of tools.
+#[derive(Debug)]
+pub struct Ecosystem {
+    /// `go`, `rust`, `c`.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// Files that an install reads, relative to the project's folder; names may have a `*`.
+    pub manifests: &'static [&'static str],
+    /// Endings of source files, without the dot.
+    pub sources: &'static [&'static str],
+    /// Names that only builds, tests or editors use; those of folders end with `/`.
+    pub not_shipped: &'static [&'static str],
+    /// Beginnings of commands that install dependencies.
+    pub install: &'static [&'static str],
+    /// Folders that are worth a cache mount.
+    pub caches: &'static [Cache],
+    /// Commands that make something.
+    pub builds: &'static [Build],
+    /// Beginnings of commands that compile and then run what they made.
+    pub compiles_at_start: &'static [&'static str],
+    /// Beginnings of commands that serve developers.
+    pub dev_servers: &'static [&'static str],
+    /// Commands that serve a folder of files.
+    pub serves_files: &'static [Server],
+    /// Dependencies with native code.
+    pub natives: &'static [Native],
+    /// Dependencies, or prefixes that end with `/` or `-`, that are known to have none.
+    pub pure: &'static [&'static str],
+    /// How sources show what run time needs.
+    pub reads: Reads,
+}
+
+/// A folder worth a cache mount.
+#[derive(Debug)]
+pub struct Cache {
+    /// Absolute.
+    pub dir: &'static str,
+    /// Beginnings of the commands that use it.
+    pub of: &'static [&'static str],
+}
+
+/// A command that makes something.
+#[derive(Debug)]
+pub struct Build {
+    /// The program and words among its operands, in order; `a|b` for either.
+    pub command: &'static str,
+    /// Code that knows the tool.
+    pub code: Option<&'static str>,
+    /// Options that name the output.
+    pub output: &'static [&'static str],
+    /// What they name.
+    pub output_is: OutputIs,
+    /// Position of the operand that names the output.
+    pub output_operand: Option<usize>,
+    /// The output without such an option.
+    pub default: Option<&'static str>,
+    /// Where in a folder the thing lies.
+    pub inside: Option<&'static str>,
+    /// What it is.
+    pub makes: Option<Makes>,
+    /// Libraries that what it makes is linked against.
+    pub libraries: &'static [&'static str],
+    /// Files that set the output.
+    pub setting: &'static [WordOf],
+    /// Files that give `{name}`.
+    pub name: &'static [WordOf],
+}
+
+/// A word of a file.
+#[derive(Debug)]
+pub struct WordOf {
+    /// The file, which may have a `*`.
+    pub file: &'static str,
+    /// The text before the word; none where the file's own name, without its ending, is it.
+    pub after: Option<&'static str>,
+}
+
+/// A command that serves a folder of files.
+#[derive(Debug)]
+pub struct Server {
+    /// Its beginning.
+    pub command: &'static str,
+    /// Options that name the folder.
+    pub folder: &'static [&'static str],
+    /// The folder without option and operand.
+    pub default: Option<&'static str>,
+}
+
+/// Dependencies with native code.
+#[derive(Debug)]
+pub struct Native {
+    /// Their names.
+    pub names: &'static [&'static str],
+    /// Libraries that they need at run time, as the linker calls them, with `lib` in front.
+    pub libraries: &'static [&'static str],
+    /// Other dependencies that make it bundle its library.
+    pub unless: &'static [&'static str],
+    /// How it is built.
+    pub how: How,
+}
+
+/// How sources show what run time needs.
+#[derive(Debug)]
+pub struct Reads {
+    /// What begins a comment that runs to the end of its line.
+    pub comment: Option<&'static str>,
+    /// Characters that literals stand between.
+    pub quotes: &'static str,
+    /// Before the name of an environment variable.
+    pub env: &'static [&'static str],
+    /// Before the name of a program that is started.
+    pub programs: &'static [&'static str],
+    /// Before a path that is taken into the program when it is built.
+    pub embeds: &'static [&'static str],
+    /// Before a path that is written.
+    pub writes: &'static [&'static str],
+    /// What shows that it speaks TLS to others.
+    pub tls: &'static [&'static str],
+    /// What shows that it looks up time zones.
+    pub zones: &'static [&'static str],
+}
+
+/// All of them, by name.
+pub fn all() -> &'static [Ecosystem] {
+    ECOSYSTEMS
+}
+
+/// The one with that name.
+pub fn by_name(name: &str) -> Option<&'static Ecosystem> {
+    ECOSYSTEMS.iter().find(|e| e.name == name)
+}
+
+/// Whether a command begins like `pattern`: the program, then words among its operands in that
+/// order with options between them passed over. `a|b` fits either word, `*` any.
+///
+/// Gives how many words of `words` the pattern took.
+pub fn begins(pattern: &str, program: &str, words: &[String]) -> Option<usize> {
+    let mut parts = pattern.split(' ').filter(|p| !p.is_empty());
+    let fits = |part: &str, word: &str| part == "*" || part.split('|').any(|p| p == word);
+    if !fits(parts.next()?, program) {
+        return None;
+    }
+    let mut at = 0;
+    for part in parts {
+        // An option that the pattern asks for may stand anywhere.
+        if part.starts_with('-') {
+            words
+                .iter()
+                .find(|w| fits(part, w) || part.split('|').any(|p| w.starts_with(&format!("{p}="))))?;
+            continue;
+        }
+        loop {
+            let word = words.get(at)?;
+            at += 1;
+            if fits(part, word) {
+                break;
+            }
+            if !word.starts_with('-') {
+                return None;
+            }
+        }
+    }
+    Some(at)
+}
+
+/// Whether a program is one that builds.
+pub fn is_tool(program: &str) -> bool {
+    let first = |build: &Build| {
+        build
+            .command
+            .split(' ')
+            .next()
+            .is_some_and(|p| p.split('|').any(|p| p == program))
+    };
+    ECOSYSTEMS.iter().flat_map(|e| e.builds).any(first)
+}
+
+impl Ecosystem {
+    /// Whether a dependency is known to have no native code.
+    pub fn is_pure(&self, dependency: &str) -> bool {
+        self.pure
+            .iter()
+            .any(|known| *known == dependency || (known.ends_with(['/', '-']) && dependency.starts_with(known)))
+    }
+
+    /// What is known of a dependency's native code.
+    pub fn native(&self, dependency: &str) -> Option<&'static Native> {
+        self.natives.iter().find(|n| n.names.contains(&dependency))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn takes(pattern: &str, command: &str) -> Option<usize> {
+        let mut words = command.split(' ').map(str::to_owned);
+        let program = words.next().unwrap_or_default();
+        begins(pattern, &program, &words.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn beginnings_pass_over_options() {
+        assert_eq!(takes("go run", "go run ."), Some(1));
+        assert_eq!(takes("cargo build|b", "cargo --locked b --release"), Some(2));
+        assert_eq!(
+            takes("bun build --compile", "bun build a.ts --compile --outfile x"),
+            Some(1)
+        );
+        assert_eq!(takes("mvn spring-boot:run", "mvn -q spring-boot:run"), Some(2));
+        assert_eq!(takes("go run", "go build run"), None);
+        assert_eq!(takes("air", "air -c x"), Some(0));
+    }
+
+    #[test]
+    fn natives_are_not_called_pure() {
+        for ecosystem in all() {
+            for dependency in ecosystem.natives.iter().flat_map(|n| n.names) {
+                assert!(!ecosystem.is_pure(dependency), "{dependency} is both pure and native");
+            }
+            for native in ecosystem.natives {
+                assert!(
+                    native.how != How::Bundled || native.libraries.is_empty(),
+                    "{:?}",
+                    native.names
+                );
+            }
+        }
+    }
+}

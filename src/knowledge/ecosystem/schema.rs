@@ -1,0 +1,327 @@
+//! The shape of `rules/knowledge/ecosystems/*.yaml`, its checks, and the Rust table made of it.
+//!
+//! This file stands alone (no `crate::`), so that the build script can include it with `#[path]`.
+
+use serde::Deserialize;
+use std::fmt::Write;
+
+/// What a build command makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Makes {
+    /// A program, linked as the ecosystem says.
+    Binary,
+    /// A program that needs no loader.
+    StaticBinary,
+    /// A Java archive.
+    Jar,
+    /// A folder that is run from.
+    Tree,
+    /// A folder that a web server sends.
+    Site,
+    /// .NET's published folder.
+    Assembly,
+}
+
+/// What the option for the output names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputIs {
+    /// The file that is made.
+    #[default]
+    File,
+    /// A folder; what is made lies where `inside` says.
+    Folder,
+}
+
+/// How a dependency with native code is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It does not work without.
+    #[default]
+    Required,
+    /// It works without, too.
+    Optional,
+    /// It is linked in with its own copy of the library, so that nothing is needed at run time.
+    Bundled,
+}
+
+/// One file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EcosystemFile {
+    /// For people.
+    pub title: String,
+    /// Files that an install reads.
+    #[serde(default)]
+    pub manifests: Vec<String>,
+    /// Endings of source files, without the dot.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Names that only builds, tests or editors use: `*_test.go`, `testdata/`.
+    #[serde(default)]
+    pub not_shipped: Vec<String>,
+    /// Beginnings of commands that install dependencies.
+    #[serde(default)]
+    pub install: Vec<String>,
+    /// Folders that are worth a cache mount.
+    #[serde(default)]
+    pub caches: Vec<CacheFile>,
+    /// Commands that make something.
+    #[serde(default)]
+    pub builds: Vec<BuildFile>,
+    /// Beginnings of commands that compile and then run what they made.
+    #[serde(default)]
+    pub compiles_at_start: Vec<String>,
+    /// Beginnings of commands that serve developers.
+    #[serde(default)]
+    pub dev_servers: Vec<String>,
+    /// Beginnings of commands that serve a folder of files, which follows.
+    #[serde(default)]
+    pub serves_files: Vec<ServerFile>,
+    /// Dependencies with native code.
+    #[serde(default)]
+    pub natives: Vec<NativeFile>,
+    /// Dependencies (or prefixes that end with `/` or `-`) that are known to have none.
+    #[serde(default)]
+    pub pure: Vec<String>,
+    /// How sources show what run time needs.
+    #[serde(default)]
+    pub reads: Reads,
+}
+
+/// A folder worth a cache mount.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CacheFile {
+    /// The folder.
+    pub dir: String,
+    /// Beginnings of the commands that use it.
+    pub of: Vec<String>,
+}
+
+/// A command that makes something.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BuildFile {
+    /// The program and the words that must be among its operands, in order; `a|b` for either.
+    pub command: String,
+    /// Code that knows the tool, where a table is not enough.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Options that name the output.
+    #[serde(default)]
+    pub output: Vec<String>,
+    /// What they name.
+    #[serde(default)]
+    pub output_is: OutputIs,
+    /// Position, from 0, of the operand behind the command's words that names the output.
+    #[serde(default)]
+    pub output_operand: Option<usize>,
+    /// The output without such an option; `{name}`, `{stem}` (of the first source named).
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Where in a folder the thing lies.
+    #[serde(default)]
+    pub inside: Option<String>,
+    /// What it is.
+    pub makes: Option<Makes>,
+    /// Libraries that what it makes is linked against.
+    #[serde(default)]
+    pub libraries: Vec<String>,
+    /// Files that set the output: the text behind `after`.
+    #[serde(default)]
+    pub setting: Vec<FromFile>,
+    /// Files that give `{name}`.
+    #[serde(default)]
+    pub name: Vec<FromFile>,
+}
+
+/// A word of a file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FromFile {
+    /// The file, which may have a `*`.
+    pub file: String,
+    /// The text before the word; none where the file's own name is it.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// A server of files.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServerFile {
+    /// Beginning of the command.
+    pub command: String,
+    /// Options that name the folder.
+    #[serde(default)]
+    pub folder: Vec<String>,
+    /// The folder without option and operand.
+    #[serde(default)]
+    pub default: Option<String>,
+}
+
+/// Dependencies with native code.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NativeFile {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Libraries that they need at run time.
+    #[serde(default)]
+    pub libraries: Vec<String>,
+    /// Other dependencies that make it bundle its library.
+    #[serde(default)]
+    pub unless: Vec<String>,
+    /// How it is built.
+    #[serde(default)]
+    pub how: How,
+}
+
+/// How sources show what run time needs: texts that stand before or in a string literal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Reads {
+    /// What begins a comment that runs to the end of its line.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Characters that literals stand between.
+    #[serde(default)]
+    pub quotes: String,
+    /// Before the name of an environment variable.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Before the name of a program that is started.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// Before a path that is taken into the program when it is built.
+    #[serde(default)]
+    pub embeds: Vec<String>,
+    /// Before a path that is written.
+    #[serde(default)]
+    pub writes: Vec<String>,
+    /// What shows that it speaks TLS to others.
+    #[serde(default)]
+    pub tls: Vec<String>,
+    /// What shows that it looks up time zones.
+    #[serde(default)]
+    pub zones: Vec<String>,
+}
+
+/// What is wrong with a file.
+pub fn check(name: &str, file: &EcosystemFile) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut problem = |text: String| problems.push(format!("rules/knowledge/ecosystems/{name}.yaml: {text}"));
+    for build in &file.builds {
+        if build.command.trim().is_empty() {
+            problem("a build without `command`".to_owned());
+        }
+        let by_table = build.makes.is_some()
+            && (build.default.is_some() || !build.output.is_empty() || build.output_operand.is_some());
+        if build.code.is_none() && !by_table {
+            problem(format!(
+                "`{}` needs `code`, or `makes` with `default` or `output`",
+                build.command
+            ));
+        }
+        let uses_name = build.default.iter().chain(&build.inside).any(|t| t.contains("{name}"));
+        if uses_name && build.name.is_empty() {
+            problem(format!("`{}` uses {{name}}, and nothing gives one", build.command));
+        }
+    }
+    for native in &file.natives {
+        if native.how == How::Bundled && !native.libraries.is_empty() {
+            problem(format!("{:?} is bundled and needs libraries", native.names));
+        }
+    }
+    problems
+}
+
+/// The table's source.
+pub fn emit(files: &[(String, EcosystemFile)]) -> String {
+    let mut out = String::from(
+        "// Made from rules/knowledge/ecosystems/*.yaml; edit those.\n\nstatic ECOSYSTEMS: &[Ecosystem] = &[\n",
+    );
+    for (name, file) in files {
+        let caches: Vec<String> = file
+            .caches
+            .iter()
+            .map(|c| format!("Cache {{ dir: {:?}, of: &{:?} }}", c.dir, c.of))
+            .collect();
+        let builds: Vec<String> = file.builds.iter().map(build).collect();
+        let servers: Vec<String> = file
+            .serves_files
+            .iter()
+            .map(|s| {
+                format!(
+                    "Server {{ command: {:?}, folder: &{:?}, default: {:?} }}",
+                    s.command, s.folder, s.default
+                )
+            })
+            .collect();
+        let natives: Vec<String> = file
+            .natives
+            .iter()
+            .map(|n| {
+                format!(
+                    "Native {{ names: &{:?}, libraries: &{:?}, unless: &{:?}, how: How::{:?} }}",
+                    n.names, n.libraries, n.unless, n.how
+                )
+            })
+            .collect();
+        let reads = &file.reads;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &{:?}, embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?} }} }},",
+            file.title,
+            file.manifests,
+            file.sources,
+            file.not_shipped,
+            file.install,
+            caches.join(", "),
+            builds.join(", "),
+            file.compiles_at_start,
+            file.dev_servers,
+            servers.join(", "),
+            natives.join(", "),
+            file.pure,
+            reads.comment,
+            reads.quotes,
+            reads.env,
+            reads.programs,
+            reads.embeds,
+            reads.writes,
+            reads.tls,
+            reads.zones,
+        );
+    }
+    out.push_str("];\n");
+    out
+}
+
+fn build(build: &BuildFile) -> String {
+    let from = |list: &[FromFile]| -> String {
+        let items: Vec<String> = list
+            .iter()
+            .map(|f| format!("WordOf {{ file: {:?}, after: {:?} }}", f.file, f.after))
+            .collect();
+        format!("&[{}]", items.join(", "))
+    };
+    let makes = build.makes.map_or("None".to_owned(), |m| format!("Some(Makes::{m:?})"));
+    format!(
+        "Build {{ command: {:?}, code: {:?}, output: &{:?}, output_is: OutputIs::{:?}, output_operand: {:?}, default: {:?}, inside: {:?}, makes: {makes}, libraries: &{:?}, setting: {}, name: {} }}",
+        build.command,
+        build.code,
+        build.output,
+        build.output_is,
+        build.output_operand,
+        build.default,
+        build.inside,
+        build.libraries,
+        from(&build.setting),
+        from(&build.name),
+    )
+}

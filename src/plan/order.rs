@@ -1,0 +1,163 @@
+//! The order of the builder's instructions: what an install reads is copied before the sources, so
+//! that a change of a source file does not install again.
+//!
+//! An install moves above a copy of the whole context only where nothing but settings stands between
+//! the two, and where everything that it reads is known: the manifests and locks of the context's
+//! root, no scripts, no packages that lie in the repository.
+
+use super::deal::{Deal, Part};
+use super::role::Role;
+use super::site::Site;
+use crate::context::Context;
+use crate::facts::dependencies;
+use crate::model::{Instruction, Keyword, Kind};
+use crate::shell::{BuildTool, Operation};
+
+/// One step of the builder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// An instruction of the old stage, by its place in it.
+    Old(usize),
+    /// One that copies manifests.
+    Manifests(String),
+    /// One that installs what they list.
+    Install(String),
+}
+
+/// The steps of the builder, in their order.
+pub fn steps(site: &Site<'_>, deal: &Deal, instructions: &[Instruction]) -> Vec<Step> {
+    let kept: Vec<usize> = (0..instructions.len())
+        .filter(|at| {
+            instructions
+                .get(*at)
+                .is_some_and(|i| deal.part(site, i, |lot| lot.builder) != Part::None)
+        })
+        .collect();
+    let plain = || kept.iter().map(|at| Step::Old(*at)).collect();
+    improved(site, deal, instructions, &kept).unwrap_or_else(plain)
+}
+
+fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[usize]) -> Option<Vec<Step>> {
+    let context = site.context?;
+    let broad = &site.facts.stage(site.stage.id)?.broad_copies;
+    let at = kept
+        .iter()
+        .position(|k| instructions.get(*k).is_some_and(|i| broad.contains(&i.index)))?;
+    let copy = instructions.get(*kept.get(at)?)?;
+    if !takes_root_here(site, copy) {
+        return None;
+    }
+    let keyword = site.file().source.slice(copy.keyword_span);
+    let flags: String = copy
+        .flags
+        .iter()
+        .map(|f| format!("{} ", site.file().source.slice(f.span)))
+        .collect();
+    let manifests = |paths: &[String]| Step::Manifests(format!("{keyword} {flags}{} ./", paths.join(" ")));
+    // The first RUN behind the copy, with nothing but settings before it.
+    let run = kept.iter().skip(at + 1).position(|k| {
+        instructions
+            .get(*k)
+            .is_none_or(|i| !matches!(i.keyword, Keyword::Env | Keyword::Arg))
+    });
+    let run_at = at + 1 + run?;
+    let run = instructions.get(*kept.get(run_at)?)?;
+    let old = |from: usize, to: usize| {
+        kept.get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .map(|k| Step::Old(*k))
+            .collect::<Vec<_>>()
+    };
+    let is_plain = |run: &Instruction| matches!(&run.kind, Kind::Run { mounts, .. } if mounts.is_empty());
+    if let Some(install) = dependencies::install_of(site.facts, run)
+        && install.is_alone
+        && is_plain(run)
+        && deal.part(site, run, |lot| lot.builder) == Part::Whole
+    {
+        let paths = dependencies::inputs(context, install.packages)?;
+        if paths.iter().any(|p| p.contains([' ', '"', '\\', '$', '*', '['])) {
+            return None;
+        }
+        let mut out = old(0, at);
+        out.push(manifests(&paths));
+        out.extend(old(at + 1, run_at + 1));
+        out.extend(old(at, at + 1));
+        out.extend(old(run_at + 1, kept.len()));
+        return Some(out);
+    }
+    let paths = go_download(site, context, instructions, kept, at)?;
+    let mut out = old(0, at);
+    out.push(manifests(&paths));
+    out.push(Step::Install(format!(
+        "{} go mod download",
+        keyword_like(keyword, "RUN")
+    )));
+    out.extend(old(at, kept.len()));
+    Some(out)
+}
+
+fn keyword_like(written: &str, upper: &str) -> String {
+    if written.chars().all(|c| c.is_ascii_lowercase()) {
+        upper.to_ascii_lowercase()
+    } else {
+        upper.to_owned()
+    }
+}
+
+/// Whether a COPY takes the context's root to the working directory.
+fn takes_root_here(site: &Site<'_>, copy: &Instruction) -> bool {
+    let Some(transfer) = copy.transfer().filter(|t| t.from.is_none() && !t.json) else {
+        return false;
+    };
+    let Some(destination) = &transfer.destination else {
+        return false;
+    };
+    let destination = destination.value.trim_end_matches('/');
+    let workdir = site.workdir_at(copy.index);
+    let here = matches!(destination, "." | "") || workdir.as_deref() == Some(destination);
+    let root = matches!(transfer.sources.as_slice(), [source] if matches!(source.value.as_str(), "." | "./" | "*"));
+    here && root && workdir.is_some_and(|dir| dir != "/") && copy.keyword == Keyword::Copy
+}
+
+/// The manifests of a Go module whose dependencies could be downloaded before the sources are there,
+/// where the file does not do so itself.
+fn go_download(
+    site: &Site<'_>,
+    context: &Context,
+    instructions: &[Instruction],
+    kept: &[usize],
+    copy: usize,
+) -> Option<Vec<String>> {
+    let builds = |i: &Instruction| {
+        site.facts.run(i).is_some_and(|run| {
+            run.operations()
+                .iter()
+                .any(|o| matches!(o, Operation::Build(b) if b.tool == BuildTool::Go))
+        })
+    };
+    let build = kept
+        .iter()
+        .skip(copy)
+        .filter_map(|k| instructions.get(*k))
+        .find(|i| builds(i))?;
+    // With a cache of its own the build downloads nothing again.
+    let mounted = matches!(&build.kind, Kind::Run { mounts, .. } if !mounts.is_empty());
+    let downloads = site.roles.iter().any(|r| matches!(r.role, Role::Dependencies { .. }));
+    let module = context.go_mod("")?;
+    let vendored = context.exists("vendor") || module.replaces.iter().any(|replace| replace.is_local());
+    let steered = site.instructions().any(|i| match &i.kind {
+        Kind::Env(pairs) | Kind::Arg(pairs) => pairs
+            .iter()
+            .any(|p| matches!(p.key.value.as_str(), "GO111MODULE" | "GOFLAGS" | "GOPATH" | "GOWORK")),
+        _ => false,
+    });
+    if mounted || downloads || vendored || steered || context.exists("go.work") || module.requires.is_empty() {
+        return None;
+    }
+    let text = site.file().source.slice(build.span);
+    if text.contains("-mod=") || text.contains("GO111MODULE") {
+        return None;
+    }
+    (context.is_sent("go.mod") && context.is_sent("go.sum")).then(|| vec!["go.mod".to_owned(), "go.sum".to_owned()])
+}
