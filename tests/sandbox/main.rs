@@ -11,8 +11,10 @@ mod host_root;
 mod containers;
 mod escapes;
 mod inside;
+mod kills;
 mod limits;
 mod mounts;
+mod rootless;
 mod runs;
 
 use mbopt::executor::native::sandbox::{ExitStatus, RunError, RunSpec, Sandbox};
@@ -90,4 +92,15 @@ fn sh(script: &str) -> Ran {
 
 fn sh_with(script: &str, change: impl FnOnce(&mut RunSpec)) -> Ran {
     run_with(&["/bin/sh", "-c", script], change)
+}
+
+/// Without root every test is run by `rootless::all_of_it_without_root` instead, inside of a user
+/// namespace.
+fn unprivileged() -> bool {
+    !mbopt::executor::native::userns::privileged()
+}
+
+/// Inside of a user namespace: the kernel refuses device nodes there, and control groups.
+fn rootless() -> bool {
+    std::env::var_os("MBOPT_USER_NAMESPACE").is_some()
 }

@@ -12,3 +12,5 @@ mod limits;
 pub mod sandbox;
 #[cfg(target_os = "linux")]
 pub mod snapshot;
+#[cfg(target_os = "linux")]
+pub mod userns;

@@ -7,7 +7,6 @@ use crate::executor::cancel::Cancel;
 use crate::executor::event::Stream;
 use crate::executor::native::limits::{DiskWatch, Group};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -288,9 +287,4 @@ impl Drop for Running {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// Whether the arguments of this process make it a sandbox.
-pub(super) fn asked(arguments: &mut dyn Iterator<Item = OsString>) -> bool {
-    arguments.nth(1).is_some_and(|argument| argument == super::ARGUMENT)
 }
