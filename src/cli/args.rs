@@ -56,6 +56,8 @@ pub enum Command {
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
     Explain(Explain),
+    /// Serve an editor: findings, fixes, names, completions
+    Lsp(Lsp),
     /// Set up a repository: settings, a hook, a workflow
     Init(Init),
     /// Print a JSON schema, for editors
@@ -203,6 +205,17 @@ pub struct Explain {
     /// A rule's id, or another linter's code for it
     #[arg(value_name = "RULE")]
     pub rule: String,
+}
+
+/// `mbopt lsp`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Editors start this themselves; docs/editors.md says how to set them up. It speaks the\nLanguage Server Protocol on standard input and output.\n\nExample: mbopt lsp"
+)]
+pub struct Lsp {
+    /// Taken and passed over: what many editors say, and the only way there is
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 /// `mbopt schema`.

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod baseline;
+pub(crate) mod builtin;
 mod build;
 mod builtin;
 pub mod colour;
@@ -19,11 +20,11 @@ mod lint;
 #[cfg(test)]
 mod lint_tests;
 mod manual;
-mod panics;
+pub(crate) mod panics;
 mod read;
 mod rules;
 mod shellcheck;
-mod surroundings;
+pub(crate) mod surroundings;
 pub mod tree;
 mod write;
 
@@ -36,13 +37,16 @@ use exit::Outcome;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// The language server: it lies behind this layer, so it is handed in.
+pub type Serve = fn() -> Result<(), String>;
+
 /// Runs the program with the arguments of this process.
-pub fn main() -> ExitCode {
+pub fn main(serve: Serve) -> ExitCode {
     panics::keep_quiet();
-    run(&Builtin::default()).into()
+    run(&Builtin::default(), serve).into()
 }
 
-fn run<E: Engine>(engine: &E) -> Outcome {
+fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -64,6 +68,13 @@ fn run<E: Engine>(engine: &E) -> Outcome {
                 let colour = colour::wanted_here(cli.global.color, std::io::stdout().is_terminal());
                 print(&explain::explain(rule, colour))
             }
+            Err(message) => {
+                say(&format!("error: {message}"));
+                Outcome::Failure
+            }
+        },
+        Command::Lsp(_) => match serve() {
+            Ok(()) => Outcome::Clean,
             Err(message) => {
                 say(&format!("error: {message}"));
                 Outcome::Failure
