@@ -3,9 +3,8 @@
 
 pub mod args;
 mod baseline;
-pub(crate) mod builtin;
 mod build;
-mod builtin;
+pub(crate) mod builtin;
 pub mod colour;
 mod console;
 mod diff;
@@ -21,6 +20,7 @@ mod lint;
 mod lint_tests;
 mod manual;
 pub(crate) mod panics;
+mod plan;
 mod read;
 mod rules;
 mod shellcheck;
@@ -62,6 +62,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {

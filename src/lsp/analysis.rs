@@ -77,6 +77,7 @@ impl<'e> Analyst<'e> {
             config: &*config,
             contexts: &contexts,
             context_is_named,
+            creates: false,
         })))
     }
 }
