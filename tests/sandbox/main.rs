@@ -9,6 +9,7 @@
 mod host_root;
 
 mod containers;
+mod copies;
 mod escapes;
 mod inside;
 mod kills;
@@ -69,6 +70,16 @@ fn run_with(args: &[&str], change: impl FnOnce(&mut RunSpec)) -> Ran {
 fn run_under(args: &[&str], cancel: &Cancel, change: impl FnOnce(&mut RunSpec)) -> Ran {
     let directory = tempfile::tempdir().unwrap();
     let snapshot = Snapshot::create(directory.path().join("s"), vec![BASE.clone()]).unwrap();
+    run_in(snapshot, directory, args, cancel, change)
+}
+
+fn run_in(
+    snapshot: Snapshot,
+    directory: TempDir,
+    args: &[&str],
+    cancel: &Cancel,
+    change: impl FnOnce(&mut RunSpec),
+) -> Ran {
     let mut spec = RunSpec::new(snapshot.root(), args);
     change(&mut spec);
     let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -6,6 +6,8 @@ pub mod store;
 #[cfg(target_os = "linux")]
 pub mod container;
 #[cfg(target_os = "linux")]
+mod copied;
+#[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
