@@ -60,7 +60,7 @@ fn kills_leave_nothing() {
         .unwrap_or(12);
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().canonicalize().unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_mbopt"), place.join("mbopt")).unwrap();
+    fs::copy(super::mbopt(), place.join("mbopt")).unwrap();
     let mut random = u64::from(std::process::id()) | 1;
     let mut slowest = Duration::ZERO;
     for round in 0..kills {
