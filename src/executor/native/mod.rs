@@ -1,6 +1,7 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
 
 pub mod container;
+mod copied;
 pub mod engine;
 pub mod frontend;
 mod gzip;
@@ -13,4 +14,6 @@ pub mod snapshot;
 pub mod solve;
 pub mod store;
 pub mod tree;
+
+pub mod userns;
 pub mod vertex;
