@@ -117,7 +117,6 @@ fn start(spec: &RunSpec) -> Result<Option<Child>, Failure> {
     spawn(
         || {
             launch::enter()?;
-            root::mount_proc()?;
             launch::hide()?;
             launch::become_user(&program)
         },

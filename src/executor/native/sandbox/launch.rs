@@ -2,7 +2,7 @@
 
 use super::failure::During;
 use super::process;
-use super::root::ROOT;
+use super::root;
 use super::spec::{SandboxNetwork, User};
 use super::user::{Identity, identify};
 use super::wire::{Failure, FailureKind};
@@ -77,9 +77,12 @@ fn capabilities(network: SandboxNetwork) -> CapabilitySet {
 /// it there is nothing to break out to.
 pub(super) fn enter() -> Result<(), Failure> {
     process::unshare(UnshareFlags::NEWNS).during("make the inner mount namespace")?;
-    rustix::process::chdir(ROOT).during("enter the root")?;
+    // While the host's own is still in sight: without root the kernel wants to see that nothing of
+    // it is hidden from us.
+    root::mount_proc()?;
+    rustix::process::chdir(root::ROOT).during("enter the root")?;
     rustix::process::pivot_root(".", ".").during("enter the root")?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).during("leave the outer root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).during("leave the host's root")?;
     rustix::process::chdir("/").during("enter the root")
 }
 
