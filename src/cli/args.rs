@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
 use super::manual::{Completions, Man};
@@ -54,6 +55,8 @@ pub enum Command {
     Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
+    Verify(Box<Verify>),
     /// List the rules
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended

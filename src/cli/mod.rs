@@ -26,6 +26,7 @@ mod rules;
 mod shellcheck;
 pub(crate) mod surroundings;
 pub mod tree;
+mod verify;
 mod write;
 
 use args::{Cli, Command, SchemaName};
@@ -62,6 +63,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Verify(args) => verify::run(args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {

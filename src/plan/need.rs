@@ -72,6 +72,14 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         return out;
     };
     let ecosystems = involved(artifacts);
+    if ecosystems.is_empty() {
+        // What an interpreter reads is not told from the rest here.
+        let files = context.walk().files.as_slice();
+        let mut chosen = HashMap::new();
+        started(site, &landing, context, programs, files, &mut chosen);
+        group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
+        return out;
+    }
     let listing = context.walk();
     let mut literals = Literals::default();
     let mut complete = !listing.capped;
@@ -379,7 +387,7 @@ fn group(
         let Some(evidence) = chosen.get(file.path.as_str()) else {
             continue;
         };
-        let folder = ancestors(&file.path).find(|f| wanted.get(f) == all.get(f));
+        let folder = ancestors(&file.path).find(|f| all.contains_key(f) && wanted.get(f) == all.get(f));
         let (path, end) = match folder {
             Some(folder) => (folder, "/"),
             None => (file.path.as_str(), ""),

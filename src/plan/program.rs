@@ -290,7 +290,12 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
         return What::Unknown(format!("`{}` is known only when it runs", step.name));
     }
     let program = step.program.as_str();
-    for known in ecosystem::all() {
+    // `vite` serves developers, `vite preview` what was built.
+    let serves = |server: &ecosystem::Server| {
+        server.command.contains(' ') && ecosystem::begins(server.command, program, &step.words).is_some()
+    };
+    let serves = ecosystem::all().iter().flat_map(|e| e.serves_files).any(serves);
+    for known in ecosystem::all().iter().filter(|_| !serves) {
         let begins = |patterns: &[&str]| {
             patterns
                 .iter()

@@ -1,5 +1,5 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-mod gzip;
+pub mod gzip;
 pub mod layer;
 pub mod store;
 

@@ -52,6 +52,9 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     }
     let operands = step.operands(&["-S", "-B", "-G", "-D", "-C", "-A", "-T", "--preset", "-U"]);
     let source = step.option(&["-S"]).or(operands.first().copied()).unwrap_or(".");
+    let source = source
+        .strip_suffix("CMakeLists.txt")
+        .map_or(source, |folder| if folder.is_empty() { "." } else { folder });
     let Some(source) = step.path(source) else { return };
     let build = match step.option(&["-B"]) {
         Some(folder) => step.path(folder),
