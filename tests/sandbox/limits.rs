@@ -90,7 +90,7 @@ fn processes_are_limited_where_there_are_groups() {
         "/sys/fs/cgroup/pids/cgroup.procs",
         "/sys/fs/cgroup/cgroup.subtree_control",
     ];
-    if super::rootless() || !groups.iter().any(|path| Path::new(path).exists()) {
+    if !super::rootless() && !groups.iter().any(|path| Path::new(path).exists()) {
         return;
     }
     let bomb = "n=0; while [ $n -lt 300 ]; do sleep 30 & n=$((n+1)); done; echo all";

@@ -425,6 +425,10 @@ fn extra(mount: &MountSpec, number: usize, root: &OwnedFd, stubs: &mut Vec<Stub>
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory);
     let missing = if directory { Missing::Directory } else { Missing::File };
     let at = locate(root.as_fd(), what, missing, stubs).asked(format!("find a place for the mount {what}"))?;
+    let identity = |fd: &OwnedFd| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino));
+    if identity(&at) == identity(root) {
+        return Err(Errno::BUSY).asked("mount on the root itself");
+    }
     attach(&tree, &at, what)?;
     restrict(&tree, restrictions, deep, what)
 }
