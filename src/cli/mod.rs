@@ -5,7 +5,6 @@ pub mod args;
 mod baseline;
 pub(crate) mod builtin;
 mod build;
-mod builtin;
 pub mod colour;
 mod console;
 mod diff;

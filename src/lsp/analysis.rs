@@ -76,6 +76,8 @@ impl<'e> Analyst<'e> {
             framed: &framed,
             config: &*config,
             contexts: &contexts,
+            // Edits go to the open file alone.
+            creates: false,
             context_is_named,
         })))
     }
