@@ -20,6 +20,7 @@ mod lint;
 mod lint_tests;
 mod manual;
 pub(crate) mod panics;
+mod plan;
 mod read;
 mod rules;
 mod shellcheck;
@@ -64,6 +65,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&known_rules(engine), &args.rule) {
             Ok(rule) => {

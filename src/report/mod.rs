@@ -16,6 +16,7 @@ mod junit;
 mod markdown;
 mod palette;
 mod place;
+pub mod plan;
 mod refused;
 #[cfg(test)]
 pub(crate) mod sample;

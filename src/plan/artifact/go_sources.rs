@@ -6,9 +6,28 @@ use crate::plan::evidence::Evidence;
 
 /// Packages of the standard library that are linked against the C library where cgo is on.
 const WITH_C: &[&str] = &[
-    "net", "os/user", "plugin", "runtime/cgo", "net/http", "net/mail", "net/rpc", "net/smtp", "net/textproto",
-    "net/http/httputil", "net/http/pprof", "net/rpc/jsonrpc", "crypto/tls", "crypto/x509", "log/syslog", "expvar",
-    "mime/multipart", "archive/tar", "net/http/cgi", "net/http/fcgi", "net/http/cookiejar", "net/http/httptest",
+    "net",
+    "os/user",
+    "plugin",
+    "runtime/cgo",
+    "net/http",
+    "net/mail",
+    "net/rpc",
+    "net/smtp",
+    "net/textproto",
+    "net/http/httputil",
+    "net/http/pprof",
+    "net/rpc/jsonrpc",
+    "crypto/tls",
+    "crypto/x509",
+    "log/syslog",
+    "expvar",
+    "mime/multipart",
+    "archive/tar",
+    "net/http/cgi",
+    "net/http/fcgi",
+    "net/http/cookiejar",
+    "net/http/httptest",
     "net/http/httptrace",
 ];
 
@@ -40,7 +59,9 @@ impl GoSources {
         out.partial = listing.capped;
         let mut count = 0;
         for file in listing.below(folder) {
-            let Some(rest) = file.path.strip_prefix(folder) else { continue };
+            let Some(rest) = file.path.strip_prefix(folder) else {
+                continue;
+            };
             let rest = rest.trim_start_matches('/');
             out.vendored |= rest.starts_with("vendor/") && rest.ends_with("modules.txt");
             if !is_built(rest) {
@@ -145,19 +166,33 @@ impl GoSources {
 
 /// Whether the name of a file lets it be part of a build for Linux.
 fn is_built(path: &str) -> bool {
-    let Some(stem) = path.strip_suffix(".go") else { return false };
+    let Some(stem) = path.strip_suffix(".go") else {
+        return false;
+    };
     if stem.ends_with("_test") {
         return false;
     }
     let skipped = path
         .split('/')
         .any(|part| part.starts_with(['_', '.']) || part == "testdata" || part == "node_modules");
-    let foreign = ["_windows", "_darwin", "_freebsd", "_openbsd", "_netbsd", "_js", "_plan9", "_solaris", "_wasm", "_android", "_aix"];
-    let stem = ["_amd64", "_arm64", "_386", "_arm"].iter().find_map(|a| stem.strip_suffix(a)).unwrap_or(stem);
+    let foreign = [
+        "_windows", "_darwin", "_freebsd", "_openbsd", "_netbsd", "_js", "_plan9", "_solaris", "_wasm", "_android",
+        "_aix",
+    ];
+    let stem = ["_amd64", "_arm64", "_386", "_arm"]
+        .iter()
+        .find_map(|a| stem.strip_suffix(a))
+        .unwrap_or(stem);
     !skipped && !foreign.iter().any(|os| stem.ends_with(os))
 }
 
 fn excludes_linux(constraint: &str) -> bool {
-    let words: Vec<&str> = constraint.split([' ', ',', '&', '|', '(', ')']).filter(|w| !w.is_empty()).collect();
-    matches!(words.as_slice(), ["ignore" | "windows" | "darwin" | "js" | "wasm" | "tools" | "!linux" | "!unix" | "plan9"])
+    let words: Vec<&str> = constraint
+        .split([' ', ',', '&', '|', '(', ')'])
+        .filter(|w| !w.is_empty())
+        .collect();
+    matches!(
+        words.as_slice(),
+        ["ignore" | "windows" | "darwin" | "js" | "wasm" | "tools" | "!linux" | "!unix" | "plan9"]
+    )
 }
