@@ -79,7 +79,6 @@ impl<'e> Analyst<'e> {
             // Edits go to the open file alone.
             creates: false,
             context_is_named,
-            creates: false,
         })))
     }
 }
