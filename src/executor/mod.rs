@@ -16,12 +16,15 @@ pub mod engine;
 pub mod error;
 pub mod event;
 #[cfg(target_os = "linux")]
+mod measure;
+#[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
 mod process;
 mod progress;
 pub mod reference;
 mod saved;
+pub mod root_tree;
 pub mod select;
 pub mod shellcheck;
 
@@ -37,5 +40,6 @@ pub use engine::{
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
+pub use root_tree::{Bytes, RootKind, RootNode, RootTree};
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

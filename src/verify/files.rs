@@ -1,5 +1,6 @@
 //! An image's files, all layers merged, as verification looks at them.
 
+use crate::executor::{RootKind, RootNode, RootTree};
 use std::collections::BTreeMap;
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
@@ -55,6 +56,43 @@ pub trait Files {
     fn names(&self, folder: &str) -> Vec<String>;
     /// Every entry but the root, in the order of the paths.
     fn each(&self, visit: &mut dyn FnMut(&str, &Node));
+}
+
+impl From<&RootNode> for Node {
+    fn from(node: &RootNode) -> Node {
+        Node {
+            kind: match &node.kind {
+                RootKind::File(bytes, _) => Kind::File(*bytes),
+                RootKind::Folder => Kind::Folder,
+                RootKind::Link(target) => Kind::Link(target.clone()),
+                RootKind::Special => Kind::Special,
+            },
+            mode: node.mode,
+            uid: node.uid,
+            gid: node.gid,
+            layer: node.layer,
+        }
+    }
+}
+
+impl Files for RootTree {
+    fn node(&self, path: &str) -> Option<Node> {
+        RootTree::node(self, path).map(Node::from)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        RootTree::read(self, path, limit)
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        RootTree::names(self, folder).into_iter().map(str::to_owned).collect()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str, &Node)) {
+        for (path, node) in self.nodes() {
+            visit(path, &Node::from(node));
+        }
+    }
 }
 
 /// Why a path leads nowhere.

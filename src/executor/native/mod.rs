@@ -1,13 +1,19 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-pub mod layer;
-mod gzip;
-pub mod store;
 
-#[cfg(target_os = "linux")]
+pub mod container;
+mod copied;
+pub mod engine;
+pub mod frontend;
+pub mod gzip;
+mod images;
+pub mod layer;
 mod limits;
-#[cfg(target_os = "linux")]
-#[allow(dead_code, unused_imports)] // Containers are going to use the rest.
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
-#[cfg(target_os = "linux")]
 pub mod snapshot;
+pub mod solve;
+pub mod store;
+pub mod tree;
+
+pub mod userns;
+pub mod vertex;

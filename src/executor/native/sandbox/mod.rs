@@ -5,10 +5,11 @@
 //! one thread, so it may do what a threaded builder must not: unshare namespaces and fork. It
 //! - closes every file descriptor it was not meant to have, and hides itself from ptrace and `/proc`;
 //! - makes a process id namespace and forks the *holder* ([`holder`]), which dies with it;
-//! - the holder makes mount, IPC, UTS (and, for `--network=none`, network) namespaces, mounts the
-//!   root ([`root`]) on a tmpfs, and leaves the host's root for good;
+//! - the holder makes mount, IPC, UTS (and, for `--network=none`, network) namespaces, and mounts the
+//!   root ([`root`]) on a tmpfs;
 //! - the first process is forked into a second process id namespace, where it is pid 1 as in any
-//!   container, and gives up its rights ([`launch`]) before it executes the program.
+//!   container, leaves the host's files for good, and gives up its rights ([`launch`]) before it
+//!   executes the program.
 //!
 //! All mounts are private to the holder's namespace: nothing can be left behind by a kill, because
 //! there is nothing that the host sees. Killing the builder closes the socket that the holder
@@ -38,9 +39,10 @@ mod advice;
 mod error;
 mod failure;
 mod holder;
+mod landlock;
 mod launch;
 mod place;
-mod process;
+pub(super) mod process;
 mod root;
 mod seccomp;
 mod spec;
@@ -55,6 +57,7 @@ pub use start::Sandbox;
 pub use user::{Identity, identify};
 
 pub(super) use start::{News, Running};
+pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
 
@@ -64,5 +67,12 @@ const ARGUMENT: &str = "--mbopt-sandbox";
 /// To be called by `main` before anything else, while the process has one thread: does a sandbox'
 /// work where this process was started for it. The exit code to end with in that case.
 pub fn entered() -> Option<ExitCode> {
-    start::asked(&mut std::env::args_os()).then(holder::main)
+    let argument = std::env::args_os().nth(1)?;
+    if argument == ARGUMENT {
+        Some(holder::main())
+    } else if argument == super::userns::ARGUMENT {
+        Some(super::userns::main())
+    } else {
+        None
+    }
 }

@@ -6,8 +6,8 @@ use super::wire::{self, Report, Request};
 use crate::executor::cancel::Cancel;
 use crate::executor::event::Stream;
 use crate::executor::native::limits::{DiskWatch, Group};
+use crate::executor::native::snapshot::{Backing, Snapshot};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -50,7 +50,7 @@ impl Sandbox {
     }
 
     /// Runs one process to its end; everything that it started has ended by then. `output` gets what
-    /// they write, as it comes.
+    /// they write, as it comes. With no arguments at all, the sandbox is only made and taken down.
     ///
     /// # Errors
     /// See [`RunError`]; nothing that was started is left in any of its cases. That the process
@@ -77,6 +77,28 @@ impl Sandbox {
                 let limit = spec.limits.disk.unwrap_or(0);
                 running.end(RunError::Limit(format!("{} MiB on the disk", limit >> 20)));
             }
+        }
+    }
+
+    /// Whether sandboxes are allowed here at all, and how snapshots in `directory` have to be made. It
+    /// mounts one and runs nothing; an answer holds as long as the process runs.
+    ///
+    /// # Errors
+    /// [`RunError::NotAllowed`] says what to do.
+    pub fn backing(&self, directory: &Path) -> Result<Backing, RunError> {
+        let place = tempfile::Builder::new()
+            .prefix("probe-")
+            .tempdir_in(directory)
+            .map_err(RunError::system("make a directory for a trial"))?;
+        let lower = place.path().join("lower");
+        let made = std::fs::create_dir(&lower)
+            .and_then(|()| Snapshot::create(place.path().join("snapshot"), vec![lower]))
+            .map_err(RunError::system("make a directory for a trial"))?;
+        let spec = RunSpec::new(made.root(), &[]);
+        match self.run(&spec, &mut |_, _| {}, &Cancel::new()) {
+            Ok(_) => Ok(Backing::Overlay),
+            Err(RunError::NoOverlay { .. }) => Ok(Backing::Copies),
+            Err(error) => Err(error),
         }
     }
 
@@ -288,9 +310,4 @@ impl Drop for Running {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// Whether the arguments of this process make it a sandbox.
-pub(super) fn asked(arguments: &mut dyn Iterator<Item = OsString>) -> bool {
-    arguments.nth(1).is_some_and(|argument| argument == super::ARGUMENT)
 }
