@@ -17,9 +17,11 @@ use std::collections::HashMap;
 /// All safe fixes, for editors that make them when a file is saved.
 pub const FIX_ALL: CodeActionKind = CodeActionKind::new("source.fixAll.mbopt");
 
-/// The rule whose fix splits a file into stages. It is offered wherever the cursor is, since the
-/// whole file is what it is about.
-const REWRITE: &str = "single-stage-bloat";
+/// Whether a fix splits the file into stages, and so ships other files. It is offered wherever the
+/// cursor is, since the whole file is what it is about.
+fn is_rewrite(fix: &Fix) -> bool {
+    [Effect::Stages, Effect::Files].iter().all(|effect| fix.effects.contains(effect))
+}
 
 /// What the client can do with edits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,7 +56,7 @@ pub fn all(
         let here = touches(finding.primary.span);
         let fix = finding.fix.as_ref().filter(|fix| !fix.edits.is_empty());
         if let Some(fix) = fix.filter(|fix| fix.applicability > Applicability::DisplayOnly) {
-            let rewrite = finding.rule.id == REWRITE;
+            let rewrite = is_rewrite(fix);
             if rewrite && wanted(only, &CodeActionKind::REFACTOR_REWRITE) {
                 let kind = CodeActionKind::REFACTOR_REWRITE;
                 actions.push(CodeAction {
