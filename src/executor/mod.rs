@@ -15,6 +15,7 @@ pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod image_file;
 #[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
@@ -22,6 +23,7 @@ mod process;
 mod progress;
 pub mod reference;
 mod saved;
+pub mod root_tree;
 pub mod select;
 pub mod shellcheck;
 

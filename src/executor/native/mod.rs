@@ -1,6 +1,8 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
 pub mod layer;
 mod gzip;
+pub mod output;
+pub mod source;
 pub mod store;
 
 #[cfg(target_os = "linux")]
