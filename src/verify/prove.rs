@@ -13,6 +13,7 @@ use crate::edit::Effect;
 use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink,
 };
+use crate::executor::root_tree;
 use crate::model::{Dockerfile, Keyword, Kind};
 use crate::plan::Observed;
 use crate::source::SourceFile;
@@ -411,7 +412,7 @@ impl<'a> Work<'a> {
         let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
         #[cfg(target_os = "linux")]
         contents.measure(self.cancel)?;
-        let files = RootTree::of(&contents, self.cancel)?;
+        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
         let owners = Owners::of(&files);
         let own = own_layers(&contents, &self.input.dockerfile, text, self.input.request.target.as_deref());
         let size = image_size(&contents, Some(own), &files, &owners);
