@@ -230,7 +230,10 @@ fn with_base(
 ) -> (Vec<Condition>, Option<Candidate>) {
     let mut conditions = common.to_vec();
     conditions.extend(base.conditions.iter().cloned());
-    let artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    let mut artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    if level == Level::Artifacts {
+        artifacts.extend(changed(known));
+    }
     let below = artifacts.iter().find(|a| {
         let made = a
             .made_by
@@ -297,6 +300,19 @@ fn with_base(
     }
     let candidate = candidate(site, known, &parts, composed, &conditions);
     (conditions, Some(candidate))
+}
+
+/// Files that the build changes in place are copied from where it does.
+fn changed<'k>(known: &'k Known<'_>) -> impl Iterator<Item = Artifact> + 'k {
+    let files = known.needs.files.iter().filter(|n| n.context.is_none() && !n.written);
+    files.map(|need| Artifact {
+        path: need.path.clone(),
+        kind: ArtifactKind::Tree,
+        made_by: None,
+        sources: need.evidence.clone(),
+        ecosystem: "",
+        alter: None,
+    })
 }
 
 /// The artifact as it is built for a base: altered only where it would not run there otherwise.
