@@ -253,6 +253,10 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.leave("its last stage copies from others already", Vec::new());
         return plan;
     }
+    if let Some(reason) = refusal::compiles_at_start(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
     if !refusal::works(&site) {
         plan.leave(
             "it builds and installs nothing, so there is nothing to leave out",
