@@ -1,6 +1,10 @@
 //! What runs in the end: CMD, ENTRYPOINT and HEALTHCHECK, followed through the scripts and
 //! launchers that they name until real programs stand there.
 
+mod precompile;
+
+pub use precompile::{Precompiled, precompiled};
+
 use super::artifact::{Step, Walker, absolute};
 use super::evidence::{Evidence, EvidenceSource};
 use super::site::Site;

@@ -21,6 +21,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use cargo::program_names as cargo_programs;
 pub use landing::{Landing, absolute};
 pub use step::{Step, Walker};
 
