@@ -23,6 +23,7 @@ pub mod neighbour;
 pub mod order;
 pub mod program;
 pub mod refusal;
+pub mod replay;
 pub mod resolve;
 pub mod role;
 pub mod runtime;
@@ -274,6 +275,10 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
             .is_some_and(|t| t.from.as_ref().is_some_and(|(_, f)| f.stage().is_some()))
     }) {
         plan.leave("its last stage copies from others already", Vec::new());
+        return plan;
+    }
+    if let Some(reason) = refusal::compiles_at_start(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
     if !refusal::works(&site) {

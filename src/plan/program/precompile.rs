@@ -35,7 +35,10 @@ pub fn precompiled(site: &Site<'_>, programs: &[Program]) -> Option<Precompiled>
         return None;
     }
     // ENTRYPOINT with a CMD behind it would need both to change.
-    let parts: Vec<usize> = [file_index(site, true), file_index(site, false)].into_iter().flatten().collect();
+    let parts: Vec<usize> = [file_index(site, true), file_index(site, false)]
+        .into_iter()
+        .flatten()
+        .collect();
     if parts.len() != 1 || instruction.stage != Some(site.stage.id) {
         return None;
     }
@@ -101,7 +104,10 @@ fn cargo(site: &Site<'_>, words: &[String]) -> Option<(String, Vec<String>)> {
     let mut bin = None;
     let mut package = None;
     let mut folder = "debug".to_owned();
-    let mut own = own.iter().map(String::as_str).filter(|w| !matches!(*w, "run" | "r" | "-q" | "--quiet"));
+    let mut own = own
+        .iter()
+        .map(String::as_str)
+        .filter(|w| !matches!(*w, "run" | "r" | "-q" | "--quiet"));
     while let Some(word) = own.next() {
         build.push(word.to_owned());
         match word {
@@ -125,7 +131,10 @@ fn cargo(site: &Site<'_>, words: &[String]) -> Option<(String, Vec<String>)> {
         Some(bin) => bin,
         None => {
             let context = site.context?;
-            let manifest = Landing::of(site).existing(context, &format!("{}/Cargo.toml", site.workdir()?.trim_end_matches('/')))?;
+            let manifest = Landing::of(site).existing(
+                context,
+                &format!("{}/Cargo.toml", site.workdir()?.trim_end_matches('/')),
+            )?;
             let project = manifest.rsplit_once('/').map_or("", |(f, _)| f);
             let default = context.cargo_toml(project)?.default_run.clone();
             match default.filter(|_| package.is_none()) {
@@ -171,7 +180,11 @@ fn go(site: &Site<'_>, words: &[String]) -> Option<(String, Vec<String>)> {
     let name = at.rsplit('/').next().filter(|n| !n.is_empty()).unwrap_or("app");
     let path = format!("/usr/local/bin/{name}");
     let mut build = vec!["go".to_owned(), "build".to_owned()];
-    build.extend(flags.into_iter().map(|f| if f.contains(' ') { format!("'{f}'") } else { f }));
+    build.extend(
+        flags
+            .into_iter()
+            .map(|f| if f.contains(' ') { format!("'{f}'") } else { f }),
+    );
     build.extend(["-o".to_owned(), path.clone()]);
     build.extend(packages);
     let mut start = vec![path];
@@ -187,17 +200,22 @@ mod tests {
 
     fn text(dockerfile: &str, files: &[(&str, &str)]) -> Option<String> {
         let mut out = None;
-        with_site(dockerfile, files, |site| out = precompiled(site, &programs(site)).map(|p| p.text));
+        with_site(dockerfile, files, |site| {
+            out = precompiled(site, &programs(site)).map(|p| p.text)
+        });
         out
     }
 
     #[test]
     fn the_compiling_moves_into_the_build() {
         let files = [("Cargo.toml", "[package]\nname = \"dice\"\n"), ("src/main.rs", "")];
-        let cargo = "FROM rust:1\nWORKDIR /d\nCOPY . .\nCMD [\"cargo\", \"run\", \"--release\", \"-q\", \"--\", \"6\"]\n";
+        let cargo =
+            "FROM rust:1\nWORKDIR /d\nCOPY . .\nCMD [\"cargo\", \"run\", \"--release\", \"-q\", \"--\", \"6\"]\n";
         assert_eq!(
             text(cargo, &files).as_deref(),
-            Some("FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build --release\nCMD [\"./target/release/dice\", \"6\"]\n")
+            Some(
+                "FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build --release\nCMD [\"./target/release/dice\", \"6\"]\n"
+            )
         );
         let built = "FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build\ncmd cargo run\n";
         assert_eq!(
@@ -207,10 +225,21 @@ mod tests {
         let go = "FROM golang:1.22\nWORKDIR /srv\nCOPY . .\nCMD go run ./cmd/web -p 80\n";
         assert_eq!(
             text(go, &[("go.mod", "")]).as_deref(),
-            Some("FROM golang:1.22\nWORKDIR /srv\nCOPY . .\nRUN go build -o /usr/local/bin/web ./cmd/web\nCMD [\"/usr/local/bin/web\", \"-p\", \"80\"]\n")
+            Some(
+                "FROM golang:1.22\nWORKDIR /srv\nCOPY . .\nRUN go build -o /usr/local/bin/web ./cmd/web\nCMD [\"/usr/local/bin/web\", \"-p\", \"80\"]\n"
+            )
         );
-        for other in ["CMD go run . && echo", "CMD cargo run --example x", "CMD [\"/x\"]", "ENTRYPOINT [\"go\", \"run\"]\nCMD [\".\"]"] {
-            assert_eq!(text(&format!("FROM golang:1.22\nWORKDIR /srv\nCOPY . .\n{other}\n"), &files), None, "{other}");
+        for other in [
+            "CMD go run . && echo",
+            "CMD cargo run --example x",
+            "CMD [\"/x\"]",
+            "ENTRYPOINT [\"go\", \"run\"]\nCMD [\".\"]",
+        ] {
+            assert_eq!(
+                text(&format!("FROM golang:1.22\nWORKDIR /srv\nCOPY . .\n{other}\n"), &files),
+                None,
+                "{other}"
+            );
         }
     }
 }
