@@ -56,7 +56,7 @@ pub use spec::{ExitStatus, MountKind, MountSpec, Root, RunLimits, RunSpec, Sandb
 pub use start::Sandbox;
 pub use user::{Identity, identify};
 
-pub(super) use start::{News, Running};
+pub(super) use start::{News, Running, changes};
 pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
