@@ -4,11 +4,11 @@
 //! The builder runs this very program again, with one hidden argument ([`entered`]). That process has
 //! one thread, so it may do what a threaded builder must not: unshare namespaces and fork. It
 //! - closes every file descriptor it was not meant to have, and hides itself from ptrace and `/proc`;
-//! - makes a process id namespace and forks the *holder* ([`holder`]), which dies with it;
+//! - makes a process id namespace and forks the *holder* (`holder`), which dies with it;
 //! - the holder makes mount, IPC, UTS (and, for `--network=none`, network) namespaces, and mounts the
-//!   root ([`root`]) on a tmpfs;
+//!   root (`root`) on a tmpfs;
 //! - the first process is forked into a second process id namespace, where it is pid 1 as in any
-//!   container, leaves the host's files for good, and gives up its rights ([`launch`]) before it
+//!   container, leaves the host's files for good, and gives up its rights (`launch`) before it
 //!   executes the program.
 //!
 //! All mounts are private to the holder's namespace: nothing can be left behind by a kill, because
@@ -22,16 +22,20 @@
 //! bundle, a state and a notify socket. hakoniwa is LGPL and links libseccomp, which
 //! rules out a static program under our licences. A builder needs a dozen system calls in the right
 //! order. `rustix` gives those safely and `seccompiler` writes the filter; both are pure Rust, MIT or
-//! Apache licensed, and link statically with musl. What remains `unsafe` is in [`process`] and two
-//! calls elsewhere, each with its reason.
+//! Apache licensed, and link statically with musl. What remains `unsafe` is in `process`, and in
+//! a system call each of `root`, `seccomp` and `landlock` that no crate offers.
 //!
 //! # What a process is kept from
 //! - Files: it sees its root and its mounts, and no device beyond `null`, `zero`, `full`, `random`,
 //!   `urandom`, `tty` and its own terminals. Everything else is `nodev`, so CAP_MKNOD (which
 //!   packages need) opens nothing.
-//! - Rights: Docker's default capabilities; see [`launch`].
-//! - System calls: see [`seccomp`].
+//! - Rights: Docker's default capabilities; on the host's network without NET_RAW. See `launch`.
+//! - System calls: those that Docker's profile leaves out. See `seccomp`.
 //! - `/proc` and `/sys`: what Docker hides or protects.
+//! - The host's abstract Unix sockets, where the kernel has Landlock's scopes. See `landlock`.
+//!
+//! Not kept from: the services of the host's network, unless it is given none. A 32-bit program can
+//! ask for a VSOCK socket through `socketcall`, whose arguments no filter can see.
 //!
 //! Needs Linux 5.6; rootless builds need 5.11.
 
