@@ -83,6 +83,9 @@ fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
             places.path.as_deref(),
         )?)),
         EngineName::Podman => absent("it is not built in yet"),
-        EngineName::Native => absent("it is not built in yet"),
+        #[cfg(target_os = "linux")]
+        EngineName::Native => Ok(Box::new(super::native::engine::Native::new()?)),
+        #[cfg(not(target_os = "linux"))]
+        EngineName::Native => absent("it works on Linux only"),
     }
 }

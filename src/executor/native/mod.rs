@@ -1,18 +1,19 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-pub mod gzip;
-pub mod layer;
-pub mod store;
 
-#[cfg(target_os = "linux")]
 pub mod container;
-#[cfg(target_os = "linux")]
 mod copied;
-#[cfg(target_os = "linux")]
+pub mod engine;
+pub mod frontend;
+pub mod gzip;
+mod images;
+pub mod layer;
 mod limits;
-#[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
-#[cfg(target_os = "linux")]
 pub mod snapshot;
-#[cfg(target_os = "linux")]
+pub mod solve;
+pub mod store;
+pub mod tree;
+
 pub mod userns;
+pub mod vertex;
