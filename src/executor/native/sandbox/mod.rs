@@ -17,9 +17,9 @@
 //! holder makes the kernel kill both namespaces.
 //!
 //! # Why not a library
-//! youki's `libcontainer` is a runtime for bundles on disk with their state directories, systemd and
-//! D-Bus; even without its features it brings over a hundred crates, and one `RUN` would write a
-//! bundle, a state and a notify socket. hakoniwa is LGPL and links libseccomp, which
+//! youki's `libcontainer` is a runtime for bundles on disk with state directories, cgroup managers and
+//! checkpoints; without any of its features it still brings some eighty crates, and one `RUN` would
+//! write a bundle, a state and a notify socket. hakoniwa is LGPL and links libseccomp, which
 //! rules out a static program under our licences. A builder needs a dozen system calls in the right
 //! order. `rustix` gives those safely and `seccompiler` writes the filter; both are pure Rust, MIT or
 //! Apache licensed, and link statically with musl. What remains `unsafe` is in `process`, and in
@@ -37,7 +37,7 @@
 //! Not kept from: the services of the host's network, unless it is given none. A 32-bit program can
 //! ask for a VSOCK socket through `socketcall`, whose arguments no filter can see.
 //!
-//! Needs Linux 5.6; rootless builds need 5.11.
+//! Needs Linux 5.8; rootless builds need 5.11.
 
 mod advice;
 mod error;
