@@ -64,13 +64,23 @@ pub(super) use start::{News, Running, changes};
 pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The hidden argument.
 const ARGUMENT: &str = "--mbopt-sandbox";
 
+/// Whether [`entered`] was called, so that this program can be started again.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this program, started again with a hidden argument, knows what to do.
+pub(super) fn restartable() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
 /// To be called by `main` before anything else, while the process has one thread: does a sandbox'
 /// work where this process was started for it. The exit code to end with in that case.
 pub fn entered() -> Option<ExitCode> {
+    ASKED.store(true, Ordering::Relaxed);
     let argument = std::env::args_os().nth(1)?;
     if argument == ARGUMENT {
         Some(holder::main())
