@@ -168,6 +168,7 @@ fn clone_at(directory: BorrowedFd<'_>, path: &Path, what: &str) -> Result<OwnedF
 /// A new file system, detached.
 fn fresh(kind: &str, options: &[(&str, &str)], flags: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let system = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(&system, "source", kind)?;
     for (key, value) in options {
         rustix::mount::fsconfig_set_string(&system, *key, *value)?;
     }
