@@ -3,6 +3,7 @@
 //! The crate is laid out as layers through which data walks one way:
 //!
 //! ```text
+//! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> rule -> apply -> report -> cli -> lsp
 //! source -> edit -> syntax -> shell -> model -> knowledge -> config -> context -> facts -> plan -> rule -> apply -> executor -> verify -> report -> cli
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod edit;
 pub mod executor;
 pub mod facts;
 pub mod knowledge;
+pub mod lsp;
 pub mod model;
 pub mod plan;
 pub mod report;

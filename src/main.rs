@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     if let Some(code) = mbopt::executor::native::sandbox::entered() {
         return code;
     }
-    mbopt::cli::main()
+    mbopt::cli::main(mbopt::lsp::serve)
 }

@@ -1,6 +1,8 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::cache::Cache;
+use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
 use super::manual::{Completions, Man};
@@ -50,12 +52,21 @@ pub struct Global {
 pub enum Command {
     /// Look for findings in Dockerfiles, and mend them with --fix
     Lint(Box<Lint>),
+    /// Show how a Dockerfile would be split into stages, and why
+    Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Say what the bundled engine keeps on the disk, or drop it
+    #[command(subcommand)]
+    Cache(Cache),
+    /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
+    Verify(Box<Verify>),
     /// List the rules
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
     Explain(Explain),
+    /// Serve an editor: findings, fixes, names, completions
+    Lsp(Lsp),
     /// Set up a repository: settings, a hook, a workflow
     Init(Init),
     /// Print a JSON schema, for editors
@@ -178,6 +189,37 @@ pub struct Lint {
     pub exit_zero: bool,
 }
 
+/// `mbopt plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mbopt plan --format mermaid Dockerfile")]
+pub struct Plan {
+    /// The Dockerfile, its folder, or - for standard input
+    #[arg(value_name = "FILE", default_value = ".", hide_default_value = true)]
+    pub file: PathBuf,
+    /// The build context [default: the nearest folder that holds what COPY and ADD name]
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<PathBuf>,
+    /// How to show it: text, json, mermaid, dot, svg
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub format: PlanFormat,
+    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    #[arg(long, value_name = "LEVEL", value_enum, hide_possible_values = true)]
+    pub level: Option<StageLevel>,
+    /// Use this config instead of the nearest mbopt.yaml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no config
+    #[arg(long)]
+    pub no_config: bool,
+}
+
 /// `mbopt rules`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mbopt rules --map hadolint")]
@@ -203,6 +245,17 @@ pub struct Explain {
     /// A rule's id, or another linter's code for it
     #[arg(value_name = "RULE")]
     pub rule: String,
+}
+
+/// `mbopt lsp`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Editors start this themselves; docs/editors.md says how to set them up. It speaks the\nLanguage Server Protocol on standard input and output.\n\nExample: mbopt lsp"
+)]
+pub struct Lsp {
+    /// Taken and passed over: what many editors say, and the only way there is
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 /// `mbopt schema`.
@@ -279,6 +332,35 @@ impl From<ShellCheck> for crate::config::ShellCheck {
             ShellCheck::Off => crate::config::ShellCheck::Off,
             ShellCheck::Auto => crate::config::ShellCheck::Auto,
             ShellCheck::Require => crate::config::ShellCheck::Require,
+        }
+    }
+}
+
+/// `--format` of `plan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// The stages, for Markdown.
+    Mermaid,
+    /// The stages, for Graphviz.
+    Dot,
+    /// The stages, for a browser.
+    Svg,
+}
+
+impl From<PlanFormat> for crate::report::plan::PlanFormat {
+    fn from(name: PlanFormat) -> Self {
+        use crate::report::plan::PlanFormat as Drawn;
+        match name {
+            PlanFormat::Text => Drawn::Text,
+            PlanFormat::Json => Drawn::Json,
+            PlanFormat::Mermaid => Drawn::Mermaid,
+            PlanFormat::Dot => Drawn::Dot,
+            PlanFormat::Svg => Drawn::Svg,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine of this crate: its settings, its build contexts, its rules and fixes, put together.
 
 use super::args::FailOn;
-use super::engine::{ConfigText, Created, Engine, Fixed, Linted, Request, Selection, Wishes};
+use super::engine::{ConfigText, Created, Engine, Fixed, Linted, Planned, Request, Selection, Wishes};
 use super::shellcheck::Asked;
 use super::surroundings::config_text;
 use super::tree::FolderTree;
@@ -9,7 +9,9 @@ use crate::apply;
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
 use crate::context::{Context, Memory, Tree, dockerignore, find};
 use crate::edit::Applicability;
+use crate::facts::Facts;
 use crate::model::{Dockerfile, Form, Instruction, Kind};
+use crate::plan;
 use crate::rule::{self, Registry, Rule, RuleMeta};
 use crate::shell;
 use crate::source::SourceFile;
@@ -367,6 +369,18 @@ impl Engine for Builtin {
             refusals: linted.file.refusals,
             notes: linted.notes,
             details,
+        }
+    }
+
+    fn plan(&self, source: SourceFile, request: &Request<'_, Config>) -> Planned {
+        let file = Dockerfile::parse(source);
+        let (context, said) = self.context(&file, request);
+        let facts = Facts::new(&file, context.as_ref().map(|chosen| &*chosen.context));
+        let plan = plan::plan(&facts, &(&request.config.settings.stages).into());
+        Planned {
+            file,
+            plan,
+            notes: said.note.into_iter().collect(),
         }
     }
 

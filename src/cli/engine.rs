@@ -5,7 +5,8 @@ use super::args::FailOn;
 use super::tree::FolderTree;
 use crate::config::{ShellCheck, StageLevel};
 use crate::edit::{Applicability, NewFile};
-use crate::model::Refusal;
+use crate::model::{Dockerfile, Refusal};
+use crate::plan::Plan;
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{Diagnostic, RuleMeta};
 use crate::source::SourceFile;
@@ -116,6 +117,17 @@ pub struct Fixed {
     pub details: Vec<String>,
 }
 
+/// What planning gave.
+#[derive(Debug)]
+pub struct Planned {
+    /// The file, understood.
+    pub file: Dockerfile,
+    /// What becomes of it.
+    pub plan: Plan,
+    /// As for linting.
+    pub notes: Vec<String>,
+}
+
 /// What the command line needs to be told.
 pub trait Engine: Sync {
     /// Checked settings of one config file.
@@ -150,6 +162,9 @@ pub trait Engine: Sync {
 
     /// Lints one file.
     fn lint(&self, source: SourceFile, request: &Request<'_, Self::Config>) -> Linted;
+
+    /// Plans the stages of one file.
+    fn plan(&self, source: SourceFile, request: &Request<'_, Self::Config>) -> Planned;
 
     /// Lints one file and applies the fixes that can be trusted at least as far as `level`.
     fn fix(&self, source: SourceFile, request: &Request<'_, Self::Config>, level: Applicability) -> Fixed;

@@ -2,12 +2,13 @@
 
 use super::args::{FailOn, FormatName, Global, Lint};
 use super::colour::When;
-use super::engine::{ConfigText, Engine, Fixed, Linted, Request, Selection, Wishes};
+use super::engine::{ConfigText, Engine, Fixed, Linted, Planned, Request, Selection, Wishes};
 use super::exit::Outcome;
 use super::lint;
 use crate::edit::{Applicability, Edit, Fix};
-use crate::model::Refusal;
 use crate::model::refusal::Phase;
+use crate::model::{Dockerfile, Refusal};
+use crate::plan::Plan;
 use crate::report::{AppliedFix, sample};
 use crate::rule::{Diagnostic, RuleMeta, Severity};
 use crate::source::{SourceFile, Span};
@@ -80,6 +81,14 @@ impl Engine for Fake {
             refusals: refusals.into_iter().collect(),
             notes: vec!["a note".into()],
             details: vec![],
+        }
+    }
+
+    fn plan(&self, source: SourceFile, _request: &Request<'_, String>) -> Planned {
+        Planned {
+            file: Dockerfile::parse(source),
+            plan: Plan::default(),
+            notes: vec![],
         }
     }
 

@@ -4,7 +4,8 @@
 pub mod args;
 mod baseline;
 mod build;
-mod builtin;
+pub(crate) mod builtin;
+pub mod cache;
 pub mod colour;
 mod console;
 mod diff;
@@ -19,12 +20,14 @@ mod lint;
 #[cfg(test)]
 mod lint_tests;
 mod manual;
-mod panics;
+pub(crate) mod panics;
+mod plan;
 mod read;
 mod rules;
 mod shellcheck;
-mod surroundings;
+pub(crate) mod surroundings;
 pub mod tree;
+mod verify;
 mod write;
 
 use args::{Cli, Command, SchemaName};
@@ -36,13 +39,16 @@ use exit::Outcome;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// The language server: it lies behind this layer, so it is handed in.
+pub type Serve = fn() -> Result<(), String>;
+
 /// Runs the program with the arguments of this process.
-pub fn main() -> ExitCode {
+pub fn main(serve: Serve) -> ExitCode {
     panics::keep_quiet();
-    run(&Builtin::default()).into()
+    run(&Builtin::default(), serve).into()
 }
 
-fn run<E: Engine>(engine: &E) -> Outcome {
+fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -58,12 +64,22 @@ fn run<E: Engine>(engine: &E) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Cache(command) => cache::run(command),
+        Command::Verify(args) => verify::run(args, cli.global),
+        Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
             Ok(rule) => {
                 let colour = colour::wanted_here(cli.global.color, std::io::stdout().is_terminal());
                 print(&explain::explain(rule, colour))
             }
+            Err(message) => {
+                say(&format!("error: {message}"));
+                Outcome::Failure
+            }
+        },
+        Command::Lsp(_) => match serve() {
+            Ok(()) => Outcome::Clean,
             Err(message) => {
                 say(&format!("error: {message}"));
                 Outcome::Failure

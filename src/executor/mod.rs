@@ -17,6 +17,8 @@ pub mod error;
 pub mod event;
 pub mod image_file;
 #[cfg(target_os = "linux")]
+mod measure;
+#[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
 mod process;
@@ -39,5 +41,6 @@ pub use engine::{
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
+pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

@@ -233,6 +233,12 @@ fn unknown_keyword(word: &Word) -> Fault {
     Fault::new(message, word.span)
 }
 
+/// The flags that an instruction takes; whether each can stand without a value.
+pub(super) fn flags_of(keyword: Keyword) -> impl Iterator<Item = (&'static str, bool)> {
+    let flags = flags::of(keyword).iter();
+    flags.map(|(name, takes)| (*name, *takes == flags::Takes::Switch))
+}
+
 /// The image a FROM or a `--from` names, as it stands in the file.
 pub(super) fn image_of(word: &Word) -> ImageRef {
     ImageRef::of(word)

@@ -70,6 +70,11 @@ impl Keyword {
         KEYWORDS.iter().find(|(k, _)| *k == self).map_or("", |(_, name)| name)
     }
 
+    /// The flags that the instruction takes, without dashes; whether each can stand without a value.
+    pub fn flags(self) -> impl Iterator<Item = (&'static str, bool)> {
+        super::build::flags_of(self)
+    }
+
     /// All names in capitals, in alphabetical order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         KEYWORDS.iter().map(|(_, name)| *name)

@@ -1,6 +1,6 @@
 //! What each level rests on, and the rewrites that can be written.
 
-use super::artifact::{Artifact, Artifacts};
+use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::carry;
 use super::compose::{self, Composed, Parts};
 use super::deal::{self, Deal};
@@ -14,7 +14,9 @@ use super::site::Site;
 use super::system::SystemPackages;
 use super::{Candidate, Considered, Estimate, Level, Reason, Tester, Verdict, audit};
 use crate::edit::{Applicability, Effect};
+use crate::knowledge::{self, Libc, PackageKind};
 use crate::model::Kind;
+use crate::shell::Operation;
 
 /// What the rooms found.
 pub struct Known<'k> {
@@ -107,10 +109,46 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
     (Verdict::Rewrite(index), estimate)
 }
 
-/// The sizes of the bases.
+/// About what a compiler takes with what it needs, in bytes; Debian's and Alpine's are alike.
+const COMPILER: u64 = 200_000_000;
+/// About what any other package that only builds need takes, in bytes.
+const BUILD_PACKAGE: u64 = 10_000_000;
+/// About what a toolchain from an archive takes, in bytes.
+const ARCHIVE: u64 = 150_000_000;
+
+/// About what the old stage installs for its build.
+fn installed(site: &Site<'_>) -> u64 {
+    let mut compiler = false;
+    let mut others = 0;
+    let mut archive = false;
+    for instruction in site.instructions() {
+        let Some(run) = site.facts.run(instruction) else {
+            continue;
+        };
+        for operation in run.operations() {
+            match operation {
+                Operation::Packages(p) if p.manager.is_system() && p.installs() => {
+                    for package in &p.packages {
+                        match knowledge::package(p.manager.name(), &package.name) {
+                            Some(PackageKind::Compiler) => compiler = true,
+                            Some(_) => others += 1,
+                            None => {}
+                        }
+                    }
+                }
+                Operation::Packages(p) if p.installs() => others += 3,
+                Operation::Extract(_) | Operation::GitClone(_) => archive = true,
+                _ => {}
+            }
+        }
+    }
+    others * BUILD_PACKAGE + if compiler { COMPILER } else { 0 } + if archive { ARCHIVE } else { 0 }
+}
+
+/// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?);
+    let before = bytes(site.base?.variant.size?) + installed(site);
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),
@@ -158,9 +196,6 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
                 "a second source that agrees: an explicit output in the build command, CMD, or the manifest",
             ));
         }
-        if let Some(alter) = &artifact.alter {
-            out.extend(alter.conditions.iter().cloned());
-        }
     }
     if level == Level::Artifacts {
         out.extend(known.needs.conditions.iter().cloned());
@@ -195,6 +230,22 @@ fn with_base(
 ) -> (Vec<Condition>, Option<Candidate>) {
     let mut conditions = common.to_vec();
     conditions.extend(base.conditions.iter().cloned());
+    let artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    let below = artifacts.iter().find(|a| {
+        let made = a
+            .made_by
+            .and_then(|place| site.file().instructions.get(place.instruction));
+        a.alter.is_some() && made.is_some_and(|i| i.stage != Some(site.stage.id))
+    });
+    if let Some(artifact) = below {
+        conditions.push(Condition::not_met(
+            format!("the build of `{}` can be changed", artifact.path),
+            vec![Evidence::tool("it stands in a stage that others may use")],
+        ));
+        return (conditions, None);
+    }
+    let altered = artifacts.iter().filter_map(|a| a.alter.as_ref());
+    conditions.extend(altered.flat_map(|a| a.conditions.iter().cloned()));
     let carried = carry::carry(site, known.programs, base);
     conditions.extend(carried.conditions.iter().cloned());
     let trees = if level == Level::Application {
@@ -202,7 +253,7 @@ fn with_base(
     } else {
         Trees::default()
     };
-    let Some(deal) = deal::deal(site, &known.artifacts.found, level, &trees.copied) else {
+    let Some(deal) = deal::deal(site, &artifacts, level, &trees.copied) else {
         conditions.push(Condition::not_met("something is built", Vec::new()));
         return (conditions, None);
     };
@@ -221,7 +272,7 @@ fn with_base(
     let parts = Parts {
         level,
         deal: &deal,
-        artifacts: &known.artifacts.found,
+        artifacts: &artifacts,
         trees: &trees.copied,
         context: &trees.context,
         files: &files,
@@ -246,6 +297,27 @@ fn with_base(
     }
     let candidate = candidate(site, known, &parts, composed, &conditions);
     (conditions, Some(candidate))
+}
+
+/// The artifact as it is built for a base: altered only where it would not run there otherwise.
+fn suited(artifact: &Artifact, base: &RuntimeBase) -> Artifact {
+    let libc = base.variant.map_or(Libc::None, |v| v.libc);
+    let ArtifactKind::Binary { linkage, .. } = &artifact.kind else {
+        return artifact.clone();
+    };
+    let runs = matches!(
+        (linkage, libc),
+        (Linkage::Static, _)
+            | (Linkage::DynamicGlibc | Linkage::Unknown, Libc::Glibc)
+            | (Linkage::DynamicMusl, Libc::Musl)
+    );
+    let mut suited = artifact.clone();
+    match &artifact.alter {
+        Some(_) if runs => suited.alter = None,
+        Some(alter) => suited.kind = alter.kind.clone(),
+        None => {}
+    }
+    suited
 }
 
 /// Whether a COPY that goes to the runtime as it is brings the file.
@@ -394,9 +466,8 @@ fn candidate(
         });
     }
     announces.extend(
-        known
+        parts
             .artifacts
-            .found
             .iter()
             .filter_map(|a| a.alter.as_ref())
             .map(|a| a.says.clone()),

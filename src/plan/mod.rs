@@ -246,8 +246,11 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
-    if file.stages.len() > 1 {
-        plan.leave("it has several stages already", Vec::new());
+    if site.instructions().any(|i| {
+        i.transfer()
+            .is_some_and(|t| t.from.as_ref().is_some_and(|(_, f)| f.stage().is_some()))
+    }) {
+        plan.leave("its last stage copies from others already", Vec::new());
         return plan;
     }
     if !refusal::works(&site) {
@@ -258,6 +261,12 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         return plan;
     }
     let artifacts = artifact::artifacts(&site, &plan.programs);
+    if artifacts.found.is_empty()
+        && let Some(reason) = refusal::nothing_built(&site)
+    {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
     plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
     let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);

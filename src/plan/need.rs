@@ -1,9 +1,23 @@
 //! Files and folders beside the artifacts that run time reads or writes.
+//!
+//! Sources rarely tell for certain which files they open, so the question is turned round: whatever
+//! the build context brings into the image is kept unless it is a source, a manifest, a test or a
+//! document, or is taken into the program when it is built. What a literal of the sources names
+//! carries that as its evidence.
 
-use super::artifact::Artifacts;
+mod leftovers;
+mod literals;
+
+use super::artifact::{ArtifactKind, Artifacts, Landing, absolute};
 use super::evidence::{Condition, Evidence};
-use super::program::Program;
+use super::program::{Program, What};
 use super::site::Site;
+use crate::config::glob::Glob;
+use crate::context::{Context, ListedFile};
+use crate::knowledge::ecosystem::{self, Ecosystem};
+use crate::shell::Operation;
+use literals::{Literals, Seen};
+use std::collections::HashMap;
 
 /// A file or folder that run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +37,9 @@ pub struct Need {
 pub struct Needs {
     /// Files and folders.
     pub files: Vec<Need>,
+    /// Files that sources name, that a COPY would take and that are not there now: whoever puts them
+    /// there before a build would miss them. Paths are absolute in the image.
+    pub absent: Vec<(String, Evidence)>,
     /// Names of environment variables that are read.
     pub env: Vec<String>,
     /// Programs that are started: `git`, `ffmpeg`.
@@ -35,8 +52,493 @@ pub struct Needs {
     pub conditions: Vec<Condition>,
 }
 
+/// How many source files are read, and how many bytes of them.
+const MAX_SOURCES: usize = 1_500;
+const MAX_BYTES: u64 = 24 * 1024 * 1024;
+
 /// What the stage's programs need besides the artifacts.
 pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Needs {
-    let _ = (site, programs, artifacts);
-    Needs::default()
+    let mut out = Needs::default();
+    fetched(site, &mut out);
+    let landing = Landing::of(site);
+    let Some(context) = site.context else {
+        if !landing.is_empty() {
+            out.conditions.push(Condition::unproven(
+                "the files that are read at run time are known",
+                vec![Evidence::tool("the build context is not known")],
+                "the build context",
+            ));
+        }
+        return out;
+    };
+    let ecosystems = involved(artifacts);
+    if ecosystems.is_empty() {
+        // What an interpreter reads is not told from the rest here.
+        let files = context.walk().files.as_slice();
+        let mut chosen = HashMap::new();
+        started(site, &landing, context, programs, files, &mut chosen);
+        group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
+        return out;
+    }
+    let listing = context.walk();
+    let mut literals = Literals::default();
+    let mut complete = !listing.capped;
+    let (mut count, mut bytes) = (0, 0);
+    for file in &listing.files {
+        let Some(ecosystem) = source_of(&ecosystems, &file.path) else {
+            continue;
+        };
+        if leftovers::is_test(&ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
+            continue;
+        }
+        count += 1;
+        bytes += file.size;
+        if count > MAX_SOURCES || bytes > MAX_BYTES {
+            complete = false;
+            break;
+        }
+        match context.read_text(&file.path) {
+            Some(text) => literals.read(ecosystem, &file.path, &text),
+            None => complete = false,
+        }
+    }
+    let mut chosen: HashMap<&str, Evidence> = HashMap::new();
+    started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
+    let site_only = !artifacts.found.is_empty() && artifacts.found.iter().all(|a| a.kind == ArtifactKind::Site);
+    let roots = if site_only {
+        projects(site, artifacts)
+    } else {
+        Vec::new()
+    };
+    let names = Names::of(site, &literals);
+    let embedded = Embedded::of(&literals);
+    let mut kept: HashMap<&str, usize> = HashMap::new();
+    for file in &listing.files {
+        let places = landing.image_of(&file.path);
+        if places.is_empty() {
+            continue;
+        }
+        for folder in ancestors(&file.path) {
+            *kept.entry(folder).or_default() += 1;
+        }
+        if chosen.contains_key(file.path.as_str()) {
+            continue;
+        }
+        let in_project = roots.iter().any(|root| places.iter().all(|(p, _)| inside(p, root)));
+        if in_project || embedded.holds(&file.path) {
+            continue;
+        }
+        let by_name = names.find(&file.path, &places);
+        if let Some((name, seen)) = by_name
+            && !leftovers::is_source(&ecosystems, &file.path)
+        {
+            chosen.insert(
+                &file.path,
+                Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")),
+            );
+        } else if !leftovers::is_left_out(&ecosystems, &file.path) {
+            let says = "nothing shows that it is not read".to_owned();
+            chosen.insert(&file.path, Evidence::tool(says));
+        }
+    }
+    group(site, &landing, &listing.files, &chosen, &kept, &mut out);
+    absent(site, &landing, context, &literals, &mut out);
+    written(site, &literals, &mut out);
+    out.env = literals.env;
+    out.env.sort();
+    let evidence = |(says, seen): &(String, Seen)| {
+        Evidence::source(seen.path.clone(), Some(seen.line), format!("`{says}` is used"))
+    };
+    out.certificates = literals
+        .tls
+        .as_ref()
+        .map(evidence)
+        .or_else(|| foreign_code(site, &ecosystems));
+    out.zones = literals.zones.as_ref().map(evidence);
+    for (program, seen) in literals.programs {
+        let says = format!("`{program}` is started");
+        out.programs
+            .push((program, Evidence::source(seen.path, Some(seen.line), says)));
+    }
+    if !landing.is_empty() {
+        let what = "what is left out are sources, manifests, tests and documents";
+        out.conditions.push(if complete {
+            Condition::met(what, Vec::new())
+        } else {
+            Condition::unproven(
+                what,
+                vec![Evidence::tool("the build context is too large to be read whole")],
+                "a smaller build context",
+            )
+        });
+    }
+    out
 }
+
+/// The ecosystems of the artifacts.
+fn involved(artifacts: &Artifacts) -> Vec<&'static Ecosystem> {
+    let mut found: Vec<&'static Ecosystem> = Vec::new();
+    for artifact in &artifacts.found {
+        if let Some(known) = ecosystem::by_name(artifact.ecosystem)
+            && !found.iter().any(|f| f.name == known.name)
+        {
+            found.push(known);
+        }
+    }
+    found
+}
+
+fn source_of(ecosystems: &[&'static Ecosystem], path: &str) -> Option<&'static Ecosystem> {
+    let (_, ending) = path.rsplit_once('.')?;
+    ecosystems.iter().copied().find(|e| e.sources.contains(&ending))
+}
+
+/// What a build fetches is not in the context, and its data are not known.
+fn fetched(site: &Site<'_>, out: &mut Needs) {
+    for instruction in site.instructions() {
+        let Some(run) = site.facts.run(instruction) else {
+            continue;
+        };
+        if run.operations().iter().any(|o| matches!(o, Operation::GitClone(_))) {
+            out.conditions.push(Condition::unproven(
+                "the files that are read at run time are known",
+                vec![Evidence::command(
+                    instruction.span,
+                    "sources are fetched during the build",
+                )],
+                "a run that shows which files are opened",
+            ));
+            return;
+        }
+    }
+}
+
+/// Code that is not at hand may speak TLS.
+fn foreign_code(site: &Site<'_>, ecosystems: &[&'static Ecosystem]) -> Option<Evidence> {
+    let context = site.context?;
+    if !ecosystems.iter().any(|e| e.name == "go") {
+        return None;
+    }
+    let module = context.go_mod("")?;
+    let quiet = [
+        "golang.org/x/sys",
+        "golang.org/x/text",
+        "golang.org/x/sync",
+        "golang.org/x/exp",
+        "golang.org/x/crypto",
+    ];
+    let other = module.requires.iter().find(|(name, _)| {
+        !quiet.contains(&name.as_str())
+            && !name.starts_with("github.com/stretchr/")
+            && !name.starts_with("gopkg.in/yaml")
+    })?;
+    Some(Evidence::manifest("go.mod", None, format!("{} may speak TLS", other.0)))
+}
+
+/// Scripts and programs of the context that CMD or a script of it starts.
+fn started<'c>(
+    site: &Site<'_>,
+    landing: &Landing,
+    context: &Context,
+    programs: &[Program],
+    files: &'c [ListedFile],
+    chosen: &mut HashMap<&'c str, Evidence>,
+) {
+    let mut take = |path: &str, program: &Program| {
+        let path = match absolute(site.workdir().as_deref(), path) {
+            Some(path) => path,
+            None => return,
+        };
+        let Some(found) = landing.existing(context, &path) else {
+            return;
+        };
+        if let Some(file) = files.iter().find(|f| f.path == found) {
+            let evidence = program.evidence.first().cloned();
+            chosen
+                .entry(file.path.as_str())
+                .or_insert_with(|| evidence.unwrap_or_else(|| Evidence::tool("CMD starts it")));
+        }
+    };
+    for program in programs {
+        match &program.what {
+            What::File { path } => take(path, program),
+            What::Interpreter {
+                script: Some(script), ..
+            } => take(script, program),
+            _ => {}
+        }
+        for via in program.via.iter().filter(|v| v.starts_with('/')) {
+            take(via, program);
+        }
+        // Arguments may be files: `./app -config conf.yaml`, `nginx -c /etc/x.conf`.
+        for word in program.words.iter().skip(1) {
+            let word = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
+            if !word.starts_with('-') && !word.contains('$') {
+                take(word, program);
+            }
+        }
+    }
+}
+
+/// The folders of the image whose sources only make sites.
+fn projects(site: &Site<'_>, artifacts: &Artifacts) -> Vec<String> {
+    artifacts
+        .found
+        .iter()
+        .filter_map(|a| site.workdir_at(a.made_by?.instruction))
+        .filter(|folder| folder != "/")
+        .collect()
+}
+
+fn inside(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The folders that a file lies in, the outermost first; the root is left out.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
+}
+
+/// Literals, looked up by what they may name.
+struct Names<'l> {
+    /// Whole paths and plain names, without a `/` at the end and what follows a wildcard.
+    known: HashMap<String, (&'l str, &'l Seen)>,
+}
+
+impl<'l> Names<'l> {
+    fn of(site: &Site<'_>, literals: &'l Literals) -> Self {
+        let workdir = site.workdir().unwrap_or_default();
+        let prefix = format!("{}/", workdir.trim_end_matches('/'));
+        let mut known = HashMap::new();
+        for (name, seen) in &literals.names {
+            let fixed = match name.find(['*', '?', '[', '{', '%']) {
+                // A pattern stands for its folder.
+                Some(at) => name.get(..at).and_then(|n| n.rsplit_once('/')).map_or("", |(f, _)| f),
+                None => name.as_str(),
+            };
+            let fixed = fixed.strip_prefix(&prefix).unwrap_or(fixed).trim_end_matches('/');
+            if !fixed.is_empty() && fixed != "." && fixed != ".." {
+                known.insert(fixed.to_owned(), (name.as_str(), seen));
+            }
+        }
+        Names { known }
+    }
+
+    /// The literal that names a file of the context, or a folder that it lies in.
+    fn find(&self, path: &str, places: &[(String, usize)]) -> Option<(&'l str, &'l Seen)> {
+        let base = path.rsplit('/').next().unwrap_or(path);
+        let get = |name: &str| self.known.get(name).copied();
+        get(path)
+            .or_else(|| places.iter().find_map(|(place, _)| get(place)))
+            .or_else(|| base.contains('.').then(|| get(base)).flatten())
+            .or_else(|| ancestors(path).find_map(get))
+            .or_else(|| {
+                let (folder, _) = path.rsplit_once('/')?;
+                get(folder.rsplit('/').next()?)
+            })
+            .or_else(|| places.iter().find_map(|(place, _)| ancestors(place).find_map(get)))
+    }
+}
+
+/// What is taken into the program when it is built.
+struct Embedded {
+    globs: Vec<Glob>,
+    folders: Vec<String>,
+}
+
+impl Embedded {
+    fn of(literals: &Literals) -> Self {
+        let (patterns, plain): (Vec<&String>, Vec<&String>) =
+            literals.embedded.iter().partition(|p| p.contains(['*', '?', '[']));
+        Embedded {
+            globs: patterns.into_iter().filter_map(|p| Glob::go(p).ok()).collect(),
+            folders: plain
+                .into_iter()
+                .map(|p| p.trim_end_matches('/').to_owned())
+                .filter(|p| !p.is_empty())
+                .collect(),
+        }
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        self.folders.iter().any(|f| path == f || inside(path, f)) || self.globs.iter().any(|g| g.matches(path))
+    }
+}
+
+/// Makes folders of files that are all wanted.
+fn group(
+    site: &Site<'_>,
+    landing: &Landing,
+    files: &[ListedFile],
+    chosen: &HashMap<&str, Evidence>,
+    all: &HashMap<&str, usize>,
+    out: &mut Needs,
+) {
+    let mut wanted: HashMap<&str, usize> = HashMap::new();
+    for path in chosen.keys() {
+        for folder in ancestors(path) {
+            *wanted.entry(folder).or_default() += 1;
+        }
+    }
+    let changed = changed(site);
+    for file in files {
+        let Some(evidence) = chosen.get(file.path.as_str()) else {
+            continue;
+        };
+        let folder = ancestors(&file.path).find(|f| all.contains_key(f) && wanted.get(f) == all.get(f));
+        let (path, end) = match folder {
+            Some(folder) => (folder, "/"),
+            None => (file.path.as_str(), ""),
+        };
+        for (place, _) in landing.image_of(path) {
+            let image = format!("{}{end}", place.trim_end_matches('/'));
+            let same = changed.iter().all(|word| !mentions(word, path));
+            match out.files.iter_mut().find(|n| n.path == image) {
+                Some(need) => {
+                    let named = matches!(evidence.from, super::EvidenceSource::SourceFile { .. });
+                    if named && need.evidence.len() < 3 {
+                        need.evidence.push(evidence.clone());
+                    }
+                }
+                None => out.files.push(Need {
+                    path: image,
+                    context: same.then(|| path.to_owned()),
+                    written: false,
+                    evidence: vec![evidence.clone()],
+                }),
+            }
+        }
+    }
+    // What a folder that is taken holds already is not taken again.
+    let folders: Vec<String> = out
+        .files
+        .iter()
+        .filter(|n| n.path.ends_with('/'))
+        .map(|n| n.path.clone())
+        .collect();
+    out.files
+        .retain(|n| !folders.iter().any(|f| n.path != *f && n.path.starts_with(f.as_str())));
+}
+
+/// Words of commands that may change files of the context in place.
+fn changed(site: &Site<'_>) -> Vec<String> {
+    let mut words = Vec::new();
+    for instruction in site.instructions() {
+        for view in site.facts.commands(instruction) {
+            let changes = matches!(
+                view.name(),
+                "sed"
+                    | "chmod"
+                    | "chown"
+                    | "dos2unix"
+                    | "envsubst"
+                    | "patch"
+                    | "gzip"
+                    | "brotli"
+                    | "perl"
+                    | "mv"
+                    | "rm"
+                    | "cp"
+                    | "tee"
+            );
+            if changes {
+                words.extend(view.words().iter().filter(|w| !w.is_flag()).map(|w| w.text.clone()));
+            }
+            words.extend(
+                view.command
+                    .redirects
+                    .iter()
+                    .filter_map(|r| r.target.as_ref())
+                    .map(|t| t.text.clone()),
+            );
+        }
+    }
+    words
+}
+
+/// Whether a word of a command names a path of the context, a folder above or a file below it.
+fn mentions(word: &str, path: &str) -> bool {
+    let word = word.trim_start_matches("./").trim_end_matches(['/', '*']);
+    let base = path.rsplit('/').next().unwrap_or(path);
+    !word.is_empty()
+        && (word == path
+            || word.ends_with(&format!("/{base}"))
+            || word == base
+            || inside(path, word)
+            || word.contains(&format!("{path}/")))
+}
+
+/// Endings of files that users put beside a program.
+const BAKED: &[&str] = &[
+    "env",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "conf",
+    "cfg",
+    "properties",
+    "pem",
+    "crt",
+    "key",
+];
+
+fn absent(site: &Site<'_>, landing: &Landing, context: &Context, literals: &Literals, out: &mut Needs) {
+    let workdir = site.workdir();
+    let mut names: Vec<(&String, &Seen)> = literals.names.iter().collect();
+    names.sort_by_key(|(name, _)| name.as_str());
+    for (name, seen) in names {
+        let ending = name.rsplit('.').next().unwrap_or_default();
+        if !BAKED.contains(&ending) || name.contains(['*', '%', '{', '$']) || name.starts_with('.') && name != ".env" {
+            continue;
+        }
+        let Some(path) = absolute(workdir.as_deref(), name) else {
+            continue;
+        };
+        let Some(at) = landing.context_of(&path) else { continue };
+        let stem = name.rsplit('/').next().unwrap_or(name);
+        if !context.exists(&at)
+            && stem.len() > ending.len()
+            && !out.files.iter().any(|n| n.path.ends_with(&format!("/{stem}")))
+        {
+            let evidence = Evidence::source(
+                seen.path.clone(),
+                Some(seen.line),
+                format!("\"{name}\" is named, and is not in the build context"),
+            );
+            out.absent.push((path, evidence));
+        }
+    }
+}
+
+fn written(site: &Site<'_>, literals: &Literals, out: &mut Needs) {
+    let workdir = site.workdir();
+    for (name, seen) in &literals.written {
+        if name.contains(['%', '$', '{']) {
+            continue;
+        }
+        let Some(path) = absolute(workdir.as_deref(), name) else {
+            continue;
+        };
+        if ["/tmp", "/dev", "/proc", "/sys"].iter().any(|d| inside(&path, d))
+            || out.files.iter().any(|n| n.path == path)
+        {
+            continue;
+        }
+        out.files.push(Need {
+            path,
+            context: None,
+            written: true,
+            evidence: vec![Evidence::source(
+                seen.path.clone(),
+                Some(seen.line),
+                format!("\"{name}\" is written"),
+            )],
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

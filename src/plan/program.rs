@@ -113,11 +113,19 @@ pub fn programs(site: &Site<'_>) -> Vec<Program> {
     found
 }
 
-fn collect(walker: &mut Walker<'_>, instruction: &Instruction, form: &Form, more: Option<&Form>, found: &mut Vec<Program>) {
+fn collect(
+    walker: &mut Walker<'_>,
+    instruction: &Instruction,
+    form: &Form,
+    more: Option<&Form>,
+    found: &mut Vec<Program>,
+) {
     let steps = walker.start(instruction, form, more);
     let mut behind: Vec<Program> = Vec::new();
     let mut helper = |name: &str, says: String, from: EvidenceSource| {
-        let known = behind.iter().any(|p| matches!(&p.what, What::FromPath { name: n } if n == name));
+        let known = behind
+            .iter()
+            .any(|p| matches!(&p.what, What::FromPath { name: n } if n == name));
         if !known {
             behind.push(Program {
                 by: instruction.index,
@@ -140,14 +148,22 @@ fn collect(walker: &mut Walker<'_>, instruction: &Instruction, form: &Form, more
     for step in &steps {
         for wrapper in &step.wrappers {
             if !matches!(wrapper.as_str(), "exec" | "command" | "builtin") && is_program(wrapper) {
-                helper(wrapper, format!("`{wrapper}` starts `{}`", step.program), step.from.clone());
+                helper(
+                    wrapper,
+                    format!("`{wrapper}` starts `{}`", step.program),
+                    step.from.clone(),
+                );
             }
         }
         if step.followed {
             if step.name.contains('/') || step.name.ends_with(".sh") {
                 helper("sh", format!("`{}` is a shell script", step.name), step.from.clone());
             } else if is_program(&step.name) && !is_builtin(&step.program) {
-                helper(&step.name, format!("`{}` starts the rest", step.text()), step.from.clone());
+                helper(
+                    &step.name,
+                    format!("`{}` starts the rest", step.text()),
+                    step.from.clone(),
+                );
             }
             continue;
         }
@@ -189,8 +205,31 @@ fn is_program(word: &str) -> bool {
     let base = word.rsplit('/').next().unwrap_or(word);
     matches!(
         base,
-        "sudo" | "env" | "time" | "nice" | "ionice" | "nohup" | "gosu" | "su-exec" | "setpriv" | "timeout" | "stdbuf"
-            | "tini" | "dumb-init" | "npm" | "yarn" | "pnpm" | "npx" | "bun" | "bunx" | "make" | "bash" | "sh" | "ash" | "dash" | "zsh"
+        "sudo"
+            | "env"
+            | "time"
+            | "nice"
+            | "ionice"
+            | "nohup"
+            | "gosu"
+            | "su-exec"
+            | "setpriv"
+            | "timeout"
+            | "stdbuf"
+            | "tini"
+            | "dumb-init"
+            | "npm"
+            | "yarn"
+            | "pnpm"
+            | "npx"
+            | "bun"
+            | "bunx"
+            | "make"
+            | "bash"
+            | "sh"
+            | "ash"
+            | "dash"
+            | "zsh"
     )
 }
 
@@ -198,10 +237,48 @@ fn is_program(word: &str) -> bool {
 fn is_builtin(program: &str) -> bool {
     matches!(
         program,
-        "" | ":" | "." | "[" | "[[" | "alias" | "break" | "cd" | "command" | "continue" | "echo" | "eval" | "exit"
-            | "export" | "false" | "getopts" | "hash" | "kill" | "let" | "local" | "printf" | "pwd" | "read" | "return"
-            | "set" | "shift" | "shopt" | "source" | "test" | "times" | "trap" | "true" | "type" | "ulimit" | "umask"
-            | "unset" | "wait" | "fg" | "bg" | "jobs" | "declare" | "readonly" | "exec"
+        "" | ":"
+            | "."
+            | "["
+            | "[["
+            | "alias"
+            | "break"
+            | "cd"
+            | "command"
+            | "continue"
+            | "echo"
+            | "eval"
+            | "exit"
+            | "export"
+            | "false"
+            | "getopts"
+            | "hash"
+            | "kill"
+            | "let"
+            | "local"
+            | "printf"
+            | "pwd"
+            | "read"
+            | "return"
+            | "set"
+            | "shift"
+            | "shopt"
+            | "source"
+            | "test"
+            | "times"
+            | "trap"
+            | "true"
+            | "type"
+            | "ulimit"
+            | "umask"
+            | "unset"
+            | "wait"
+            | "fg"
+            | "bg"
+            | "jobs"
+            | "declare"
+            | "readonly"
+            | "exec"
     )
 }
 
@@ -213,8 +290,17 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
         return What::Unknown(format!("`{}` is known only when it runs", step.name));
     }
     let program = step.program.as_str();
-    for known in ecosystem::all() {
-        let begins = |patterns: &[&str]| patterns.iter().any(|p| ecosystem::begins(p, program, &step.words).is_some());
+    // `vite` serves developers, `vite preview` what was built.
+    let serves = |server: &ecosystem::Server| {
+        server.command.contains(' ') && ecosystem::begins(server.command, program, &step.words).is_some()
+    };
+    let serves = ecosystem::all().iter().flat_map(|e| e.serves_files).any(serves);
+    for known in ecosystem::all().iter().filter(|_| !serves) {
+        let begins = |patterns: &[&str]| {
+            patterns
+                .iter()
+                .any(|p| ecosystem::begins(p, program, &step.words).is_some())
+        };
         if begins(known.dev_servers) {
             return What::DevServer { tool: step.text() };
         }
@@ -229,7 +315,9 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
         return interpreter;
     }
     if !step.name.contains('/') {
-        return What::FromPath { name: step.name.clone() };
+        return What::FromPath {
+            name: step.name.clone(),
+        };
     }
     let Some(path) = step.path(&step.name) else {
         return What::Unknown(format!("the folder that `{}` lies in is not known", step.name));
@@ -252,7 +340,11 @@ fn shebang(text: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     let first = words.next()?;
     let name = first.rsplit('/').next().unwrap_or(first);
-    let name = if name == "env" { words.find(|w| !w.starts_with('-'))? } else { name };
+    let name = if name == "env" {
+        words.find(|w| !w.starts_with('-'))?
+    } else {
+        name
+    };
     Some(name.to_owned())
 }
 
@@ -261,7 +353,19 @@ fn interpreted(step: &Step) -> Option<What> {
     let program = step.program.as_str();
     let versioned = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let script = match versioned {
-        "node" | "nodejs" => script(step, &["-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--env-file"], &["-e", "--eval", "-p", "--print"]),
+        "node" | "nodejs" => script(
+            step,
+            &[
+                "-r",
+                "--require",
+                "--import",
+                "--loader",
+                "--experimental-loader",
+                "-C",
+                "--env-file",
+            ],
+            &["-e", "--eval", "-p", "--print"],
+        ),
         "python" | "pypy" => script(step, &["-W", "-X"], &["-c", "-m"]),
         "ruby" | "perl" | "lua" | "Rscript" | "tclsh" | "escript" => script(step, &["-I", "-r", "-M"], &["-e"]),
         "php" => script(step, &["-d", "-c", "-t", "-S", "-z"], &["-r", "-a"]),
@@ -307,12 +411,25 @@ fn java(step: &Step) -> Option<String> {
         return step.path(jar);
     }
     let class_path = step.option(&["-cp", "-classpath", "--class-path"]);
-    let class_path = class_path.map(str::to_owned).or_else(|| step.vars.get("CLASSPATH").cloned());
-    let main = step.operands(&["-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules", "-m", "--module"]);
+    let class_path = class_path
+        .map(str::to_owned)
+        .or_else(|| step.vars.get("CLASSPATH").cloned());
+    let main = step.operands(&[
+        "-cp",
+        "-classpath",
+        "--class-path",
+        "-p",
+        "--module-path",
+        "--add-modules",
+        "-m",
+        "--module",
+    ]);
     let main = main.first().filter(|m| !m.ends_with(".java"))?;
     let file = format!("{}.class", main.replace('.', "/"));
     let folder = class_path.as_deref().unwrap_or(".");
-    let mut folders = folder.split(':').filter(|f| !f.ends_with('*') && !f.ends_with(".jar") && !f.is_empty());
+    let mut folders = folder
+        .split(':')
+        .filter(|f| !f.ends_with('*') && !f.ends_with(".jar") && !f.is_empty());
     let folder = folders.next()?;
     absolute(step.cwd.as_deref(), &format!("{folder}/{file}"))
 }
@@ -324,7 +441,9 @@ mod tests {
 
     fn found(text: &str, files: &[(&str, &str)]) -> Vec<What> {
         let mut out = Vec::new();
-        with_site(text, files, |site| out = programs(site).into_iter().map(|p| p.what).collect());
+        with_site(text, files, |site| {
+            out = programs(site).into_iter().map(|p| p.what).collect()
+        });
         out
     }
 
@@ -338,22 +457,34 @@ mod tests {
 
     #[test]
     fn plain_commands() {
-        assert_eq!(found("FROM a\nWORKDIR /app\nCMD [\"./srv\", \"-x\"]\n", &[]), [file("/app/srv")]);
+        assert_eq!(
+            found("FROM a\nWORKDIR /app\nCMD [\"./srv\", \"-x\"]\n", &[]),
+            [file("/app/srv")]
+        );
         assert_eq!(
             found("FROM a\nENV P=/o\nCMD exec tini -- $P/srv\n", &[]),
             [file("/o/srv"), name("sh"), name("tini")]
         );
         assert_eq!(found("FROM a\nENTRYPOINT [\"/e\"]\nCMD [\"-v\"]\n", &[]), [file("/e")]);
         assert_eq!(found("FROM a\nCMD bash\n", &[])[0], What::Shell);
-        assert_eq!(found("FROM a\nCMD [\"$X\"]\n", &[]), [What::Unknown("`$X` is known only when it runs".into())]);
+        assert_eq!(
+            found("FROM a\nCMD [\"$X\"]\n", &[]),
+            [What::Unknown("`$X` is known only when it runs".into())]
+        );
         assert_eq!(found("FROM a\nRUN x\n", &[]), []);
     }
 
     #[test]
     fn scripts_are_looked_through() {
         let files = [
-            ("package.json", r#"{"scripts": {"start": "npm run serve", "serve": "NODE_ENV=production node ./dist/main.js", "dev": "nodemon x"}}"#),
-            ("run.sh", "#!/bin/bash\nset -e\nif [ -n \"$X\" ]; then migrate up; fi\nexec \"$@\"\n"),
+            (
+                "package.json",
+                r#"{"scripts": {"start": "npm run serve", "serve": "NODE_ENV=production node ./dist/main.js", "dev": "nodemon x"}}"#,
+            ),
+            (
+                "run.sh",
+                "#!/bin/bash\nset -e\nif [ -n \"$X\" ]; then migrate up; fi\nexec \"$@\"\n",
+            ),
             ("tool.py", "#!/usr/bin/env python3\n"),
         ];
         let node = |script: &str| What::Interpreter {
@@ -361,13 +492,21 @@ mod tests {
             script: Some(script.into()),
         };
         let start = "FROM node:20\nWORKDIR /app\nCOPY . .\n";
-        assert_eq!(found(&format!("{start}CMD npm start\n"), &files), [node("/app/dist/main.js"), name("sh"), name("npm")]);
         assert_eq!(
-            found(&format!("{start}CMD [\"npm\", \"run\", \"dev\"]\n"), &files)[0],
-            What::DevServer { tool: "nodemon x".into() }
+            found(&format!("{start}CMD npm start\n"), &files),
+            [node("/app/dist/main.js"), name("sh"), name("npm")]
         );
         assert_eq!(
-            found(&format!("{start}ENTRYPOINT [\"./run.sh\"]\nCMD [\"node\", \"a.js\"]\n"), &files),
+            found(&format!("{start}CMD [\"npm\", \"run\", \"dev\"]\n"), &files)[0],
+            What::DevServer {
+                tool: "nodemon x".into()
+            }
+        );
+        assert_eq!(
+            found(
+                &format!("{start}ENTRYPOINT [\"./run.sh\"]\nCMD [\"node\", \"a.js\"]\n"),
+                &files
+            ),
             [name("migrate"), node("/app/a.js"), name("sh")]
         );
         assert_eq!(
@@ -377,14 +516,19 @@ mod tests {
                 script: Some("/app/tool.py".into())
             }]
         );
-        assert!(matches!(found("FROM node:20\nCMD npm start\n", &[])[0], What::Unknown(_)));
+        assert!(matches!(
+            found("FROM node:20\nCMD npm start\n", &[])[0],
+            What::Unknown(_)
+        ));
     }
 
     #[test]
     fn tools_that_compile_at_start_and_virtual_machines() {
         assert_eq!(
             found("FROM rust:1\nCMD [\"cargo\", \"run\", \"--release\"]\n", &[]),
-            [What::CompilesAtStart { tool: "cargo run --release".into() }]
+            [What::CompilesAtStart {
+                tool: "cargo run --release".into()
+            }]
         );
         let java = |script: &str| {
             [What::Interpreter {
@@ -392,10 +536,25 @@ mod tests {
                 script: Some(script.into()),
             }]
         };
-        assert_eq!(found("FROM a\nWORKDIR /x\nCMD [\"java\", \"-Xmx1g\", \"-jar\", \"t/a.jar\"]\n", &[]), java("/x/t/a.jar"));
-        assert_eq!(found("FROM a\nCMD [\"java\", \"-cp\", \"/out:/lib/*\", \"a.Main\", \"b\"]\n", &[]), java("/out/a/Main.class"));
         assert_eq!(
-            found("FROM a\nHEALTHCHECK CMD curl -f http://x || exit 1\nCMD [\"/a\"]\n", &[]),
+            found(
+                "FROM a\nWORKDIR /x\nCMD [\"java\", \"-Xmx1g\", \"-jar\", \"t/a.jar\"]\n",
+                &[]
+            ),
+            java("/x/t/a.jar")
+        );
+        assert_eq!(
+            found(
+                "FROM a\nCMD [\"java\", \"-cp\", \"/out:/lib/*\", \"a.Main\", \"b\"]\n",
+                &[]
+            ),
+            java("/out/a/Main.class")
+        );
+        assert_eq!(
+            found(
+                "FROM a\nHEALTHCHECK CMD curl -f http://x || exit 1\nCMD [\"/a\"]\n",
+                &[]
+            ),
             [file("/a"), name("curl"), name("sh")]
         );
     }

@@ -57,6 +57,36 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     None
 }
 
+/// Why there is nothing to leave behind: nothing is compiled or bundled. None where something is.
+pub fn nothing_built(site: &Site<'_>) -> Option<Reason> {
+    if site.roles.iter().any(|r| r.role == Role::Build) {
+        return None;
+    }
+    let dependencies = site.roles.iter().find(|r| matches!(r.role, Role::Dependencies { .. }));
+    let (says, shown) = match dependencies {
+        Some(role) => (
+            "nothing is compiled: the program is interpreted, and what is installed for it is needed at run time",
+            Some(role),
+        ),
+        None => (
+            "nothing is compiled: what is installed and copied may all be needed at run time",
+            site.roles.iter().find(|r| {
+                matches!(
+                    r.role,
+                    Role::SystemPackages | Role::Tool | Role::Unknown | Role::SourceCopy
+                )
+            }),
+        ),
+    };
+    Some(Reason {
+        says: says.to_owned(),
+        evidence: shown
+            .map(|r| Evidence::command(r.span, r.why.says.clone()))
+            .into_iter()
+            .collect(),
+    })
+}
+
 /// Whether the stage builds or installs anything that run time could do without.
 pub fn works(site: &Site<'_>) -> bool {
     site.roles.iter().any(|r| {

@@ -38,6 +38,15 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
         }
         What::Shell | What::DevServer { .. } => None,
         What::Unknown(why) => {
+            // What cannot be read may do anything, but it must be there.
+            let word = program.words.first().filter(|w| w.contains('/') && !w.contains('$'));
+            let path = word.and_then(|w| super::levels::absolute(site.workdir().as_deref(), w));
+            if path.is_some_and(|path| file(site, known, parts, &path).is_none()) {
+                return Condition::not_met(
+                    what,
+                    vec![evidence(site, program, "nothing that is copied or installed has it")],
+                );
+            }
             return Condition::unproven(what, vec![evidence(site, program, why.clone())], "a CMD in JSON form");
         }
     };

@@ -16,6 +16,7 @@ mod junit;
 mod markdown;
 mod palette;
 mod place;
+pub mod plan;
 mod refused;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -23,6 +24,7 @@ mod sarif;
 mod statistics;
 mod summary;
 mod text;
+pub mod verification;
 mod xml;
 
 pub use escape::visible;

@@ -72,6 +72,7 @@ fn run(bytes: &[u8], base: usize, glued: bool, place: Place, nesting: u32, chain
         group_redirects: Vec::new(),
         background: Vec::new(),
         piped: None,
+        pattern: false,
         errors: Vec::new(),
         comment: None,
         has_error: false,
@@ -159,6 +160,8 @@ struct Walk<'a> {
     background: Vec<Range<usize>>,
     /// The command whose pipe hangs below its heredoc: `cat <<X | sh`.
     piped: Option<usize>,
+    /// Between the beginning of a `case`'s item and its `)`, where `|` separates patterns.
+    pattern: bool,
     errors: Vec<Span>,
     comment: Option<usize>,
     has_error: bool,
@@ -393,6 +396,15 @@ impl Walk<'_> {
                 true
             }
             Kind::FileRedirect | Kind::HereString | Kind::HeredocRedirect => self.open_redirect(node, depth),
+            Kind::CaseItem => {
+                self.pattern = true;
+                true
+            }
+            Kind::Token if self.pattern && self.bytes.get(node.byte_range()) == Some(b")") => {
+                self.pattern = false;
+                false
+            }
+            Kind::Pipe if self.pattern => false,
             Kind::AndIf
             | Kind::OrIf
             | Kind::Semicolon

@@ -2,12 +2,15 @@
 //! shell and libraries. As root, or in a user namespace where those are allowed.
 
 #![cfg(target_os = "linux")]
+#![allow(unsafe_code)] // System calls that no safe function makes, to see them refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../host_root/mod.rs"]
 mod host_root;
 
+mod containers;
 mod escapes;
+mod inside;
 mod limits;
 mod mounts;
 mod runs;

@@ -1,7 +1,7 @@
 //! Mounts that an instruction asks for.
 
 use super::{BASE, sh_with};
-use mbopt::executor::native::sandbox::{MountKind, MountSpec, RunError};
+use mbopt::executor::native::sandbox::{MountKind, MountSpec, Root, RunError};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -92,7 +92,7 @@ fn links_never_lead_out() {
     fs::write(cache.path().join("f"), "bound").unwrap();
     for target in ["/evil/x", "/evil2/x", "/evil", "/../../../../../etc/x"] {
         let ran = sh_with("true", |spec| {
-            if let mbopt::executor::native::sandbox::Root::Overlay { lowers, .. } = &mut spec.root {
+            if let Root::Overlay { lowers, .. } = &mut spec.root {
                 lowers.push(layer.path().to_owned());
             }
             spec.mounts = vec![bind(cache.path(), "", target, false)];
@@ -102,7 +102,7 @@ fn links_never_lead_out() {
     }
     assert!(!Path::new("/etc/x").exists());
     let ran = sh_with("cat /var/tmp/f", |spec| {
-        if let mbopt::executor::native::sandbox::Root::Overlay { lowers, .. } = &mut spec.root {
+        if let Root::Overlay { lowers, .. } = &mut spec.root {
             lowers.push(layer.path().to_owned());
         }
         spec.mounts = vec![bind(cache.path(), "", "/own", false)];
@@ -194,7 +194,7 @@ fn many_layers_with_odd_names() {
         })
         .collect();
     let ran = sh_with("ls / | grep -c file; cat /last", |spec| {
-        if let mbopt::executor::native::sandbox::Root::Overlay { lowers, .. } = &mut spec.root {
+        if let Root::Overlay { lowers, .. } = &mut spec.root {
             lowers.extend(layers.iter().cloned());
         }
     });
@@ -214,7 +214,7 @@ fn a_root_of_nothing_but_a_static_program() {
     let layer = tempfile::tempdir().unwrap();
     fs::copy(busybox, layer.path().join("busybox")).unwrap();
     let ran = super::run_with(&["/busybox", "sh", "-c", "/busybox ls /"], |spec| {
-        if let mbopt::executor::native::sandbox::Root::Overlay { lowers, .. } = &mut spec.root {
+        if let Root::Overlay { lowers, .. } = &mut spec.root {
             *lowers = vec![layer.path().to_owned()];
         }
     });

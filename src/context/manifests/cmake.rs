@@ -45,11 +45,18 @@ impl CMakeLists {
                     let (arguments, length, lines) = arguments(behind);
                     line += lines;
                     rest = behind.get(length..).unwrap_or_default();
-                    let name = before.rsplit(char::is_whitespace).next().unwrap_or(before).to_ascii_lowercase();
+                    let name = before
+                        .rsplit(char::is_whitespace)
+                        .next()
+                        .unwrap_or(before)
+                        .to_ascii_lowercase();
                     let arguments: Vec<String> = arguments.iter().map(|a| replace(a, &variables)).collect();
                     if name == "set" && arguments.len() >= 2 {
                         let value = arguments.get(1..).unwrap_or_default();
-                        let end = value.iter().position(|v| v == "CACHE" || v == "PARENT_SCOPE").unwrap_or(value.len());
+                        let end = value
+                            .iter()
+                            .position(|v| v == "CACHE" || v == "PARENT_SCOPE")
+                            .unwrap_or(value.len());
                         let value = value.get(..end).unwrap_or_default().join(" ");
                         if let Some(key) = arguments.first() {
                             variables.insert(key.clone(), value);
@@ -58,7 +65,9 @@ impl CMakeLists {
                         && let Some(project) = arguments.first()
                     {
                         variables.insert("PROJECT_NAME".to_owned(), project.clone());
-                        variables.entry("CMAKE_PROJECT_NAME".to_owned()).or_insert_with(|| project.clone());
+                        variables
+                            .entry("CMAKE_PROJECT_NAME".to_owned())
+                            .or_insert_with(|| project.clone());
                     }
                     commands.push(CMakeCommand {
                         name,
@@ -81,7 +90,8 @@ impl CMakeLists {
                 }
                 ("project", [name, ..]) => {
                     out.insert("PROJECT_NAME".to_owned(), name.clone());
-                    out.entry("CMAKE_PROJECT_NAME".to_owned()).or_insert_with(|| name.clone());
+                    out.entry("CMAKE_PROJECT_NAME".to_owned())
+                        .or_insert_with(|| name.clone());
                 }
                 _ => {}
             }
@@ -163,6 +173,10 @@ mod tests {
         assert_eq!((executable.name.as_str(), executable.line), ("add_executable", 4));
         assert_eq!(executable.arguments, ["Srvd", "a.cpp", "b c.cpp"]);
         assert_eq!(lists.commands[4].arguments, ["TARGETS", "Srvd", "DESTINATION", "${X}"]);
-        assert!(CMakeLists::parse("a(", &HashMap::new()).commands[0].arguments.is_empty());
+        assert!(
+            CMakeLists::parse("a(", &HashMap::new()).commands[0]
+                .arguments
+                .is_empty()
+        );
     }
 }

@@ -79,14 +79,20 @@ impl Makefile {
                 continue;
             }
             let word = line.split_whitespace().next().unwrap_or_default();
-            if matches!(word, "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "include" | "-include" | "vpath") {
+            if matches!(
+                word,
+                "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "include" | "-include" | "vpath"
+            ) {
                 continue;
             }
             if word == "define" {
                 in_define = true;
                 continue;
             }
-            let line = line.strip_prefix("export ").or(line.strip_prefix("override ")).unwrap_or(line);
+            let line = line
+                .strip_prefix("export ")
+                .or(line.strip_prefix("override "))
+                .unwrap_or(line);
             if out.assignment(line) {
                 in_rule = false;
             } else if let Some((targets, rest)) = line.split_once(':') {
@@ -118,7 +124,10 @@ impl Makefile {
     /// Whether the line sets a variable.
     fn assignment(&mut self, line: &str) -> bool {
         let Some(at) = line.find('=') else { return false };
-        let (before, value) = (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
+        let (before, value) = (
+            line.get(..at).unwrap_or_default(),
+            line.get(at + 1..).unwrap_or_default(),
+        );
         let name = before.trim_end_matches([':', '?', '+', '!']).trim();
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         if name.is_empty() || !name.chars().all(plain) {
@@ -128,7 +137,9 @@ impl Makefile {
         if before.ends_with('+') {
             let known = self.variables.entry(name.to_owned()).or_default();
             if known.len() + value.len() < MAX_TEXT {
-                known.push(' ');
+                if !known.is_empty() {
+                    known.push(' ');
+                }
                 known.push_str(value);
             }
         } else if !(before.ends_with('?') && self.variables.contains_key(name)) {
@@ -139,7 +150,10 @@ impl Makefile {
 
     /// The first target that is no special one.
     pub fn default_goal(&self) -> Option<String> {
-        let rule = self.rules.iter().find(|r| !r.targets.starts_with('.') && !r.targets.contains('%'))?;
+        let rule = self
+            .rules
+            .iter()
+            .find(|r| !r.targets.starts_with('.') && !r.targets.contains('%'))?;
         let targets = self.expand(&rule.targets, &[], &|_| None);
         targets.split_whitespace().next().map(str::to_owned)
     }
@@ -147,7 +161,12 @@ impl Makefile {
     /// The commands that the goals run (the default goal for none), prerequisites first, with
     /// variables replaced where they are known. `set` are variables of the command line, `env`
     /// those of the environment.
-    pub fn recipe(&self, goals: &[&str], set: &[(&str, &str)], env: &dyn Fn(&str) -> Option<String>) -> Vec<RecipeLine> {
+    pub fn recipe(
+        &self,
+        goals: &[&str],
+        set: &[(&str, &str)],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<RecipeLine> {
         let mut out = Vec::new();
         let mut done = HashSet::new();
         let default = self.default_goal();
@@ -160,7 +179,12 @@ impl Makefile {
             .rules
             .iter()
             .map(|rule| {
-                let words = |text: &str| self.expand(text, set, env).split_whitespace().map(str::to_owned).collect();
+                let words = |text: &str| {
+                    self.expand(text, set, env)
+                        .split_whitespace()
+                        .map(str::to_owned)
+                        .collect()
+                };
                 (words(&rule.targets), words(&rule.needs))
             })
             .collect();
@@ -183,7 +207,14 @@ impl Makefile {
         out
     }
 
-    fn expand_into(&self, out: &mut String, text: &str, set: &[(&str, &str)], env: &dyn Fn(&str) -> Option<String>, depth: usize) {
+    fn expand_into(
+        &self,
+        out: &mut String,
+        text: &str,
+        set: &[(&str, &str)],
+        env: &dyn Fn(&str) -> Option<String>,
+        depth: usize,
+    ) {
         let mut rest = text;
         while let Some(at) = rest.find('$') {
             out.push_str(rest.get(..at).unwrap_or_default());
@@ -300,7 +331,13 @@ impl Run<'_> {
                 return;
             }
             let mut text = line.command.clone();
-            for (name, value) in [("@", goal), ("<", first), ("^", all.as_str()), ("*", stem), ("?", all.as_str())] {
+            for (name, value) in [
+                ("@", goal),
+                ("<", first),
+                ("^", all.as_str()),
+                ("*", stem),
+                ("?", all.as_str()),
+            ] {
                 for written in [format!("${name}"), format!("$({name})"), format!("${{{name}}}")] {
                     text = text.replace(&written, value);
                 }
@@ -373,10 +410,16 @@ mod tests {
     fn recipes_are_followed() {
         assert_eq!(
             commands(&[], &[]),
-            ["gcc -c a.c -o a.o", "gcc -c b.c -o b.o", "gcc -o server a.o b.o -lm -lz"]
+            [
+                "gcc -c a.c -o a.o",
+                "gcc -c b.c -o b.o",
+                "gcc -o server a.o b.o -lm -lz"
+            ]
         );
         assert_eq!(
-            commands(&["install"], &[("PREFIX", "/usr"), ("BIN", "x")]).last().map(String::as_str),
+            commands(&["install"], &[("PREFIX", "/usr"), ("BIN", "x")])
+                .last()
+                .map(String::as_str),
             Some("install -m 755 x /usr/bin")
         );
         assert_eq!(commands(&["clean"], &[]), ["rm -f server"]);
@@ -388,7 +431,10 @@ mod tests {
         let lines = Makefile::parse(text).recipe(&[], &[], &|_| None);
         assert_eq!(lines.len(), 1);
         assert!(lines[0].command.starts_with("echo $(shell date) $HOME"), "{lines:?}");
-        assert_eq!(Makefile::parse("a: b\nb: a\n\tx\n").recipe(&[], &[], &|_| None).len(), 1);
+        assert_eq!(
+            Makefile::parse("a: b\nb: a\n\tx\n").recipe(&[], &[], &|_| None).len(),
+            1
+        );
         assert!(Makefile::parse("$(").recipe(&["$("], &[], &|_| None).is_empty());
     }
 }

@@ -4,11 +4,12 @@
 mod cargo;
 mod cmake;
 mod go_mod;
+mod makefile;
 mod package_json;
 mod present;
-mod makefile;
 mod pyproject;
 mod toml;
+mod xml;
 
 pub use cargo::CargoToml;
 pub use cmake::{CMakeCommand, CMakeLists};
@@ -17,6 +18,7 @@ pub use makefile::{Makefile, RecipeLine, Rule};
 pub use package_json::PackageJson;
 pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
+pub use xml::{DotNetProject, Pom};
 
 use super::{Context, sources};
 use std::collections::HashMap;
@@ -31,6 +33,8 @@ pub struct Manifests {
     cargo_toml: Cache<CargoToml>,
     pyproject: Cache<PyProject>,
     makefile: Cache<Makefile>,
+    pom: Cache<Pom>,
+    dotnet: Cache<DotNetProject>,
 }
 
 /// Values by folder; none is remembered too.
@@ -53,6 +57,11 @@ impl<T> Cache<T> {
         known.insert(folder, value.clone());
         value
     }
+}
+
+/// Whether a file of that name is read by a package manager or build tool.
+pub fn is_manifest(name: &str) -> bool {
+    present::classify(name).is_some()
 }
 
 /// `folder` is relative to the context's root, `""` the root itself. A file that is missing, too
@@ -100,6 +109,18 @@ impl Context {
         self.manifests
             .makefile
             .get(path, |path| Some(Makefile::parse(&self.read_text(path)?)))
+    }
+
+    /// The `pom.xml` at a path.
+    pub fn pom(&self, path: &str) -> Option<Arc<Pom>> {
+        self.manifests.pom.get(path, |path| Pom::parse(&self.read_text(path)?))
+    }
+
+    /// The project file of .NET at a path.
+    pub fn dotnet_project(&self, path: &str) -> Option<Arc<DotNetProject>> {
+        self.manifests
+            .dotnet
+            .get(path, |path| DotNetProject::parse(&self.read_text(path)?))
     }
 
     fn text_in(&self, folder: &str, name: &str) -> Option<String> {

@@ -51,4 +51,10 @@ impl Snapshot {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+
+    /// Removes it with everything in it.
+    pub fn remove(self) {
+        // What cannot be removed now is swept with the store's other leftovers.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
 }

@@ -67,6 +67,8 @@ pub struct Build {
     pub inside: Option<&'static str>,
     /// What it is.
     pub makes: Option<Makes>,
+    /// Libraries that what it makes is linked against.
+    pub libraries: &'static [&'static str],
     /// Files that set the output.
     pub setting: &'static [WordOf],
     /// Files that give `{name}`.
@@ -151,7 +153,9 @@ pub fn begins(pattern: &str, program: &str, words: &[String]) -> Option<usize> {
     for part in parts {
         // An option that the pattern asks for may stand anywhere.
         if part.starts_with('-') {
-            words.iter().find(|w| fits(part, w) || part.split('|').any(|p| w.starts_with(&format!("{p}="))))?;
+            words
+                .iter()
+                .find(|w| fits(part, w) || part.split('|').any(|p| w.starts_with(&format!("{p}="))))?;
             continue;
         }
         loop {
@@ -168,12 +172,24 @@ pub fn begins(pattern: &str, program: &str, words: &[String]) -> Option<usize> {
     Some(at)
 }
 
+/// Whether a program is one that builds.
+pub fn is_tool(program: &str) -> bool {
+    let first = |build: &Build| {
+        build
+            .command
+            .split(' ')
+            .next()
+            .is_some_and(|p| p.split('|').any(|p| p == program))
+    };
+    ECOSYSTEMS.iter().flat_map(|e| e.builds).any(first)
+}
+
 impl Ecosystem {
     /// Whether a dependency is known to have no native code.
     pub fn is_pure(&self, dependency: &str) -> bool {
-        self.pure.iter().any(|known| {
-            *known == dependency || (known.ends_with(['/', '-']) && dependency.starts_with(known))
-        })
+        self.pure
+            .iter()
+            .any(|known| *known == dependency || (known.ends_with(['/', '-']) && dependency.starts_with(known)))
     }
 
     /// What is known of a dependency's native code.
@@ -196,18 +212,27 @@ mod tests {
     fn beginnings_pass_over_options() {
         assert_eq!(takes("go run", "go run ."), Some(1));
         assert_eq!(takes("cargo build|b", "cargo --locked b --release"), Some(2));
-        assert_eq!(takes("bun build --compile", "bun build a.ts --compile --outfile x"), Some(1));
+        assert_eq!(
+            takes("bun build --compile", "bun build a.ts --compile --outfile x"),
+            Some(1)
+        );
         assert_eq!(takes("mvn spring-boot:run", "mvn -q spring-boot:run"), Some(2));
         assert_eq!(takes("go run", "go build run"), None);
         assert_eq!(takes("air", "air -c x"), Some(0));
     }
 
     #[test]
-    fn every_code_is_named_once_and_tables_are_whole() {
+    fn natives_are_not_called_pure() {
         for ecosystem in all() {
-            assert!(!ecosystem.sources.is_empty() || ecosystem.builds.is_empty(), "{}", ecosystem.name);
             for dependency in ecosystem.natives.iter().flat_map(|n| n.names) {
                 assert!(!ecosystem.is_pure(dependency), "{dependency} is both pure and native");
+            }
+            for native in ecosystem.natives {
+                assert!(
+                    native.how != How::Bundled || native.libraries.is_empty(),
+                    "{:?}",
+                    native.names
+                );
             }
         }
     }

@@ -127,6 +127,9 @@ pub struct BuildFile {
     pub inside: Option<String>,
     /// What it is.
     pub makes: Option<Makes>,
+    /// Libraries that what it makes is linked against.
+    #[serde(default)]
+    pub libraries: Vec<String>,
     /// Files that set the output: the text behind `after`.
     #[serde(default)]
     pub setting: Vec<FromFile>,
@@ -215,9 +218,13 @@ pub fn check(name: &str, file: &EcosystemFile) -> Vec<String> {
         if build.command.trim().is_empty() {
             problem("a build without `command`".to_owned());
         }
-        let by_table = build.makes.is_some() && (build.default.is_some() || !build.output.is_empty() || build.output_operand.is_some());
+        let by_table = build.makes.is_some()
+            && (build.default.is_some() || !build.output.is_empty() || build.output_operand.is_some());
         if build.code.is_none() && !by_table {
-            problem(format!("`{}` needs `code`, or `makes` with `default` or `output`", build.command));
+            problem(format!(
+                "`{}` needs `code`, or `makes` with `default` or `output`",
+                build.command
+            ));
         }
         let uses_name = build.default.iter().chain(&build.inside).any(|t| t.contains("{name}"));
         if uses_name && build.name.is_empty() {
@@ -234,7 +241,9 @@ pub fn check(name: &str, file: &EcosystemFile) -> Vec<String> {
 
 /// The table's source.
 pub fn emit(files: &[(String, EcosystemFile)]) -> String {
-    let mut out = String::from("// Made from rules/knowledge/ecosystems/*.yaml; edit those.\n\nstatic ECOSYSTEMS: &[Ecosystem] = &[\n");
+    let mut out = String::from(
+        "// Made from rules/knowledge/ecosystems/*.yaml; edit those.\n\nstatic ECOSYSTEMS: &[Ecosystem] = &[\n",
+    );
     for (name, file) in files {
         let caches: Vec<String> = file
             .caches
@@ -303,7 +312,7 @@ fn build(build: &BuildFile) -> String {
     };
     let makes = build.makes.map_or("None".to_owned(), |m| format!("Some(Makes::{m:?})"));
     format!(
-        "Build {{ command: {:?}, code: {:?}, output: &{:?}, output_is: OutputIs::{:?}, output_operand: {:?}, default: {:?}, inside: {:?}, makes: {makes}, setting: {}, name: {} }}",
+        "Build {{ command: {:?}, code: {:?}, output: &{:?}, output_is: OutputIs::{:?}, output_operand: {:?}, default: {:?}, inside: {:?}, makes: {makes}, libraries: &{:?}, setting: {}, name: {} }}",
         build.command,
         build.code,
         build.output,
@@ -311,6 +320,7 @@ fn build(build: &BuildFile) -> String {
         build.output_operand,
         build.default,
         build.inside,
+        build.libraries,
         from(&build.setting),
         from(&build.name),
     )

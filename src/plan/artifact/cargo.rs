@@ -10,9 +10,31 @@ use crate::knowledge::ecosystem::{Ecosystem, How};
 use crate::plan::evidence::{Condition, Evidence};
 
 const WITH_VALUE: &[&str] = &[
-    "--bin", "-p", "--package", "--target", "--target-dir", "--manifest-path", "--profile", "--features", "-F", "-j", "--jobs",
-    "--root", "--path", "--git", "--branch", "--tag", "--rev", "--version", "--vers", "--config", "-Z", "--example", "--message-format",
-    "--color", "--exclude",
+    "--bin",
+    "-p",
+    "--package",
+    "--target",
+    "--target-dir",
+    "--manifest-path",
+    "--profile",
+    "--features",
+    "-F",
+    "-j",
+    "--jobs",
+    "--root",
+    "--path",
+    "--git",
+    "--branch",
+    "--tag",
+    "--rev",
+    "--version",
+    "--vers",
+    "--config",
+    "-Z",
+    "--example",
+    "--message-format",
+    "--color",
+    "--exclude",
 ];
 
 /// Takes note of what the step makes.
@@ -57,7 +79,8 @@ fn project(outputs: &Outputs<'_>, step: &Step, folder: Option<&str>) -> Option<P
     let (mut root, mut root_context) = (image.clone(), context_folder.clone());
     let mut above = image.as_str();
     while let Some((parent, _)) = above.rsplit_once('/') {
-        let Some((found, at)) = outputs.project(Some(if parent.is_empty() { "/" } else { parent }), "Cargo.toml") else {
+        let Some((found, at)) = outputs.project(Some(if parent.is_empty() { "/" } else { parent }), "Cargo.toml")
+        else {
             break;
         };
         if context.cargo_toml(&found).is_some_and(|c| c.workspace.is_some()) {
@@ -122,7 +145,10 @@ fn build(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) 
         .chain(step.words.iter().filter_map(|w| w.strip_prefix("--bin=")))
         .collect();
     for bin in &bins {
-        named.push(((*bin).to_owned(), vec![step.evidence(format!("`--bin {bin}` names the program"))]));
+        named.push((
+            (*bin).to_owned(),
+            vec![step.evidence(format!("`--bin {bin}` names the program"))],
+        ));
     }
     if bins.is_empty()
         && let (Some(project), Some(context)) = (&found, outputs.site.context)
@@ -140,7 +166,14 @@ fn build(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) 
     if named.is_empty() {
         named.push(("*".to_owned(), Vec::new()));
     }
-    let linked = link(outputs, ecosystem, step, triple.as_deref(), config.as_deref(), found.as_ref());
+    let linked = link(
+        outputs,
+        ecosystem,
+        step,
+        triple.as_deref(),
+        config.as_deref(),
+        found.as_ref(),
+    );
     for (name, mut sources) in named {
         sources.push(where_.clone());
         sources.extend(linked.evidence.iter().cloned());
@@ -165,7 +198,9 @@ fn install(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
         .or_else(|| var("CARGO_INSTALL_ROOT"))
         .or_else(|| var("CARGO_HOME"))
         .unwrap_or_else(|| "/usr/local/cargo".to_owned());
-    let Some(root) = absolute(step.cwd.as_deref(), &root) else { return };
+    let Some(root) = absolute(step.cwd.as_deref(), &root) else {
+        return;
+    };
     let bin = format!("{}/bin", root.trim_end_matches('/'));
     let where_ = match step.option(&["--root"]) {
         Some(root) => step.evidence(format!("`--root {root}` names the folder")),
@@ -186,10 +221,20 @@ fn install(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
         }
     } else if let Some(name) = operand {
         let name = name.split('@').next().unwrap_or(name);
-        named.push((name.to_owned(), vec![step.evidence(format!("the program is called like its crate `{name}`"))]));
+        named.push((
+            name.to_owned(),
+            vec![step.evidence(format!("the program is called like its crate `{name}`"))],
+        ));
     }
     let config = found.as_ref().and_then(|p| cargo_config(outputs, &p.root_context));
-    let linked = link(outputs, ecosystem, step, step.option(&["--target"]), config.as_deref(), found.as_ref());
+    let linked = link(
+        outputs,
+        ecosystem,
+        step,
+        step.option(&["--target"]),
+        config.as_deref(),
+        found.as_ref(),
+    );
     for (name, mut sources) in named {
         sources.push(where_.clone());
         sources.extend(linked.evidence.iter().cloned());
@@ -209,7 +254,11 @@ fn install(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
 /// `.cargo/config.toml` of a folder.
 fn cargo_config(outputs: &Outputs<'_>, folder: &str) -> Option<String> {
     let context = outputs.site.context?;
-    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let prefix = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
     context
         .read_text(&format!("{prefix}.cargo/config.toml"))
         .or_else(|| context.read_text(&format!("{prefix}.cargo/config")))
@@ -222,7 +271,10 @@ fn setting(config: &str, key: &str) -> Option<String> {
         let line = line.trim();
         if line.starts_with('[') {
             in_build = line == "[build]";
-        } else if in_build && let Some((name, value)) = line.split_once('=') && name.trim() == key {
+        } else if in_build
+            && let Some((name, value)) = line.split_once('=')
+            && name.trim() == key
+        {
             return Some(value.trim().trim_matches(['"', '\'']).to_owned());
         }
     }
@@ -234,7 +286,13 @@ fn programs(context: &Context, folder: &str, wanted: Option<&str>, depth: usize)
     let Some(cargo) = context.cargo_toml(folder) else {
         return Vec::new();
     };
-    let path = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let path = |name: &str| {
+        if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        }
+    };
     let manifest = path("Cargo.toml");
     let mut found = Vec::new();
     if let Some(package) = &cargo.name
@@ -243,7 +301,10 @@ fn programs(context: &Context, folder: &str, wanted: Option<&str>, depth: usize)
         let mut main_is_named = false;
         for (name, file) in &cargo.bins {
             main_is_named |= file.as_deref() == Some("src/main.rs") || name == package;
-            found.push((name.clone(), Evidence::manifest(&manifest, None, format!("[[bin]] names the program `{name}`"))));
+            found.push((
+                name.clone(),
+                Evidence::manifest(&manifest, None, format!("[[bin]] names the program `{name}`")),
+            ));
         }
         if !main_is_named && context.exists(&path("src/main.rs")) {
             let says = format!("the package with src/main.rs is called `{package}`");
@@ -295,11 +356,17 @@ fn link(
     let (linkage, why) = if has("+crt-static") {
         (Linkage::Static, Evidence::tool("crt-static is asked for"))
     } else if musl && !has("-crt-static") {
-        (Linkage::Static, Evidence::tool("Rust links programs for musl statically"))
+        (
+            Linkage::Static,
+            Evidence::tool("Rust links programs for musl statically"),
+        )
     } else if musl {
         (Linkage::DynamicMusl, Evidence::tool("crt-static is turned off"))
     } else {
-        (linkage::dynamic(outputs), Evidence::tool("Rust links programs against the C library of the system"))
+        (
+            linkage::dynamic(outputs),
+            Evidence::tool("Rust links programs against the C library of the system"),
+        )
     };
     let mut evidence = vec![why];
     let mut needs = Vec::new();
@@ -310,12 +377,18 @@ fn link(
             let mut unknown = Vec::new();
             for name in &names {
                 match ecosystem.native(name) {
-                    Some(native) if native.how == How::Bundled || native.unless.iter().any(|u| names.iter().any(|n| n == u)) => {}
+                    Some(native)
+                        if native.how == How::Bundled || native.unless.iter().any(|u| names.iter().any(|n| n == u)) => {
+                    }
                     Some(native) => {
                         for library in native.libraries {
                             needs.push((*library).to_owned());
                         }
-                        evidence.push(Evidence::manifest(&file, None, format!("the crate {name} links {}", native.libraries.join(", "))));
+                        evidence.push(Evidence::manifest(
+                            &file,
+                            None,
+                            format!("the crate {name} links {}", native.libraries.join(", ")),
+                        ));
                     }
                     None if name.ends_with("-sys") => unknown.push(name.as_str()),
                     None => {}
@@ -351,7 +424,13 @@ fn link(
 
 /// The names of all crates, and the file that lists them: Cargo.lock, or a Cargo.toml without any.
 fn crates(context: &Context, project: &Project) -> Option<(Vec<String>, String)> {
-    let path = |folder: &str, name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let path = |folder: &str, name: &str| {
+        if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        }
+    };
     for folder in [&project.root_context, &project.context] {
         let file = path(folder, "Cargo.lock");
         if let Some(text) = context.read_text(&file) {

@@ -9,7 +9,12 @@ use crate::plan::evidence::Evidence;
 
 /// Takes note of what the step makes.
 pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) {
-    let only_objects = step.words.iter().any(|w| matches!(w.as_str(), "-c" | "-S" | "-E" | "-M" | "-MM" | "--version" | "-v" | "-dumpversion"));
+    let only_objects = step.words.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "-c" | "-S" | "-E" | "-M" | "-MM" | "--version" | "-v" | "-dumpversion"
+        )
+    });
     if only_objects || step.operands(&["-o"]).is_empty() {
         return;
     }
@@ -40,7 +45,10 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
 }
 
 fn link(outputs: &Outputs<'_>, step: &Step) -> (ArtifactKind, Evidence) {
-    let fully = step.words.iter().any(|w| matches!(w.as_str(), "-static" | "--static" | "-static-pie" | "-Wl,-static"));
+    let fully = step
+        .words
+        .iter()
+        .any(|w| matches!(w.as_str(), "-static" | "--static" | "-static-pie" | "-Wl,-static"));
     if fully {
         let kind = ArtifactKind::Binary {
             linkage: Linkage::Static,
@@ -59,7 +67,10 @@ fn link(outputs: &Outputs<'_>, step: &Step) -> (ArtifactKind, Evidence) {
         linkage: linkage::dynamic(outputs),
         needs,
     };
-    (kind, Evidence::tool("compilers link against the C library of the system"))
+    (
+        kind,
+        Evidence::tool("compilers link against the C library of the system"),
+    )
 }
 
 /// The libraries that linker options and `pkg-config` name.

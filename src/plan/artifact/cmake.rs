@@ -52,6 +52,9 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     }
     let operands = step.operands(&["-S", "-B", "-G", "-D", "-C", "-A", "-T", "--preset", "-U"]);
     let source = step.option(&["-S"]).or(operands.first().copied()).unwrap_or(".");
+    let source = source
+        .strip_suffix("CMakeLists.txt")
+        .map_or(source, |folder| if folder.is_empty() { "." } else { folder });
     let Some(source) = step.path(source) else { return };
     let build = match step.option(&["-B"]) {
         Some(folder) => step.path(folder),
@@ -81,7 +84,10 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         linkage: None,
         needs: Vec::new(),
     };
-    let flags: Vec<String> = ["CMAKE_EXE_LINKER_FLAGS", "CMAKE_CXX_FLAGS", "CMAKE_C_FLAGS"].iter().filter_map(|n| define(n)).collect();
+    let flags: Vec<String> = ["CMAKE_EXE_LINKER_FLAGS", "CMAKE_CXX_FLAGS", "CMAKE_C_FLAGS"]
+        .iter()
+        .filter_map(|n| define(n))
+        .collect();
     if flags.iter().any(|f| f.split(' ').any(|w| w == "-static")) {
         tree.linkage = Some(Linkage::Static);
     }
@@ -123,11 +129,21 @@ fn read(
     };
     let Some(text) = context.read_text(&path) else { return };
     let mut known = known.clone();
-    let here = |base: &str| if below.is_empty() { base.to_owned() } else { format!("{base}/{below}") };
+    let here = |base: &str| {
+        if below.is_empty() {
+            base.to_owned()
+        } else {
+            format!("{base}/{below}")
+        }
+    };
     known.insert("CMAKE_CURRENT_SOURCE_DIR".to_owned(), here(source));
     known.insert("CMAKE_CURRENT_BINARY_DIR".to_owned(), here(build));
-    known.entry("PROJECT_SOURCE_DIR".to_owned()).or_insert_with(|| source.to_owned());
-    known.entry("PROJECT_BINARY_DIR".to_owned()).or_insert_with(|| build.to_owned());
+    known
+        .entry("PROJECT_SOURCE_DIR".to_owned())
+        .or_insert_with(|| source.to_owned());
+    known
+        .entry("PROJECT_BINARY_DIR".to_owned())
+        .or_insert_with(|| build.to_owned());
     let lists = CMakeLists::parse(&text, &known);
     let handed = lists.variables(&known);
     let output = handed
@@ -148,7 +164,11 @@ fn read(
                         name: name.clone(),
                         folder,
                         installed: None,
-                        evidence: Evidence::manifest(&path, Some(command.line), format!("add_executable names the program `{name}`")),
+                        evidence: Evidence::manifest(
+                            &path,
+                            Some(command.line),
+                            format!("add_executable names the program `{name}`"),
+                        ),
                     });
                 }
             }
@@ -198,7 +218,8 @@ fn read(
             ("pkg_check_modules", [_, modules @ ..]) => {
                 let skip = ["REQUIRED", "QUIET", "IMPORTED_TARGET", "GLOBAL"];
                 let names = modules.iter().filter(|m| !skip.contains(&m.as_str()));
-                tree.needs.extend(names.filter_map(|m| library(m.split(['>', '=', '<']).next().unwrap_or(m))));
+                tree.needs
+                    .extend(names.filter_map(|m| library(m.split(['>', '=', '<']).next().unwrap_or(m))));
             }
             ("project", arguments) => {
                 let c_only = arguments.iter().any(|a| a == "C") && !arguments.iter().any(|a| a == "CXX");
@@ -207,7 +228,13 @@ fn read(
                 }
             }
             ("add_subdirectory", [name, ..]) if depth < 8 && !name.contains("${") => {
-                let join = |base: &str| if base.is_empty() { name.clone() } else { format!("{base}/{name}") };
+                let join = |base: &str| {
+                    if base.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{base}/{name}")
+                    }
+                };
                 let folder = join(folder);
                 let below = join(below);
                 read(context, &folder, source, build, &below, &handed, tree, depth + 1);
@@ -249,9 +276,39 @@ fn linked(name: &str) -> Option<String> {
     if let Some(name) = name.strip_prefix("-l") {
         return library(name);
     }
-    let plain = ["PUBLIC", "PRIVATE", "INTERFACE", "optimized", "debug", "general", "Threads::Threads"];
-    let system = ["ssl", "crypto", "curl", "z", "sqlite3", "pq", "xml2", "png", "jpeg", "ncurses", "readline", "uuid", "zmq", "event", "uv", "pcap", "boost_system", "mysqlclient", "mariadb"];
-    (!plain.contains(&name) && system.contains(&name)).then(|| library(name)).flatten()
+    let plain = [
+        "PUBLIC",
+        "PRIVATE",
+        "INTERFACE",
+        "optimized",
+        "debug",
+        "general",
+        "Threads::Threads",
+    ];
+    let system = [
+        "ssl",
+        "crypto",
+        "curl",
+        "z",
+        "sqlite3",
+        "pq",
+        "xml2",
+        "png",
+        "jpeg",
+        "ncurses",
+        "readline",
+        "uuid",
+        "zmq",
+        "event",
+        "uv",
+        "pcap",
+        "boost_system",
+        "mysqlclient",
+        "mariadb",
+    ];
+    (!plain.contains(&name) && system.contains(&name))
+        .then(|| library(name))
+        .flatten()
 }
 
 /// `make` and `ninja` in a configured folder; a Makefile of the context was followed before.
@@ -262,7 +319,11 @@ pub fn make(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     };
     let Some(folder) = folder else { return };
     built(outputs, ecosystem, step, &folder);
-    if step.words.iter().any(|w| matches!(w.as_str(), "install" | "install-strip" | "install/strip")) {
+    if step
+        .words
+        .iter()
+        .any(|w| matches!(w.as_str(), "install" | "install-strip" | "install/strip"))
+    {
         let prefix = step
             .words
             .iter()
@@ -278,7 +339,11 @@ pub fn configure(outputs: &mut Outputs<'_>, step: &Step) {
     let meson = step.program == "meson";
     let operands = step.operands(&["--prefix", "--buildtype", "-D"]);
     let build = if meson {
-        let folder = operands.iter().find(|o| !matches!(**o, "setup" | "compile" | "install")).copied().unwrap_or("build");
+        let folder = operands
+            .iter()
+            .find(|o| !matches!(**o, "setup" | "compile" | "install"))
+            .copied()
+            .unwrap_or("build");
         step.path(folder)
     } else {
         step.cwd.clone()
@@ -306,7 +371,11 @@ pub fn configure(outputs: &mut Outputs<'_>, step: &Step) {
 }
 
 fn automake(context: &Context, folder: &str, build: &str, tree: &mut BuildTree, depth: usize) {
-    let path = if folder.is_empty() { "Makefile.am".to_owned() } else { format!("{folder}/Makefile.am") };
+    let path = if folder.is_empty() {
+        "Makefile.am".to_owned()
+    } else {
+        format!("{folder}/Makefile.am")
+    };
     let Some(text) = context.read_text(&path) else { return };
     let makefile = Makefile::parse(&text);
     let words = |name: &str| -> Vec<String> {
@@ -329,7 +398,11 @@ fn automake(context: &Context, folder: &str, build: &str, tree: &mut BuildTree, 
     }
     if depth < 4 {
         for below in words("SUBDIRS").iter().filter(|s| *s != ".") {
-            let inner = if folder.is_empty() { below.clone() } else { format!("{folder}/{below}") };
+            let inner = if folder.is_empty() {
+                below.clone()
+            } else {
+                format!("{folder}/{below}")
+            };
             automake(context, &inner, &format!("{build}/{below}"), tree, depth + 1);
         }
     }
@@ -337,7 +410,11 @@ fn automake(context: &Context, folder: &str, build: &str, tree: &mut BuildTree, 
 
 fn kind(outputs: &Outputs<'_>, tree: &BuildTree) -> ArtifactKind {
     let linkage = tree.linkage.unwrap_or_else(|| linkage::dynamic(outputs));
-    let needs = if linkage == Linkage::Static { Vec::new() } else { tree.needs.clone() };
+    let needs = if linkage == Linkage::Static {
+        Vec::new()
+    } else {
+        tree.needs.clone()
+    };
     ArtifactKind::Binary { linkage, needs }
 }
 
@@ -351,7 +428,10 @@ fn built(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step, 
             path: format!("{}/{}", program.folder.trim_end_matches('/'), program.name),
             kind: kind.clone(),
             place: step.place,
-            sources: vec![program.evidence.clone(), Evidence::tool("programs are written below the build's folder")],
+            sources: vec![
+                program.evidence.clone(),
+                Evidence::tool("programs are written below the build's folder"),
+            ],
             ecosystem: ecosystem.name,
             alter: None,
             explicit: false,
@@ -360,7 +440,13 @@ fn built(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step, 
     }
 }
 
-fn installed(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step, folder: &str, prefix: Option<String>) {
+fn installed(
+    outputs: &mut Outputs<'_>,
+    ecosystem: &'static Ecosystem,
+    step: &Step,
+    folder: &str,
+    prefix: Option<String>,
+) {
     let Some(tree) = outputs.trees.iter().find(|t| t.build == folder).cloned() else {
         return;
     };
@@ -378,12 +464,20 @@ fn installed(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &St
     for program in &tree.programs {
         let Some(below) = &program.installed else { continue };
         any = true;
-        let path = if below.starts_with('/') { format!("{below}/{}", program.name) } else { format!("{at}/{below}/{}", program.name) };
+        let path = if below.starts_with('/') {
+            format!("{below}/{}", program.name)
+        } else {
+            format!("{at}/{below}/{}", program.name)
+        };
         outputs.push(Output {
             path,
             kind: kind.clone(),
             place: step.place,
-            sources: vec![program.evidence.clone(), tree.prefix_evidence.clone(), step.evidence("it is installed there")],
+            sources: vec![
+                program.evidence.clone(),
+                tree.prefix_evidence.clone(),
+                step.evidence("it is installed there"),
+            ],
             ecosystem: ecosystem.name,
             alter: None,
             explicit: true,

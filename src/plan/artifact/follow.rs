@@ -4,6 +4,7 @@
 use super::landing::{Landing, absolute};
 use super::step::{Step, text_of};
 use crate::context::Context;
+use crate::knowledge::ecosystem;
 use crate::shell::Dialect;
 
 /// What a command can be followed into.
@@ -50,14 +51,25 @@ pub(super) fn follow(step: &Step, world: &World<'_>) -> Followed {
             Some(script) => shell_file(step, world, script, step.words.get(1..).unwrap_or_default(), true),
             None => Followed::Plain,
         },
-        _ if step.name.contains('/') || step.name.ends_with(".sh") => shell_file(step, world, &step.name, &step.words, false),
+        // A wrapper script that stands for a tool says nothing of its own.
+        _ if ecosystem::is_tool(&step.program) => Followed::Plain,
+        _ if step.name.contains('/') || step.name.ends_with(".sh") => {
+            shell_file(step, world, &step.name, &step.words, false)
+        }
         _ => entrypoint_on_path(step, world),
     }
 }
 
 /// A name without a path that a COPY put into a folder of PATH: `docker-entrypoint.sh`.
 fn entrypoint_on_path(step: &Step, world: &World<'_>) -> Followed {
-    for folder in ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"] {
+    for folder in [
+        "/usr/local/bin",
+        "/usr/bin",
+        "/bin",
+        "/usr/local/sbin",
+        "/usr/sbin",
+        "/sbin",
+    ] {
         let path = format!("{folder}/{}", step.name);
         let Some(context) = world.context else { break };
         if world.landing.existing(context, &path).is_some() {
@@ -74,7 +86,10 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
     let mut cwd = step.cwd.clone();
     // Options in front, of which some name the folder.
     while let Some((first, tail)) = rest.split_first() {
-        if let Some(folder) = ["--prefix=", "--cwd=", "--dir=", "-C="].iter().find_map(|o| first.strip_prefix(o)) {
+        if let Some(folder) = ["--prefix=", "--cwd=", "--dir=", "-C="]
+            .iter()
+            .find_map(|o| first.strip_prefix(o))
+        {
             cwd = absolute(step.cwd.as_deref(), folder);
             rest = tail;
         } else if matches!(*first, "--prefix" | "--cwd" | "--dir" | "-C") {
@@ -133,7 +148,9 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
         return Followed::Lost(format!("the package.json that holds the script `{name}` is not known"));
     };
     let Some(package) = world.context.and_then(|c| c.package_json(&folder)) else {
-        return Followed::Lost(format!("the package.json that holds the script `{name}` cannot be read"));
+        return Followed::Lost(format!(
+            "the package.json that holds the script `{name}` cannot be read"
+        ));
     };
     let file = if folder.is_empty() {
         "package.json".to_owned()
@@ -206,8 +223,13 @@ pub(super) fn line_of(text: &str, what: &str) -> Option<usize> {
 /// The folder of the context whose files are in a folder of the image.
 fn manifest_folder(world: &World<'_>, folder: &str) -> Option<String> {
     let context = world.context?;
-    let path = world.landing.existing(context, &format!("{}/package.json", folder.trim_end_matches('/')))?;
-    Some(path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned()))
+    let path = world
+        .landing
+        .existing(context, &format!("{}/package.json", folder.trim_end_matches('/')))?;
+    Some(
+        path.rsplit_once('/')
+            .map_or(String::new(), |(folder, _)| folder.to_owned()),
+    )
 }
 
 /// A program that a launcher finds for itself.
@@ -265,7 +287,9 @@ fn shell(step: &Step, world: &World<'_>) -> Followed {
             words.next();
         }
         if flags.contains('c') {
-            let Some(text) = words.next() else { return Followed::Plain };
+            let Some(text) = words.next() else {
+                return Followed::Plain;
+            };
             return Followed::Scripts(vec![Piece {
                 text: text.clone(),
                 via: format!("{} -c", step.program),
@@ -355,5 +379,9 @@ fn make(step: &Step, world: &World<'_>) -> Followed {
             args: Vec::new(),
         })
         .collect();
-    if pieces.is_empty() { Followed::Plain } else { Followed::Scripts(pieces) }
+    if pieces.is_empty() {
+        Followed::Plain
+    } else {
+        Followed::Scripts(pieces)
+    }
 }

@@ -8,19 +8,43 @@ use super::{Alteration, ArtifactKind, Linkage};
 use crate::edit::Edit;
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{Ecosystem, How};
-use crate::plan::evidence::{Condition, Evidence, Met};
+use crate::plan::evidence::{Condition, Evidence, EvidenceSource, Met};
 use std::sync::Arc;
 
 const WITH_VALUE: &[&str] = &[
-    "-o", "-ldflags", "-tags", "-gcflags", "-asmflags", "-mod", "-p", "-pkgdir", "-buildmode", "-toolexec", "-overlay",
-    "-modfile", "-installsuffix", "-compiler", "-gccgoflags", "-C", "-pgo", "-exec", "-covermode", "-coverpkg", "-buildvcs",
-    "--ldflags", "--tags", "--mod", "--installsuffix",
+    "-o",
+    "-ldflags",
+    "-tags",
+    "-gcflags",
+    "-asmflags",
+    "-mod",
+    "-p",
+    "-pkgdir",
+    "-buildmode",
+    "-toolexec",
+    "-overlay",
+    "-modfile",
+    "-installsuffix",
+    "-compiler",
+    "-gccgoflags",
+    "-C",
+    "-pgo",
+    "-exec",
+    "-covermode",
+    "-coverpkg",
+    "-buildvcs",
+    "--ldflags",
+    "--tags",
+    "--mod",
+    "--installsuffix",
 ];
 
 /// Takes note of what the step makes.
 pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) {
     let operands = step.operands(WITH_VALUE);
-    let Some((verb, packages)) = operands.split_first() else { return };
+    let Some((verb, packages)) = operands.split_first() else {
+        return;
+    };
     let system = |name: &str| step.var(&outputs.site, name);
     if system("GOOS").is_some_and(|os| os != "linux" && !os.is_empty()) {
         return;
@@ -30,7 +54,11 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         at.cwd = step.path(folder);
     }
     let step = &at;
-    let packages: Vec<&str> = if packages.is_empty() { vec!["."] } else { packages.to_vec() };
+    let packages: Vec<&str> = if packages.is_empty() {
+        vec!["."]
+    } else {
+        packages.to_vec()
+    };
     let option = step.option(&["-o", "--o"]);
     let mut paths: Vec<(String, Vec<Evidence>, bool)> = Vec::new();
     match (*verb, option) {
@@ -61,7 +89,9 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         }
         ("install" | "get", _) => {
             let bin = system("GOBIN").filter(|b| !b.is_empty()).unwrap_or_else(|| {
-                let path = system("GOPATH").filter(|p| !p.is_empty()).unwrap_or_else(|| "/go".to_owned());
+                let path = system("GOPATH")
+                    .filter(|p| !p.is_empty())
+                    .unwrap_or_else(|| "/go".to_owned());
                 format!("{}/bin", path.split(':').next().unwrap_or("/go"))
             });
             for package in &packages {
@@ -105,14 +135,20 @@ fn names(outputs: &mut Outputs<'_>, step: &Step, package: &str) -> Vec<(String, 
     let local = plain == "." || plain.starts_with("./") || plain.starts_with("../") || plain.starts_with('/');
     let project = outputs.project(step.cwd.as_deref(), "go.mod");
     if let Some(wide) = plain.strip_suffix("...") {
-        let Some((folder, image)) = project else { return Vec::new() };
+        let Some((folder, image)) = project else {
+            return Vec::new();
+        };
         let Some(sources) = outputs.go_sources(&folder) else {
             return Vec::new();
         };
         let Some(start) = step.path(if wide.is_empty() { "." } else { wide }) else {
             return Vec::new();
         };
-        let below = start.strip_prefix(image.trim_end_matches('/')).unwrap_or_default().trim_matches('/').to_owned();
+        let below = start
+            .strip_prefix(image.trim_end_matches('/'))
+            .unwrap_or_default()
+            .trim_matches('/')
+            .to_owned();
         let module = module_name(outputs, &folder);
         return sources
             .mains
@@ -132,14 +168,23 @@ fn names(outputs: &mut Outputs<'_>, step: &Step, package: &str) -> Vec<(String, 
         let name = last_element(plain);
         return vec![(name, step.evidence("the program is called like its package"))];
     }
-    let Some(folder) = step.path(plain) else { return Vec::new() };
+    let Some(folder) = step.path(plain) else {
+        return Vec::new();
+    };
     match project {
         Some((context, image)) if folder.trim_end_matches('/') == image.trim_end_matches('/') => {
             let Some(name) = module_name(outputs, &context) else {
                 return Vec::new();
             };
-            let path = if context.is_empty() { "go.mod".to_owned() } else { format!("{context}/go.mod") };
-            vec![(name.clone(), Evidence::manifest(path, Some(1), format!("the module's path ends with `{name}`")))]
+            let path = if context.is_empty() {
+                "go.mod".to_owned()
+            } else {
+                format!("{context}/go.mod")
+            };
+            vec![(
+                name.clone(),
+                Evidence::manifest(path, Some(1), format!("the module's path ends with `{name}`")),
+            )]
         }
         _ => {
             let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
@@ -160,7 +205,9 @@ fn module_name(outputs: &Outputs<'_>, folder: &str) -> Option<String> {
 fn last_element(path: &str) -> String {
     let mut parts = path.rsplit('/');
     let last = parts.next().unwrap_or(path);
-    let version = last.strip_prefix('v').is_some_and(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()));
+    let version = last
+        .strip_prefix('v')
+        .is_some_and(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()));
     match (version, parts.next()) {
         (true, Some(before)) => before.to_owned(),
         _ => last.to_owned(),
@@ -184,8 +231,13 @@ fn link(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) -
         conditions: Vec::new(),
     };
     let cgo = step.var(&outputs.site, "CGO_ENABLED");
-    let external = step.option(&["-ldflags", "--ldflags"]).is_some_and(|f| f.contains("-static"));
-    if step.option(&["-buildmode"]).is_some_and(|m| matches!(m, "plugin" | "c-shared" | "shared")) {
+    let external = step
+        .option(&["-ldflags", "--ldflags"])
+        .is_some_and(|f| f.contains("-static"));
+    if step
+        .option(&["-buildmode"])
+        .is_some_and(|m| matches!(m, "plugin" | "c-shared" | "shared"))
+    {
         return plain(binary(linkage::dynamic(outputs), Vec::new()), Vec::new());
     }
     if cgo.as_deref() == Some("0") {
@@ -208,11 +260,14 @@ fn link(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) -
     let sources = folder.as_deref().and_then(|f| outputs.go_sources(f));
     let purity = purity(outputs, ecosystem, project.as_ref().map(|(f, _)| f.as_str()), sources);
     let dynamic = linkage::dynamic(outputs);
-    let no_compiler = outputs.libc() == Some(Libc::Musl) && !installs_compiler(outputs) && release(outputs) >= Some((1, 20));
+    let no_compiler =
+        outputs.libc() == Some(Libc::Musl) && !installs_compiler(outputs) && release(outputs) >= Some((1, 20));
     if no_compiler && purity.needs_c.is_none() {
         return plain(
             binary(Linkage::Static, Vec::new()),
-            vec![Evidence::image("golang's alpine variant has no C compiler, so cgo is off")],
+            vec![Evidence::image(
+                "golang's alpine variant has no C compiler, so cgo is off",
+            )],
         );
     }
     if let Some(evidence) = purity.needs_c {
@@ -221,7 +276,9 @@ fn link(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) -
     if purity.proven == Met::Yes && purity.net.is_none() && purity.alone {
         return plain(
             binary(Linkage::Static, Vec::new()),
-            vec![Evidence::tool("Go links statically what imports neither C, nor net, nor os/user")],
+            vec![Evidence::tool(
+                "Go links statically what imports neither C, nor net, nor os/user",
+            )],
         );
     }
     let mut evidence: Vec<Evidence> = purity.net.into_iter().collect();
@@ -237,7 +294,8 @@ fn link(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) -
         (Some("1"), _) | (_, None) => None,
         (_, Some(span)) => Some(Alteration {
             edits: vec![Edit::insert(span.start, "CGO_ENABLED=0 ")],
-            says: "the program is built with CGO_ENABLED=0, so that it needs no C library; nothing in it needs C".to_owned(),
+            says: "the program is built with CGO_ENABLED=0, so that it needs no C library; nothing in it needs C"
+                .to_owned(),
             kind: binary(Linkage::Static, Vec::new()),
             conditions: vec![condition],
         }),
@@ -261,7 +319,12 @@ struct Purity {
     alone: bool,
 }
 
-fn purity(outputs: &Outputs<'_>, ecosystem: &'static Ecosystem, module: Option<&str>, sources: Option<Arc<GoSources>>) -> Purity {
+fn purity(
+    outputs: &Outputs<'_>,
+    ecosystem: &'static Ecosystem,
+    module: Option<&str>,
+    sources: Option<Arc<GoSources>>,
+) -> Purity {
     let mut out = Purity {
         proven: Met::Unproven,
         evidence: Vec::new(),
@@ -292,9 +355,9 @@ fn purity(outputs: &Outputs<'_>, ecosystem: &'static Ecosystem, module: Option<&
             out.libraries.extend(native.libraries.iter().map(|l| (*l).to_owned()));
         }
     }
-    if let Some(cgo) = &sources.cgo {
-        let optional = sources.vendored && cgo_is_vendored(cgo);
-        if !optional || out.needs_c.is_some() {
+    for cgo in sources.cgo.iter().chain(&sources.cgo_optional) {
+        let known = vendored_module(ecosystem, cgo);
+        if known == Some(How::Required) || known.is_none() && sources.cgo.as_ref() == Some(cgo) {
             out.needs_c = out.needs_c.or(Some(cgo.clone()));
         }
     }
@@ -307,25 +370,31 @@ fn purity(outputs: &Outputs<'_>, ecosystem: &'static Ecosystem, module: Option<&
         return out;
     }
     if sources.cgo.is_none() {
-        out.evidence.push(Evidence::source("*.go", None, "no source imports \"C\""));
+        out.evidence
+            .push(Evidence::source("*.go", None, "no source imports \"C\""));
     }
     if sources.vendored {
-        if sources.cgo.is_none() {
+        if sources.cgo.is_none() && sources.cgo_optional.is_none() {
             out.alone = true;
             out.proven = Met::Yes;
         }
+        out.evidence.extend(sources.cgo_optional.iter().cloned());
         return out;
     }
     let unknown: Vec<&str> = requires
         .iter()
         .map(|(name, _)| name.as_str())
-        .filter(|name| !ecosystem.is_pure(name))
+        .filter(|name| !ecosystem.is_pure(name) && ecosystem.native(name).is_none_or(|n| n.how == How::Required))
         .collect();
     out.alone = requires.is_empty() && module.is_some();
     if unknown.is_empty() && module.is_some() {
         out.proven = Met::Yes;
         if !requires.is_empty() {
-            out.evidence.push(Evidence::manifest(path, None, "every module that is required is known to be pure Go"));
+            out.evidence.push(Evidence::manifest(
+                path,
+                None,
+                "every module that is required is known to be pure Go",
+            ));
         }
     } else {
         let shown: Vec<&str> = unknown.iter().take(3).copied().collect();
@@ -347,11 +416,17 @@ fn are(shown: &[&str], all: usize) -> String {
     }
 }
 
-fn cgo_is_vendored(evidence: &Evidence) -> bool {
-    match &evidence.from {
-        crate::plan::evidence::EvidenceSource::SourceFile { path, .. } => path.split('/').any(|p| p == "vendor"),
-        _ => false,
+/// What is known of the vendored module that a file is part of.
+fn vendored_module(ecosystem: &Ecosystem, evidence: &Evidence) -> Option<How> {
+    let EvidenceSource::SourceFile { path, .. } = &evidence.from else {
+        return None;
+    };
+    let (_, module) = path.split_once("vendor/")?;
+    let is = |name: &&str| module.strip_prefix(*name).is_some_and(|rest| rest.starts_with('/'));
+    if ecosystem.pure.iter().any(|p| module.starts_with(p)) {
+        return Some(How::Optional);
     }
+    ecosystem.natives.iter().find(|n| n.names.iter().any(is)).map(|n| n.how)
 }
 
 /// Whether the stage installs a C compiler.

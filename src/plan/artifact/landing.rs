@@ -158,11 +158,19 @@ fn is_tree(context: Option<&Context>, path: &str, written: &str) -> bool {
 /// What of `path` lies below `folder`; empty where both are the same.
 fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
-    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+    if rest.is_empty() {
+        Some("")
+    } else {
+        rest.strip_prefix('/')
+    }
 }
 
 fn below_context<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
-    if folder.is_empty() { Some(path) } else { below(path, folder) }
+    if folder.is_empty() {
+        Some(path)
+    } else {
+        below(path, folder)
+    }
 }
 
 fn join_context(folder: &str, rest: &str) -> String {

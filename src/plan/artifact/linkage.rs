@@ -22,5 +22,9 @@ pub fn library(name: &str) -> Option<String> {
     if name.is_empty() || own.contains(&name) || name.starts_with(':') || name.contains(['$', '/']) {
         return None;
     }
-    Some(if name.starts_with("lib") { name.to_owned() } else { format!("lib{name}") })
+    Some(if name.starts_with("lib") {
+        name.to_owned()
+    } else {
+        format!("lib{name}")
+    })
 }

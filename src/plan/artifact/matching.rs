@@ -13,7 +13,13 @@ use crate::plan::program::{Program, What};
 use crate::plan::site::Site;
 
 /// Decides which outputs are wanted.
-pub fn conclude(site: &Site<'_>, landing: &Landing, programs: &[Program], steps: &[Step], outputs: Outputs<'_>) -> Artifacts {
+pub fn conclude(
+    site: &Site<'_>,
+    landing: &Landing,
+    programs: &[Program],
+    steps: &[Step],
+    outputs: Outputs<'_>,
+) -> Artifacts {
     let Outputs {
         mut list, conditions, ..
     } = outputs;
@@ -28,7 +34,12 @@ pub fn conclude(site: &Site<'_>, landing: &Landing, programs: &[Program], steps:
             .instructions
             .get(program.by)
             .is_some_and(|i| i.keyword != Keyword::Healthcheck);
-        let says = |path: &str| Evidence::new(cmd_of(site, program), format!("{} starts {path}", keyword(site, program)));
+        let says = |path: &str| {
+            Evidence::new(
+                cmd_of(site, program),
+                format!("{} starts {path}", keyword(site, program)),
+            )
+        };
         let places = places(site, program);
         let mut found = false;
         for (at, output) in list.iter_mut().enumerate() {
@@ -40,7 +51,7 @@ pub fn conclude(site: &Site<'_>, landing: &Landing, programs: &[Program], steps:
                 *wanted = true;
             }
             output.sources.push(says(path));
-            if !output.path.ends_with('/') {
+            if !output.path.ends_with('/') && !output.path.ends_with("*.class") {
                 output.path.clone_from(path);
             }
         }
@@ -97,7 +108,10 @@ fn agreeing(sources: &[Evidence]) -> usize {
 }
 
 fn keyword(site: &Site<'_>, program: &Program) -> &'static str {
-    site.file().instructions.get(program.by).map_or("CMD", |i| i.keyword.name())
+    site.file()
+        .instructions
+        .get(program.by)
+        .map_or("CMD", |i| i.keyword.name())
 }
 
 fn cmd_of(site: &Site<'_>, program: &Program) -> EvidenceSource {
@@ -121,7 +135,11 @@ fn places(site: &Site<'_>, program: &Program) -> Vec<String> {
 
 /// The folders of PATH at the end of the stage.
 fn folders(site: &Site<'_>) -> Vec<String> {
-    let path = site.file().view_of(site.stage).get("PATH").and_then(|v| v.value.as_deref().map(str::to_owned));
+    let path = site
+        .file()
+        .view_of(site.stage)
+        .get("PATH")
+        .and_then(|v| v.value.as_deref().map(str::to_owned));
     let mut folders: Vec<String> = path
         .unwrap_or_default()
         .split(':')
@@ -129,7 +147,17 @@ fn folders(site: &Site<'_>) -> Vec<String> {
         .map(|f| f.trim_end_matches('/').to_owned())
         .collect();
     // The base image's own, which ENV in the file may build on.
-    for known in ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin", "/go/bin", "/usr/local/cargo/bin", "/root/.cargo/bin"] {
+    for known in [
+        "/usr/local/bin",
+        "/usr/bin",
+        "/bin",
+        "/usr/local/sbin",
+        "/usr/sbin",
+        "/sbin",
+        "/go/bin",
+        "/usr/local/cargo/bin",
+        "/root/.cargo/bin",
+    ] {
         if !folders.iter().any(|f| f == known) {
             folders.push(known.to_owned());
         }
@@ -161,7 +189,10 @@ fn artifact(site: &Site<'_>, output: Output) -> Artifact {
                 linkage: *linkage,
                 needs: needs.clone(),
             };
-            sources.push(Evidence::new(EvidenceSource::Observed, "the file that was built shows how it is linked"));
+            sources.push(Evidence::new(
+                EvidenceSource::Observed,
+                "the file that was built shows how it is linked",
+            ));
         }
     }
     Artifact {
@@ -197,7 +228,10 @@ fn serves(program: &Program) -> Option<Option<String>> {
                 .iter()
                 .enumerate()
                 .find(|(at, w)| {
-                    let value = at.checked_sub(1).and_then(|i| words.get(i)).is_some_and(|before| takes_value(before));
+                    let value = at
+                        .checked_sub(1)
+                        .and_then(|i| words.get(i))
+                        .is_some_and(|before| takes_value(before));
                     !w.starts_with('-') && !value
                 })
                 .map(|(_, w)| w.clone());
@@ -208,7 +242,10 @@ fn serves(program: &Program) -> Option<Option<String>> {
 }
 
 fn takes_value(option: &str) -> bool {
-    matches!(option, "-l" | "--listen" | "-p" | "--port" | "-c" | "--config" | "-a" | "-H" | "--host" | "-L")
+    matches!(
+        option,
+        "-l" | "--listen" | "-p" | "--port" | "-c" | "--config" | "-a" | "-H" | "--host" | "-L"
+    )
 }
 
 fn serve(site: &Site<'_>, program: &Program, folder: Option<String>, list: &mut [Output], wanted: &mut [bool]) -> bool {
@@ -223,9 +260,15 @@ fn serve(site: &Site<'_>, program: &Program, folder: Option<String>, list: &mut 
         let fits = match &path {
             Some(path) => own == path || own.starts_with(&format!("{path}/")),
             // nginx and its like serve what lies in their folder.
-            None => ["/usr/share/nginx/html", "/usr/local/apache2/htdocs", "/var/www/html", "/usr/share/caddy", "/srv"]
-                .iter()
-                .any(|root| own.starts_with(root)),
+            None => [
+                "/usr/share/nginx/html",
+                "/usr/local/apache2/htdocs",
+                "/var/www/html",
+                "/usr/share/caddy",
+                "/srv",
+            ]
+            .iter()
+            .any(|root| own.starts_with(root)),
         };
         if fits && let Some(wanted) = wanted.get_mut(at) {
             *wanted = true;
@@ -256,7 +299,9 @@ fn condition(
             conditions.push(Condition::met(format!("{path} is made by the build"), evidence));
         }
         What::File { path } => {
-            let system = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/lib/", "/etc/"].iter().any(|d| path.starts_with(d));
+            let system = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/lib/", "/etc/"]
+                .iter()
+                .any(|d| path.starts_with(d));
             let copied = site.context.is_some_and(|c| landing.existing(c, path).is_some());
             if system || copied {
                 return;
@@ -267,11 +312,17 @@ fn condition(
                 "a build that shows which step writes it",
             ));
         }
-        What::Interpreter { script: Some(script), .. } if found => {
+        What::Interpreter {
+            script: Some(script), ..
+        } if found => {
             conditions.push(Condition::met(format!("{script} is made by the build"), evidence));
         }
-        What::Interpreter { script: Some(script), .. } => {
-            let copied = places.iter().any(|p| site.context.is_some_and(|c| landing.existing(c, p).is_some()));
+        What::Interpreter {
+            script: Some(script), ..
+        } => {
+            let copied = places
+                .iter()
+                .any(|p| site.context.is_some_and(|c| landing.existing(c, p).is_some()));
             if !copied {
                 conditions.push(Condition::unproven(
                     format!("{script} is made by the build"),

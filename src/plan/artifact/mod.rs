@@ -4,9 +4,11 @@
 mod cargo;
 mod cc;
 mod cmake;
+mod dotnet;
 mod follow;
 mod go;
 mod go_sources;
+mod java;
 mod landing;
 mod linkage;
 mod matching;
@@ -16,6 +18,8 @@ mod step;
 mod table;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use landing::{Landing, absolute};
 pub use step::{Step, Walker};

@@ -25,7 +25,17 @@ pub fn step(outputs: &mut Outputs<'_>, step: &Step) -> bool {
 
 fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
     let target = step.option(&["-t", "--target-directory"]).map(str::to_owned);
-    let mut operands = step.operands(&["-t", "--target-directory", "-m", "--mode", "-o", "--owner", "-g", "--group", "-S"]);
+    let mut operands = step.operands(&[
+        "-t",
+        "--target-directory",
+        "-m",
+        "--mode",
+        "-o",
+        "--owner",
+        "-g",
+        "--group",
+        "-S",
+    ]);
     if step.program == "install" && (step.has("-d") || step.has("--directory")) {
         return;
     }
@@ -55,12 +65,15 @@ fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
                 copy.path = path;
                 copy.place = step.place;
                 copy.explicit = step.via.is_empty();
-                copy.sources.push(step.evidence(format!("`{}` puts it there", step.text())));
+                copy.sources
+                    .push(step.evidence(format!("`{}` puts it there", step.text())));
                 made.push(copy);
             }
         }
         if step.program == "mv" {
-            outputs.list.retain(|known| destination(known, &from, false, &to, folder, many).is_none());
+            outputs
+                .list
+                .retain(|known| destination(known, &from, false, &to, folder, many).is_none());
         } else if step.program != "ln" {
             // The copy is what is wanted; what it was copied from counts only if CMD names it.
             let sources = &mut outputs.list;
@@ -99,7 +112,11 @@ fn destination(known: &Output, from: &str, content: bool, to: &str, folder: bool
     // A folder that holds it.
     let rest = own.strip_prefix(from)?.strip_prefix('/')?;
     let name = from.rsplit('/').next().unwrap_or(from);
-    let base = if folder && !content { format!("{to}/{name}") } else { to.to_owned() };
+    let base = if folder && !content {
+        format!("{to}/{name}")
+    } else {
+        to.to_owned()
+    };
     Some(format!("{base}/{rest}{}", if is_tree { "/" } else { "" }))
 }
 

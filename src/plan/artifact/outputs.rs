@@ -4,7 +4,7 @@ use super::cmake::BuildTree;
 use super::go_sources::GoSources;
 use super::landing::{Landing, absolute};
 use super::step::Step;
-use super::{Alteration, ArtifactKind, cargo, cc, cmake, go, moves, table};
+use super::{Alteration, ArtifactKind, cargo, cc, cmake, dotnet, go, java, moves, table};
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{self, Build, Ecosystem};
 use crate::plan::evidence::{Condition, Evidence};
@@ -86,6 +86,11 @@ impl<'a> Outputs<'a> {
             Some("cmake") => cmake::step(self, ecosystem, step),
             Some("make") => cmake::make(self, ecosystem, step),
             Some("configure" | "meson") => cmake::configure(self, step),
+            Some("maven") => java::maven(self, ecosystem, step),
+            Some("gradle") => java::gradle(self, ecosystem, step),
+            Some("javac") => java::javac(self, ecosystem, step),
+            Some("jar") => java::jar(self, ecosystem, step),
+            Some("dotnet") => dotnet::step(self, ecosystem, step),
             Some(_) => {}
             None => table::step(self, ecosystem, build, step, taken),
         }
@@ -134,15 +139,27 @@ impl<'a> Outputs<'a> {
         if path.ends_with('/') {
             return true;
         }
-        let system = ["/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/local/sbin", "/opt", "/tmp", "/root", "/"];
+        let system = [
+            "/bin",
+            "/usr/bin",
+            "/usr/local/bin",
+            "/sbin",
+            "/usr/sbin",
+            "/usr/local/sbin",
+            "/opt",
+            "/tmp",
+            "/root",
+            "/",
+        ];
         if system.contains(&path) || self.landing.trees().any(|(image, _)| image == path) {
             return true;
         }
         let file = self.site.file();
-        let is_workdir = self
-            .site
-            .instructions()
-            .any(|i| file.settings_at(i.index + 1).workdir.is_some_and(|w| w.value.as_deref() == Some(path)));
+        let is_workdir = self.site.instructions().any(|i| {
+            file.settings_at(i.index + 1)
+                .workdir
+                .is_some_and(|w| w.value.as_deref() == Some(path))
+        });
         is_workdir
             || self.site.context.is_some_and(|context| {
                 let found = self.landing.existing(context, path);

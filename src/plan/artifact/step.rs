@@ -180,7 +180,13 @@ impl<'a> Walker<'a> {
             let Some(run) = site.facts.run(instruction) else {
                 continue;
             };
-            let expands = !matches!(&instruction.kind, Kind::Run { form: Form::Exec(_), .. });
+            let expands = !matches!(
+                &instruction.kind,
+                Kind::Run {
+                    form: Form::Exec(_),
+                    ..
+                }
+            );
             let origin = Origin {
                 place: Place {
                     instruction: instruction.index,
@@ -253,7 +259,8 @@ impl<'a> Walker<'a> {
                 outside = Some((command.place.link, state.cwd.clone()));
             }
             let nested_follow = script.commands.get(index + 1).is_some_and(|next| {
-                next.place.nested && !command.place.nested || next.place.depth > command.place.depth && next.place.nested
+                next.place.nested && !command.place.nested
+                    || next.place.depth > command.place.depth && next.place.nested
             });
             self.command(command, state, origin, nested_follow);
         }
@@ -334,7 +341,9 @@ impl<'a> Walker<'a> {
             place,
             from,
             span: direct.then_some(command.span),
-            outer: origin.outer.or_else(|| (direct && origin.expands).then_some(command.span)),
+            outer: origin
+                .outer
+                .or_else(|| (direct && origin.expands).then_some(command.span)),
             program,
             name,
             words: inner,
@@ -396,8 +405,7 @@ impl<'a> Walker<'a> {
                         vars: vars.clone(),
                         args: piece.args,
                     };
-                    let script =
-                        shell::heredoc_script(&piece.text, Span::new(0, piece.text.len()), &Dialect::Posix);
+                    let script = shell::heredoc_script(&piece.text, Span::new(0, piece.text.len()), &Dialect::Posix);
                     self.inner_script(&script, &piece.text, &mut below, &inner, &parent);
                 }
             }
@@ -433,9 +441,15 @@ impl<'a> Walker<'a> {
                 let lines = text.get(..span.start).map_or(0, |t| t.matches('\n').count());
                 let line = Some(before + lines);
                 step.from = if *manifest {
-                    EvidenceSource::Manifest { path: path.clone(), line }
+                    EvidenceSource::Manifest {
+                        path: path.clone(),
+                        line,
+                    }
                 } else {
-                    EvidenceSource::SourceFile { path: path.clone(), line }
+                    EvidenceSource::SourceFile {
+                        path: path.clone(),
+                        line,
+                    }
                 };
             }
             step.span = None;
@@ -513,7 +527,9 @@ pub(super) fn substitute(text: &str, value: &dyn Fn(&str) -> Option<String>) -> 
             }
         };
         let default = modifier.strip_prefix(":-").or_else(|| modifier.strip_prefix('-'));
-        let known = (!name.is_empty() && (modifier.is_empty() || default.is_some())).then(|| value(name)).flatten();
+        let known = (!name.is_empty() && (modifier.is_empty() || default.is_some()))
+            .then(|| value(name))
+            .flatten();
         match known.or_else(|| default.map(str::to_owned)) {
             Some(value) => out.push_str(&value),
             None => {
@@ -567,7 +583,10 @@ mod tests {
     #[test]
     fn scripts_are_followed() {
         let files = [
-            ("package.json", r#"{"scripts": {"prebuild": "clean", "build": "vite build"}}"#),
+            (
+                "package.json",
+                r#"{"scripts": {"prebuild": "clean", "build": "vite build"}}"#,
+            ),
             ("build.sh", "#!/bin/sh\nset -e\ngcc -o \"$1\" main.c\n"),
             (
                 "Makefile",

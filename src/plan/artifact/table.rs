@@ -2,14 +2,20 @@
 
 use super::linkage;
 use super::outputs::{Output, Outputs};
-use super::step::Step;
+use super::step::{Step, substitute};
 use super::{ArtifactKind, Linkage};
 use crate::context::sources::has_wildcard;
 use crate::knowledge::ecosystem::{Build, Ecosystem, Makes, OutputIs, WordOf};
 use crate::plan::evidence::Evidence;
 
 /// Takes note of what the step makes. `taken` words of the command are the build's own.
-pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'static Build, step: &Step, taken: usize) {
+pub fn step(
+    outputs: &mut Outputs<'_>,
+    ecosystem: &'static Ecosystem,
+    build: &'static Build,
+    step: &Step,
+    taken: usize,
+) {
     let Some(makes) = build.makes else { return };
     let name = || build.name.iter().find_map(|from| word(outputs, step, from));
     let written = step.option(build.output).map(str::to_owned);
@@ -59,11 +65,13 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'s
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         path = path.replace("{stem}", stem);
     }
+    // `-o:app` is how some compilers write it.
+    let path = substitute(path.trim_start_matches(':'), &|name| step.var(&outputs.site, name));
     let Some(mut path) = step.path(&path) else { return };
     let kind = match makes {
         Makes::Binary => ArtifactKind::Binary {
             linkage: linkage::dynamic(outputs),
-            needs: Vec::new(),
+            needs: build.libraries.iter().map(|l| (*l).to_owned()).collect(),
         },
         Makes::StaticBinary => ArtifactKind::Binary {
             linkage: Linkage::Static,
@@ -93,8 +101,16 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'s
 fn word(outputs: &Outputs<'_>, step: &Step, from: &WordOf) -> Option<(String, Evidence)> {
     let context = outputs.site.context?;
     let folder = outputs.landing.context_of(step.cwd.as_deref()?)?;
-    let path = if folder.is_empty() { from.file.to_owned() } else { format!("{folder}/{}", from.file) };
-    let found = if has_wildcard(&path) { context.glob(&path) } else { vec![path] };
+    let path = if folder.is_empty() {
+        from.file.to_owned()
+    } else {
+        format!("{folder}/{}", from.file)
+    };
+    let found = if has_wildcard(&path) {
+        context.glob(&path)
+    } else {
+        vec![path]
+    };
     for path in found {
         let Some(after) = from.after else {
             let name = path.rsplit('/').next().unwrap_or(&path);

@@ -397,7 +397,13 @@ impl Reader {
     fn package(&mut self, word: &ShellWord) {
         let text = word.text.as_str();
         let lists = [".txt", ".in", ".yml", ".yaml", ".toml", ".lock"];
-        if lists.iter().any(|suffix| text.ends_with(suffix)) && !text.contains("://") && !self.out.manager.is_system() {
+        // `flufl.lock` is a package; a list of pip's stands behind `-r`.
+        let is_name = self.out.manager == Manager::Pip && text.ends_with(".lock") && !text.contains('/');
+        if !is_name
+            && lists.iter().any(|suffix| text.ends_with(suffix))
+            && !text.contains("://")
+            && !self.out.manager.is_system()
+        {
             let path = text.to_owned();
             self.out.requirements.push(Requirement {
                 path,
@@ -414,6 +420,10 @@ impl Reader {
         let has_packages = !self.out.packages.is_empty();
         let mut action = match self.spec.operands {
             Operands::Flags => flag_action(&self.flag_actions, has_packages)?,
+            // `yarn --version` is no `yarn`.
+            _ if self.action.is_none() && self.out.has_flag(&["--version", "-v", "-V", "--help", "-h"]) => {
+                return None;
+            }
             _ => self.action.or(self.spec.default)?,
         };
         use Manager::*;

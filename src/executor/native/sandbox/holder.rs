@@ -66,11 +66,11 @@ fn hold(spec: &RunSpec, builder: &UnixStream) -> Report {
         Ok(world) => world,
         Err(failure) => return Report::Failed(failure),
     };
-    let report = match start(spec, &world.root) {
+    let report = match start(spec) {
         Ok(None) => Report::Ended(ExitStatus::Code(0)),
         Ok(Some(first)) => {
             let _ = wire::send(builder, &Report::Started);
-            match watch(&first, &world, builder) {
+            match watch(&first, builder) {
                 Ok(status) => Report::Ended(status),
                 Err(errno) => Report::Failed(Failure {
                     kind: wire::FailureKind::System,
@@ -102,8 +102,7 @@ fn prepare(spec: &RunSpec) -> Result<World, Failure> {
 }
 
 /// Starts the first process; none where there is nothing to run.
-fn start(spec: &RunSpec, root: &OwnedFd) -> Result<Option<Child>, Failure> {
-    let proc = root::proc_directory(root)?;
+fn start(spec: &RunSpec) -> Result<Option<Child>, Failure> {
     if spec.args.is_empty() {
         return Ok(None);
     }
@@ -117,8 +116,8 @@ fn start(spec: &RunSpec, root: &OwnedFd) -> Result<Option<Child>, Failure> {
     };
     spawn(
         || {
-            root::mount_proc(&proc)?;
-            launch::enter(root)?;
+            launch::enter()?;
+            root::mount_proc()?;
             launch::hide()?;
             launch::become_user(&program)
         },
@@ -173,7 +172,7 @@ enum Ready {
 }
 
 /// Until the first process ends, or the builder is gone.
-fn watch(first: &Child, world: &World, builder: &UnixStream) -> Result<ExitStatus, Errno> {
+fn watch(first: &Child, builder: &UnixStream) -> Result<ExitStatus, Errno> {
     let mut beside: Vec<Beside> = Vec::new();
     loop {
         for ready in wait(first, builder.as_fd(), &beside)? {
@@ -183,7 +182,7 @@ fn watch(first: &Child, world: &World, builder: &UnixStream) -> Result<ExitStatu
                     return first.wait();
                 }
                 Ready::Builder => match wire::receive(builder) {
-                    Ok(Some(request)) => answer(request, first, world, builder, &mut beside),
+                    Ok(Some(request)) => answer(request, first, builder, &mut beside),
                     // The builder is gone, or wants the end.
                     Ok(None) | Err(_) => first.signal(libc::SIGKILL),
                 },
@@ -241,11 +240,11 @@ fn wait(first: &Child, builder: BorrowedFd<'_>, beside: &[Beside]) -> Result<Vec
         .collect())
 }
 
-fn answer(request: Request, first: &Child, world: &World, builder: &UnixStream, beside: &mut Vec<Beside>) {
+fn answer(request: Request, first: &Child, builder: &UnixStream, beside: &mut Vec<Beside>) {
     match request {
         Request::Run(_) => {}
         Request::Signal(signal) => first.signal(signal),
-        Request::Exec(exec) => match start_beside(&exec, &world.root) {
+        Request::Exec(exec) => match start_beside(&exec, &first.handle) {
             Ok(other) => beside.push(other),
             Err(failure) => {
                 let _ = wire::send(builder, &Report::ExecFailed(exec.id, failure));
@@ -263,7 +262,7 @@ fn answer(request: Request, first: &Child, world: &World, builder: &UnixStream, 
     }
 }
 
-fn start_beside(exec: &Exec, root: &OwnedFd) -> Result<Beside, Failure> {
+fn start_beside(exec: &Exec, first: &OwnedFd) -> Result<Beside, Failure> {
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("make a pipe");
     let ((out, out_end), (err, err_end)) = (pipe()?, pipe()?);
     let program = Program {
@@ -277,7 +276,7 @@ fn start_beside(exec: &Exec, root: &OwnedFd) -> Result<Beside, Failure> {
         || {
             rustix::stdio::dup2_stdout(&out_end).during("take the output")?;
             rustix::stdio::dup2_stderr(&err_end).during("take the errors")?;
-            launch::enter(root)?;
+            launch::follow(first)?;
             launch::become_user(&program)
         },
         &program,

@@ -1,15 +1,17 @@
 //! The last steps of a sandboxed process before its program: into its root, out of its rights.
 
 use super::failure::During;
+use super::process;
+use super::root::ROOT;
 use super::spec::{SandboxNetwork, User};
 use super::user::{Identity, identify};
 use super::wire::{Failure, FailureKind};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::mount::MountFlags;
+use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Gid, Resource, Rlimit, Uid};
-use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::{CapabilitySet, CapabilitySets, ThreadNameSpaceType, UnshareFlags};
 use std::ffi::CStr;
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -71,11 +73,20 @@ fn capabilities(network: SandboxNetwork) -> CapabilitySet {
     }
 }
 
-/// Makes the root this process' own. What lies around it is an empty, read-only tmpfs.
-pub(super) fn enter(root: &OwnedFd) -> Result<(), Failure> {
-    rustix::process::fchdir(root).during("enter the root")?;
-    rustix::process::chroot(".").during("enter the root")?;
+/// Makes the sandbox' root the only one that this process has, in a mount namespace of its own: around
+/// it there is nothing to break out to.
+pub(super) fn enter() -> Result<(), Failure> {
+    process::unshare(UnshareFlags::NEWNS).during("make the inner mount namespace")?;
+    rustix::process::chdir(ROOT).during("enter the root")?;
+    rustix::process::pivot_root(".", ".").during("enter the root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).during("leave the outer root")?;
     rustix::process::chdir("/").during("enter the root")
+}
+
+/// Joins the namespaces of mounts of a process that has entered.
+pub(super) fn follow(first: &OwnedFd) -> Result<(), Failure> {
+    rustix::thread::move_into_thread_name_spaces(first.as_fd(), ThreadNameSpaceType::MOUNT)
+        .during("enter the running container")
 }
 
 /// Covers what [`HIDDEN`] names, protects what [`READ_ONLY`] names. Inside of `/proc` and `/sys` there
@@ -115,6 +126,9 @@ pub(super) fn become_user(program: &Program<'_>) -> Result<(), Failure> {
     };
     // A core file would end up in a layer.
     let _ = rustix::process::setrlimit(Resource::Core, none);
+    if program.network == SandboxNetwork::Host {
+        super::landlock::restrict();
+    }
     super::seccomp::install().during("filter system calls")?;
     rights(&identity, capabilities(program.network))?;
     // As the user: a directory that is closed to it must not be entered with root's rights.

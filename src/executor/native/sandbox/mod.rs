@@ -38,6 +38,7 @@ mod advice;
 mod error;
 mod failure;
 mod holder;
+mod landlock;
 mod launch;
 mod place;
 mod process;
@@ -55,6 +56,7 @@ pub use start::Sandbox;
 pub use user::{Identity, identify};
 
 pub(super) use start::{News, Running};
+pub(super) use wire::{Exec, Report, Request};
 
 use std::process::ExitCode;
 

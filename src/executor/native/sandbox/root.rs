@@ -21,10 +21,11 @@ use std::path::{Path, PathBuf};
 
 const EMPTY: &std::ffi::CStr = c"";
 
+/// Where the holder has the sandbox' root.
+pub(super) const ROOT: &str = "/root";
+
 /// What was mounted, to be taken down again.
 pub(super) struct World {
-    /// The process' `/`.
-    pub root: OwnedFd,
     stubs: Vec<Stub>,
 }
 
@@ -59,8 +60,9 @@ pub(super) fn build(spec: &RunSpec) -> Result<World, Failure> {
     for (number, mount) in spec.mounts.iter().enumerate() {
         extra(mount, number, &root, &mut stubs)?;
     }
+    top(&root, "proc")?;
     leave_host()?;
-    Ok(World { root, stubs })
+    Ok(World { stubs })
 }
 
 impl World {
@@ -69,10 +71,9 @@ impl World {
         while let Some(stub) = self.stubs.pop() {
             stub.remove();
         }
-        drop(self.root);
         // Now, and not when the last process is gone: the builder may use the layer at once.
         let _ = rustix::process::chdir("/");
-        let _ = rustix::mount::unmount("/root", UnmountFlags::DETACH);
+        let _ = rustix::mount::unmount(ROOT, UnmountFlags::DETACH);
     }
 }
 
@@ -236,17 +237,13 @@ fn top(root: &OwnedFd, name: &str) -> Result<OwnedFd, Failure> {
     .asked(format!("open /{name} of the image, which must be a directory"))
 }
 
-/// The directory for `/proc`, which the first process mounts itself.
-pub(super) fn proc_directory(root: &OwnedFd) -> Result<OwnedFd, Failure> {
-    top(root, "proc")
-}
-
-/// Mounts `/proc`, for the process id namespace that the caller is in.
-pub(super) fn mount_proc(at: &OwnedFd) -> Result<(), Failure> {
+/// Mounts `/proc`, for the process id namespace that the caller is in, inside of its root.
+pub(super) fn mount_proc() -> Result<(), Failure> {
     let flags =
         MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let mount = fresh("proc", &[], flags).during("mount /proc")?;
-    attach(&mount, at, "/proc")
+    let root = place::handle("/").during("open the root")?;
+    attach(&mount, &top(&root, "proc")?, "/proc")
 }
 
 /// The devices that every program may count on. They are the host's own nodes, mounted: everything

@@ -1,0 +1,180 @@
+//! What of a build context no run time reads.
+
+use crate::config::glob::Glob;
+use crate::context::manifests;
+use crate::knowledge::ecosystem::Ecosystem;
+
+/// Folders of tools and documents, at any depth.
+const FOLDERS: &[&str] = &[
+    ".git",
+    ".github",
+    ".gitlab",
+    ".circleci",
+    ".vscode",
+    ".idea",
+    ".devcontainer",
+    ".husky",
+    ".vs",
+    "docs",
+    "doc",
+    "node_modules",
+    "__pycache__",
+    "__tests__",
+    "testdata",
+    ".settings",
+    "screenshots",
+];
+
+/// Names of files, in lower case, at any depth.
+const FILES: &[&str] = &[
+    ".dockerignore",
+    ".editorconfig",
+    ".gitattributes",
+    ".gitignore",
+    ".gitmodules",
+    ".gitlab-ci.yml",
+    ".travis.yml",
+    ".appveyor.yml",
+    "appveyor.yml",
+    ".pre-commit-config.yaml",
+    "jenkinsfile",
+    "azure-pipelines.yml",
+    "codecov.yml",
+    ".codecov.yml",
+    "renovate.json",
+    ".drone.yml",
+    ".env.example",
+    ".env.sample",
+    "makefile",
+    "gnumakefile",
+    "justfile",
+    "taskfile.yml",
+    "vagrantfile",
+    "authors",
+    "contributors",
+    "copying",
+    "license",
+    "licence",
+    "notice",
+    "changelog",
+    "readme",
+    "skaffold.yaml",
+    "cloudbuild.yaml",
+    "fly.toml",
+    "heroku.yml",
+    "procfile",
+    "app.json",
+    ".hadolint.yaml",
+    "mbopt.yaml",
+    "codeowners",
+    ".ds_store",
+    ".mailmap",
+    ".clang-format",
+    ".nvmrc",
+    ".tool-versions",
+    ".dockerignore.bak",
+    "sonar-project.properties",
+    "shell.nix",
+    "default.nix",
+    "flake.nix",
+    "flake.lock",
+];
+
+/// Whether a file is a source, a manifest, a test, a document or some tool's.
+pub fn is_left_out(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
+    is_source(ecosystems, path) || is_test(ecosystems, path) || is_foreign(path) || is_document(path)
+}
+
+/// Whether it is a source or a manifest.
+pub fn is_source(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let ending = name.rsplit_once('.').map(|(_, e)| e).unwrap_or_default();
+    let is_build_input = ecosystems.iter().any(|e| e.sources.contains(&ending));
+    is_build_input || manifests::is_manifest(name) && !ecosystems.is_empty()
+}
+
+/// Whether only builds and tests of its ecosystem read it.
+pub fn is_test(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    ecosystems
+        .iter()
+        .flat_map(|e| e.not_shipped)
+        .any(|pattern| match pattern.strip_suffix('/') {
+            Some(folder) if folder.contains('/') => path.starts_with(&format!("{folder}/")),
+            Some(folder) => path.split('/').rev().skip(1).any(|part| fits(folder, part)),
+            None => fits(pattern, name),
+        })
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        // Most patterns are an ending.
+        Some(("", ending)) if !ending.contains('*') => name.ends_with(ending),
+        Some(_) => Glob::go(pattern).is_ok_and(|g| g.matches(name)),
+    }
+}
+
+/// Whether it belongs to tools around the project.
+pub fn is_foreign(path: &str) -> bool {
+    path.split('/').rev().skip(1).any(|part| FOLDERS.contains(&part))
+}
+
+fn is_document(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let stem = name.split('.').next().unwrap_or(&name);
+    let documents = ["md", "rst", "adoc"]
+        .iter()
+        .any(|e| name.rsplit_once('.').is_some_and(|(_, own)| own == *e));
+    // Files of tools begin with a dot; these do not.
+    let hidden = name.starts_with('.')
+        && !name.starts_with(".env")
+        && !matches!(name.as_str(), ".htaccess" | ".htpasswd" | ".netrc" | ".pgpass");
+    FILES.contains(&name.as_str())
+        || hidden
+        || documents && !path.contains('/')
+        || matches!(
+            stem,
+            "readme" | "license" | "licence" | "copying" | "changelog" | "contributing" | "notice"
+        )
+        || stem == "dockerfile"
+        || name.ends_with(".dockerfile")
+        || name.starts_with("docker-compose")
+        || name.starts_with("compose.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::ecosystem::by_name;
+
+    #[test]
+    fn what_is_left_out() {
+        let go = [by_name("go").expect("known")];
+        for path in [
+            "main.go",
+            "go.mod",
+            "a/b_test.go",
+            ".babelrc",
+            "vendor/a/x.tmpl",
+            "x/testdata/y.json",
+            "README.md",
+            "docs/a.png",
+            "Dockerfile.dev",
+            "docker-compose.yml",
+            ".git/config",
+        ] {
+            assert!(is_left_out(&go, path), "{path}");
+        }
+        for path in [
+            "config.yaml",
+            "templates/a.html",
+            "content/post.md",
+            "run.sh",
+            "data/x.csv",
+            ".env",
+        ] {
+            assert!(!is_left_out(&go, path), "{path}");
+        }
+    }
+}
