@@ -1,7 +1,7 @@
 //! An image's files, all layers merged, as verification looks at them.
 
 use crate::executor::RootTree;
-use crate::executor::root_tree::{self, NodeKind};
+use crate::executor::root_tree::{Node as RootNode, NodeKind};
 use std::collections::BTreeMap;
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
@@ -59,8 +59,8 @@ pub trait Files {
     fn each(&self, visit: &mut dyn FnMut(&str, &Node));
 }
 
-impl From<&root_tree::Node> for Node {
-    fn from(node: &root_tree::Node) -> Node {
+impl From<&RootNode> for Node {
+    fn from(node: &RootNode) -> Node {
         Node {
             kind: match &node.kind {
                 NodeKind::File => Kind::File(node.size),
@@ -78,23 +78,26 @@ impl From<&root_tree::Node> for Node {
 
 impl Files for RootTree {
     fn node(&self, path: &str) -> Option<Node> {
-        self.get(path).map(Node::from)
+        self.get(path).filter(|_| path != "/").map(Node::from)
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
-        // What cannot be read is as good as missing: the checks say so.
-        let (_, node) = self.resolve(path).filter(|(_, node)| node.size <= limit)?;
-        RootTree::read(self, path, node.size).ok().flatten()
+        self.get(path)
+            .filter(|node| node.kind == NodeKind::File && node.size <= limit)?;
+        RootTree::read(self, path, limit).ok()?
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
-        let names = self.list(folder).filter_map(|(path, _)| path.file_name());
-        names.map(|name| name.to_string_lossy().into_owned()).collect()
+        let name = |path: &std::path::Path| Some(path.file_name()?.to_str()?.to_owned());
+        self.list(folder).filter_map(|(path, _)| name(path)).collect()
     }
 
     fn each(&self, visit: &mut dyn FnMut(&str, &Node)) {
-        for (path, node) in self.iter().filter(|(path, _)| path.parent().is_some()) {
-            visit(&path.to_string_lossy(), &Node::from(node));
+        for (path, node) in self.iter().skip(1) {
+            // A name that is no UTF-8 can be looked at by nobody here.
+            if let Some(path) = path.to_str() {
+                visit(path, &Node::from(node));
+            }
         }
     }
 }

@@ -11,9 +11,8 @@ use super::tree;
 use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use crate::edit::Effect;
 use crate::executor::{
-    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink,
+    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
 };
-use crate::executor::root_tree;
 use crate::model::{Dockerfile, Keyword, Kind};
 use crate::plan::Observed;
 use crate::source::SourceFile;

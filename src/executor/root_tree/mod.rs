@@ -14,6 +14,7 @@ use super::digest::Digest;
 use super::error::Error;
 use read::Spools;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
 /// What something in an image is.
@@ -159,16 +160,18 @@ impl RootTree {
     /// What is in a directory, not deeper; links not followed.
     pub fn list(&self, directory: impl AsRef<Path>) -> impl Iterator<Item = (&Path, &Node)> {
         let directory = directory.as_ref().to_owned();
-        let start = directory.clone();
-        self.nodes
-            .range(start..)
-            .skip(1)
-            .take_while({
-                let directory = directory.clone();
-                move |(path, _)| path.starts_with(&directory)
-            })
-            .filter(move |(path, _)| path.parent() == Some(directory.as_path()))
-            .map(|(path, node)| (path.as_path(), node))
+        let mut from = Bound::Excluded(directory.clone());
+        std::iter::from_fn(move || {
+            let (path, node) = self.nodes.range((from.clone(), Bound::Unbounded)).next()?;
+            if !path.starts_with(&directory) {
+                return None;
+            }
+            // Behind everything in it, before every longer name: one step, however much that is.
+            let mut behind = path.clone().into_os_string();
+            behind.push("\0");
+            from = Bound::Included(PathBuf::from(behind));
+            Some((path.as_path(), node))
+        })
     }
 
     /// What a path leads to, all links followed, as inside of a container: its own path, and what it
