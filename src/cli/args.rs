@@ -58,7 +58,7 @@ pub enum Command {
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
     /// Say what the bundled engine keeps on the disk, or drop it
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: mbopt cache du")]
     Cache(Cache),
     /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
     Verify(Box<Verify>),

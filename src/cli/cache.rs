@@ -16,6 +16,7 @@ pub enum Cache {
 
 /// `mbopt cache du`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: mbopt cache du --format json")]
 pub struct Du {
     /// How to say it: text, json
     #[arg(
