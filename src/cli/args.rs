@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::cache::Cache;
 use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
@@ -56,6 +57,9 @@ pub enum Command {
     Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Say what the bundled engine keeps on the disk, or drop it
+    #[command(subcommand)]
+    Cache(Cache),
     /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
     Verify(Box<Verify>),
     /// List the rules

@@ -11,7 +11,7 @@ use super::tree;
 use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use crate::edit::Effect;
 use crate::executor::{
-    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink,
+    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
 };
 use crate::model::{Dockerfile, Keyword, Kind};
 use crate::plan::Observed;
@@ -411,7 +411,7 @@ impl<'a> Work<'a> {
         let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
         #[cfg(target_os = "linux")]
         contents.measure(self.cancel)?;
-        let files = RootTree::of(&contents, self.cancel)?;
+        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
         let owners = Owners::of(&files);
         let own = own_layers(&contents, &self.input.dockerfile, text, self.input.request.target.as_deref());
         let size = image_size(&contents, Some(own), &files, &owners);
