@@ -135,7 +135,9 @@ fn enter() -> Result<(), Refusal> {
         }
         Side::Parent(mapper) => {
             drop((told, answers));
-            let entered = process::unshare(UnshareFlags::NEWUSER);
+            // With mounts of its own, because mounting is up to whoever owns the mount namespace. What is
+            // mounted outside still comes in; nothing goes out.
+            let entered = process::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS);
             if entered.is_ok() {
                 let _ = tells.write_all(b"x");
             }
