@@ -388,7 +388,7 @@ fn link(
                     }
                     Some(native) => {
                         for library in native.libraries {
-                            needs.push((*library).to_owned());
+                            needs.push(linkage::package(library));
                         }
                         evidence.push(Evidence::manifest(
                             &file,
