@@ -141,7 +141,7 @@ pub struct Lint {
         help_heading = "Fix"
     )]
     pub stages: Option<Switch>,
-    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    /// How boldly at most: order, slim, application, artifacts
     #[arg(
         long,
         value_name = "LEVEL",
