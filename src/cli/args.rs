@@ -129,6 +129,12 @@ pub struct Lint {
     /// Also those after which the image may behave differently
     #[arg(long, help_heading = "Fix")]
     pub unsafe_fixes: bool,
+    /// Write only what builds prove to be smaller and to do the same; see `mbopt verify`
+    #[arg(long, help_heading = "Fix", requires = "fix", conflicts_with = "diff")]
+    pub verify: bool,
+    /// With --verify, write also where the original ends at once with an error
+    #[arg(long, help_heading = "Fix", requires = "verify")]
+    pub accept_weak: bool,
     /// Show as a diff what --fix would change; write nothing
     #[arg(long, help_heading = "Fix")]
     pub diff: bool,
