@@ -15,7 +15,7 @@ pub mod suggest;
 mod build;
 mod convert;
 mod drive;
-pub(crate) mod duration;
+pub mod duration;
 mod mode;
 mod mount;
 mod port;
