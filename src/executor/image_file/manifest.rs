@@ -206,11 +206,8 @@ pub fn choose<'a>(entries: &'a [Descriptor], platform: &Platform) -> Result<&'a 
 /// A variant, and where none is named the architecture's usual one.
 fn usual<'a>(architecture: &str, variant: Option<&'a str>) -> &'a str {
     match (architecture, variant) {
-        (_, Some(variant))
-            if !(architecture == "amd64" && variant == "v1") && !(architecture == "arm64" && variant == "v8") =>
-        {
-            variant
-        }
+        ("amd64", Some("v1")) | ("arm64", Some("v8")) => "",
+        (_, Some(variant)) => variant,
         ("arm", None) => "v7",
         _ => "",
     }

@@ -38,10 +38,12 @@ pub(super) fn merge(
             };
             let mut hash = sha2::Sha256::new();
             let wanted = options.digests && member.kind == Kind::File;
-            while wanted {
-                match reader.read(&mut buffer)? {
-                    0 => break,
-                    read => hash.update(buffer.get(..read).unwrap_or_default()),
+            if wanted {
+                loop {
+                    match reader.read(&mut buffer)? {
+                        0 => break,
+                        read => hash.update(buffer.get(..read).unwrap_or_default()),
+                    }
                 }
             }
             let sha256 = wanted.then(|| Digest::from_bytes(&hash.finalize().into()));

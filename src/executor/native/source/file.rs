@@ -5,8 +5,9 @@ use crate::executor::Error;
 use crate::executor::archive::Limits;
 use crate::executor::cancel::Cancel;
 use crate::executor::config::Platform;
+use crate::executor::contents::LayerSource;
 use crate::executor::engine::EngineName;
-use crate::executor::image_file::{ImageFile, open_source};
+use crate::executor::image_file::{FileLayer, ImageFile, open_source};
 use crate::executor::native::store::{Import, Store};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -88,10 +89,17 @@ pub(super) fn docker_daemon(
 
 fn import(image: ImageFile, store: &Store, progress: Progress<'_>, cancel: &Cancel) -> Result<ResolvedImage, Error> {
     let short = image.what.strip_prefix("the image ").unwrap_or(&image.what).to_owned();
-    let count = image.layers.len() as u64;
+    let size = |layer: &FileLayer| match (&layer.blob, &layer.source) {
+        (Some(blob), _) => blob.size,
+        (None, LayerSource::Part(_, _, length)) => *length,
+        _ => 0,
+    };
+    let total = image.layers.iter().map(size).fold(0, u64::saturating_add);
+    let mut done = 0u64;
     for (index, (layer, diff_id)) in image.layers.iter().zip(&image.config.diff_ids).enumerate() {
         cancel.check()?;
-        progress.tell("layers", index as u64, count);
+        progress.tell("layers", done, total);
+        done = done.saturating_add(size(layer));
         if store.layer(diff_id)?.is_some() {
             continue;
         }
@@ -104,7 +112,7 @@ fn import(image: ImageFile, store: &Store, progress: Progress<'_>, cancel: &Canc
         };
         store.import(open_source(&layer.source)?, &import, cancel)?;
     }
-    progress.tell("layers", count, count);
+    progress.tell("layers", total, total);
     let id = store.put_config(&image.config_json)?;
     Ok(ResolvedImage {
         digest: image.digest,
