@@ -18,6 +18,7 @@ pub mod event;
 #[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
+pub mod podman;
 mod process;
 mod progress;
 pub mod reference;
@@ -36,6 +37,7 @@ pub use engine::{
 };
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
+pub use podman::Podman;
 pub use reference::Reference;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;
