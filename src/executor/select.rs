@@ -78,7 +78,11 @@ fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
         )?)),
         EngineName::Podman => Ok(Box::new(Podman::find(places.podman.as_deref(), places.path.as_deref())?)),
         #[cfg(target_os = "linux")]
-        EngineName::Native => Ok(Box::new(super::native::engine::Native::new()?)),
+        EngineName::Native => {
+            // Without root, this starts the program again in a user namespace.
+            super::native::userns::ensure()?;
+            Ok(Box::new(super::native::engine::Native::new()?))
+        }
         #[cfg(not(target_os = "linux"))]
         EngineName::Native => Err(Error::Unavailable {
             engine: name,

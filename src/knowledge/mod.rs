@@ -114,6 +114,15 @@ pub fn codename(word: &str) -> Option<&'static Codename> {
     generated::CODENAMES.get(at)
 }
 
+/// The newest listed release of a product.
+pub fn newest(product: &str) -> Option<&'static str> {
+    let (_, releases) = generated::RELEASES.iter().find(|(known, _)| *known == product)?;
+    releases
+        .iter()
+        .max_by_key(|release| numbers(release.version))
+        .map(|release| release.version)
+}
+
 /// How long a release gets fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {

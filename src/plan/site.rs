@@ -67,15 +67,21 @@ impl<'a> Site<'a> {
     pub fn workdir_at(&self, instruction: usize) -> Option<String> {
         match self.file().settings_at(instruction).workdir {
             Some(setting) => setting.value.map(|dir| dir.to_string()),
-            None => self.base.map(|_| "/".to_owned()),
+            None => self.base_workdir(),
         }
+    }
+
+    /// The working directory that the base image gives.
+    fn base_workdir(&self) -> Option<String> {
+        let variant = self.base?.variant;
+        Some(variant.config.map_or("/", |config| config.working_dir).to_owned())
     }
 
     /// The working directory at the stage's end.
     pub fn workdir(&self) -> Option<String> {
         match self.file().settings_of(self.stage).workdir {
             Some(setting) => setting.value.map(|dir| dir.to_string()),
-            None => self.base.map(|_| "/".to_owned()),
+            None => self.base_workdir(),
         }
     }
 

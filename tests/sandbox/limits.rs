@@ -90,7 +90,7 @@ fn processes_are_limited_where_there_are_groups() {
         "/sys/fs/cgroup/pids/cgroup.procs",
         "/sys/fs/cgroup/cgroup.subtree_control",
     ];
-    if super::rootless() || !groups.iter().any(|path| Path::new(path).exists()) {
+    if !super::rootless() && !groups.iter().any(|path| Path::new(path).exists()) {
         return;
     }
     let bomb = "n=0; while [ $n -lt 300 ]; do sleep 30 & n=$((n+1)); done; echo all";
@@ -108,6 +108,21 @@ fn processes_are_limited_where_there_are_groups() {
         })
     };
     assert!(!left("/sys/fs/cgroup") && !left("/sys/fs/cgroup/pids"));
+}
+
+#[test]
+fn memory_is_limited_where_there_are_groups() {
+    let groups = [
+        "/sys/fs/cgroup/memory/cgroup.procs",
+        "/sys/fs/cgroup/cgroup.subtree_control",
+    ];
+    if super::unprivileged() || super::rootless() || !groups.iter().any(|path| Path::new(path).exists()) {
+        return;
+    }
+    let ran = sh_with("head -c 300000000 /dev/zero | tail > /dev/null; echo $?", |spec| {
+        spec.limits.memory = Some(64 << 20);
+    });
+    assert_eq!(ran.out, "137\n", "{}", ran.err);
 }
 
 #[test]

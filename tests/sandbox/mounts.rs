@@ -74,6 +74,22 @@ fn a_source_that_is_not_there_is_named() {
 }
 
 #[test]
+fn nothing_is_mounted_on_the_root() {
+    if super::unprivileged() {
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for target in ["/", "", "/..", "/bin/../."] {
+        let ran = sh_with("true", |spec| spec.mounts = vec![bind(cache.path(), "", target, false)]);
+        assert!(
+            matches!(ran.status, Err(RunError::Instruction(_))),
+            "{target}: {:?}",
+            ran.status
+        );
+    }
+}
+
+#[test]
 fn links_never_lead_out() {
     if super::unprivileged() {
         return;

@@ -4,7 +4,7 @@ use super::{run_with, sh, sh_with};
 use mbopt::executor::native::sandbox::{Root, RunError, SandboxNetwork, User};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_command_really_runs() {
@@ -218,15 +218,25 @@ fn a_step_costs_little() {
         return;
     }
     sh("true");
-    let mut all: Vec<_> = (0..15)
-        .map(|_| {
-            let begun = Instant::now();
-            assert_eq!(run_with(&["/bin/true"], |_| {}).code(), 0);
-            begun.elapsed()
-        })
-        .collect();
-    all.sort();
-    println!("overhead of a RUN: median {:?}, worst {:?}", all[7], all[14]);
-    // The mark is 60 ms; a busy machine may need longer, and a debug build does.
-    assert!(all[7].as_millis() < 250, "{all:?}");
+    let one = |_| {
+        let begun = Instant::now();
+        assert_eq!(run_with(&["/bin/true"], |_| {}).code(), 0);
+        begun.elapsed()
+    };
+    // The mark is 60 ms a step. Other tests run beside this one, so the fastest tells most; a few tries
+    // keep a busy machine from failing it.
+    let mut fastest = Duration::MAX;
+    for _ in 0..4 {
+        let mut all: Vec<_> = (0..15).map(one).collect();
+        all.sort();
+        println!(
+            "overhead of a RUN: fastest {:?}, median {:?}, slowest {:?}",
+            all[0], all[7], all[14]
+        );
+        fastest = fastest.min(all[0]);
+        if fastest.as_millis() <= 60 {
+            return;
+        }
+    }
+    panic!("a step costs {fastest:?}");
 }

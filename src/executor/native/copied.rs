@@ -41,11 +41,11 @@ impl Seen {
         let born = (kind(&stat) == FileType::Directory).then(|| born(path)).flatten();
         Ok(Seen {
             inode: stat.st_ino,
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
             kind: FileType::from_raw_mode(stat.st_mode),
             mode: stat.st_mode,
             owner: (stat.st_uid, stat.st_gid),
-            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
             born,
         })
     }

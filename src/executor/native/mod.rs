@@ -4,14 +4,16 @@ pub mod container;
 mod copied;
 pub mod engine;
 pub mod frontend;
-mod gzip;
+pub mod gzip;
 mod images;
 pub mod layer;
 mod limits;
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
+pub mod output;
 pub mod snapshot;
 pub mod solve;
+pub mod source;
 pub mod store;
 pub mod tree;
 

@@ -1,6 +1,6 @@
 //! The few calls on processes that have no safe form.
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus};
 use rustix::thread::UnshareFlags;
@@ -69,8 +69,27 @@ fn exit_status(status: WaitStatus) -> ExitStatus {
 /// Closes every file descriptor from 3 on: none that the builder, or whoever started it, forgot to
 /// mark as its own may reach a sandboxed process.
 pub(in crate::executor::native) fn close_strangers() {
-    // SAFETY: called first of all in this process, before anything here owns such a descriptor.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    close_from(3);
+}
+
+/// Closes every file descriptor from 3 on but this one, which becomes 3. Only for a process that goes on
+/// to execute or to [`exit`]: values that own the others must not be dropped afterwards.
+pub(in crate::executor::native) fn keep_only(kept: OwnedFd) -> OwnedFd {
+    let raw = kept.into_raw_fd();
+    if raw != 3 {
+        // SAFETY: both are numbers; whatever had this one is not used again.
+        if unsafe { libc::dup3(raw, 3, libc::O_CLOEXEC) } != 3 {
+            exit(127);
+        }
+    }
+    close_from(4);
+    // SAFETY: open, and nobody else's any more.
+    unsafe { OwnedFd::from_raw_fd(3) }
+}
+
+fn close_from(first: i32) {
+    // SAFETY: callers promise that nothing uses these any more.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
     if closed == 0 {
         return;
     }
@@ -80,7 +99,7 @@ pub(in crate::executor::native) fn close_strangers() {
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
-    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor >= first) {
         // SAFETY: as above; one that is closed already is no harm.
         unsafe { libc::close(descriptor) };
     }
