@@ -21,6 +21,7 @@ mod measure;
 #[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
+pub mod podman;
 mod process;
 mod progress;
 pub mod reference;
@@ -40,6 +41,7 @@ pub use engine::{
 };
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
+pub use podman::Podman;
 pub use reference::Reference;
 pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};

@@ -119,16 +119,19 @@ impl Building<'_> {
         let kind = match &mount.kind {
             MountKind::Tmpfs { size } => sandbox::MountKind::Tmpfs { size: *size },
             MountKind::Inline { name, content } => {
-                mounts.push(MountSpec {
-                    target: format!("{}/{name}", mount.target),
-                    kind: sandbox::MountKind::Secret {
-                        content: content.clone(),
-                        mode: 0o755,
-                        uid: 0,
-                        gid: 0,
-                    },
-                });
-                return Ok(());
+                let scratch = self.solver.store.scratch()?;
+                let file = scratch.path().join(name);
+                fs::write(&file, content).map_err(Error::io("write", &file))?;
+                for path in [file.as_path(), scratch.path()] {
+                    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Error::io("write", path))?;
+                }
+                let source = scratch.path().to_owned();
+                held.scratch.push(scratch);
+                sandbox::MountKind::Bind {
+                    source,
+                    subpath: String::new(),
+                    readonly: true,
+                }
             }
             MountKind::Secret {
                 id,
