@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
 use super::manual::{Completions, Man};
@@ -12,7 +13,9 @@ use std::path::PathBuf;
 /// Finds what makes an image fat, slow to rebuild, unsafe or wrong, and mends it.
 #[derive(Debug, Parser)]
 #[command(name = "mbopt", version, disable_help_subcommand = true)]
-#[command(after_help = "Example: mbopt lint --fix Dockerfile")]
+#[command(
+    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something),\n2 usage, config or I/O, 3 no Dockerfile found, 4 a file that BuildKit would refuse.\n\nExample: mbopt lint --fix Dockerfile"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -26,16 +29,15 @@ pub struct Cli {
 #[derive(Debug, Args, Clone, Copy)]
 pub struct Global {
     /// Say only what is wrong
-    #[arg(short, long, global = true, help_heading = "Global", conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more: which config and build context a file has
-    #[arg(short, long, global = true, help_heading = "Global")]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colours
     #[arg(
         long,
         global = true,
-        help_heading = "Global",
         value_name = "WHEN",
         value_enum,
         default_value_t,
@@ -54,6 +56,8 @@ pub enum Command {
     Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
+    Verify(Box<Verify>),
     /// List the rules
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
@@ -72,9 +76,7 @@ pub enum Command {
 
 /// `mbopt lint`.
 #[derive(Debug, Args, Default)]
-#[command(
-    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something),\n2 usage, config or I/O, 3 no Dockerfile found, 4 a file that BuildKit would refuse.\n\nExample: mbopt lint --fix --fail-on warning ."
-)]
+#[command(after_help = "Example: mbopt lint --fix --fail-on warning .")]
 pub struct Lint {
     /// Files, folders to search, or - for standard input [default: the current folder]
     #[arg(value_name = "PATH")]
@@ -135,7 +137,7 @@ pub struct Lint {
         help_heading = "Fix"
     )]
     pub stages: Option<Switch>,
-    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    /// How boldly at most: order, slim, application, artifacts
     #[arg(
         long,
         value_name = "LEVEL",

@@ -4,7 +4,7 @@ use super::args::FailOn;
 use super::baseline::Baseline;
 use super::diff;
 use super::discover::{Input, Target};
-use super::engine::{Engine, Fixed, Request};
+use super::engine::{Engine, Fixed, Request, Upcoming};
 use super::panics;
 use super::read;
 use super::surroundings::Surroundings;
@@ -13,6 +13,7 @@ use super::write::{self, WriteError};
 use crate::edit::Applicability;
 use crate::report::FileReport;
 use crate::source::SourceFile;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +80,25 @@ impl Done {
 }
 
 impl<E: Engine> Run<'_, E> {
+    /// Lets the engine prepare for files that are done next.
+    pub fn prepare(&self, targets: &[Target]) {
+        let upcoming = targets.par_iter().filter_map(|target| {
+            let Input::File(path) = &target.input else { return None };
+            let config = self.around.config(path).ok()?;
+            self.engine.prepares(&config).then(|| {
+                Some(Upcoming {
+                    source: SourceFile::new(String::new(), read::file(path).ok()?),
+                    framed: self.around.framed(path),
+                    config,
+                })
+            })?
+        });
+        let upcoming: Vec<_> = upcoming.collect();
+        if !upcoming.is_empty() {
+            self.engine.prepare(upcoming);
+        }
+    }
+
     /// Does one file.
     pub fn job(&self, target: &Target) -> Done {
         let shown = self.shown(&target.input);

@@ -313,6 +313,7 @@ impl<'a> Report<'a> {
         // A pool that is there already does as well.
         let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
         for batch in targets.chunks(BATCH) {
+            run.prepare(batch);
             let this = &*self;
             let done: Vec<(Done, Vec<u8>)> = batch
                 .par_iter()

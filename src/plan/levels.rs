@@ -94,6 +94,20 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
         return (Verdict::LeftAlone(why_not(levels)), None);
     }
     let Some(index) = choose(site, candidates) else {
+        let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
+        let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
+        if candidates.iter().all(same) {
+            let tag = knowledge::Tag::parse(site.base_tag());
+            let advice = match (tag.codename(), tag.alpine_word()) {
+                (None, None) => "; a base whose tag names its release may tell",
+                _ => "",
+            };
+            let reason = Reason {
+                says: format!("no smaller image is known to have what it needs{advice}"),
+                evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
+            };
+            return (Verdict::LeftAlone(vec![reason]), None);
+        }
         let best = candidates
             .iter()
             .filter_map(|c| estimate(site, c))
@@ -181,11 +195,44 @@ fn why_not(levels: &[Considered]) -> Vec<Reason> {
         .filter(|c| c.met == Met::No);
     broken
         .map(|c| Reason {
-            says: format!("it does not hold that {}", c.what),
+            says: negated(&c.what),
             evidence: c.evidence.clone(),
         })
         .collect()
 }
+
+/// A condition that does not hold, as a sentence.
+fn negated(what: &str) -> String {
+    if what == KNOWN {
+        return "what the build makes is not known".to_owned();
+    }
+    // The first verb outside of what is quoted.
+    let verbs = [
+        (" can be ", " cannot be "),
+        (" is ", " is not "),
+        (" are ", " are not "),
+        (" exists", " does not exist"),
+        (" has ", " does not have "),
+        (" agree ", " do not agree "),
+    ];
+    let mut quoted = false;
+    for (at, c) in what.char_indices() {
+        quoted ^= c == '`';
+        if quoted {
+            continue;
+        }
+        let rest = what.get(at..).unwrap_or_default();
+        if let Some((verb, not)) = verbs.iter().find(|(verb, _)| rest.starts_with(verb)) {
+            let before = what.get(..at).unwrap_or_default();
+            let behind = rest.get(verb.len()..).unwrap_or_default();
+            return format!("{before}{not}{behind}");
+        }
+    }
+    format!("it does not hold that {what}")
+}
+
+/// The condition without which there is nothing to copy.
+const KNOWN: &str = "the build makes something that is known";
 
 /// What must hold whatever the base is.
 fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
@@ -195,7 +242,7 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             .map(|span| Evidence::command(span, "what it makes is not known"))
             .take(2)
             .collect();
-        out.push(Condition::not_met("the build makes something that is known", evidence));
+        out.push(Condition::not_met(KNOWN, evidence));
     }
     out.extend(known.artifacts.conditions.iter().cloned());
     for artifact in &known.artifacts.found {

@@ -27,6 +27,7 @@ pub mod replay;
 pub mod resolve;
 pub mod role;
 pub mod runtime;
+mod settle;
 pub mod site;
 pub mod split;
 pub mod system;
@@ -288,7 +289,8 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         );
         return plan;
     }
-    let artifacts = artifact::artifacts(&site, &plan.programs);
+    let mut artifacts = artifact::artifacts(&site, &plan.programs);
+    artifacts.settle();
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
     {

@@ -1,5 +1,7 @@
 //! An image's files, all layers merged, as verification looks at them.
 
+use crate::executor::RootTree;
+use crate::executor::root_tree::{self, NodeKind};
 use std::collections::BTreeMap;
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
@@ -55,6 +57,46 @@ pub trait Files {
     fn names(&self, folder: &str) -> Vec<String>;
     /// Every entry but the root, in the order of the paths.
     fn each(&self, visit: &mut dyn FnMut(&str, &Node));
+}
+
+impl From<&root_tree::Node> for Node {
+    fn from(node: &root_tree::Node) -> Node {
+        Node {
+            kind: match &node.kind {
+                NodeKind::File => Kind::File(node.size),
+                NodeKind::Directory => Kind::Folder,
+                NodeKind::Symlink(target) => Kind::Link(target.to_string_lossy().into_owned()),
+                NodeKind::Character(..) | NodeKind::Block(..) | NodeKind::Fifo => Kind::Special,
+            },
+            mode: node.mode,
+            uid: node.uid,
+            gid: node.gid,
+            layer: node.layer,
+        }
+    }
+}
+
+impl Files for RootTree {
+    fn node(&self, path: &str) -> Option<Node> {
+        self.get(path).map(Node::from)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        // What cannot be read is as good as missing: the checks say so.
+        let (_, node) = self.resolve(path).filter(|(_, node)| node.size <= limit)?;
+        RootTree::read(self, path, node.size).ok().flatten()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let names = self.list(folder).filter_map(|(path, _)| path.file_name());
+        names.map(|name| name.to_string_lossy().into_owned()).collect()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str, &Node)) {
+        for (path, node) in self.iter().filter(|(path, _)| path.parent().is_some()) {
+            visit(&path.to_string_lossy(), &Node::from(node));
+        }
+    }
 }
 
 /// Why a path leads nowhere.
