@@ -26,7 +26,12 @@ fn context_of(folder: &Path) -> Context {
     let mut tree = Memory::default();
     for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
         if entry.file_type().is_file() {
-            let name = entry.path().strip_prefix(folder).unwrap().to_string_lossy().replace('\\', "/");
+            let name = entry
+                .path()
+                .strip_prefix(folder)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
             tree.insert(&name, &std::fs::read(entry.path()).unwrap());
         }
     }
@@ -67,7 +72,11 @@ fn applications_are_rewritten_as_expected() {
         let expected = folder.join("expected.Dockerfile");
         let line = format!("plan: {said}\n");
         if bless {
-            let kept: String = about.lines().filter(|l| !l.starts_with("plan:")).map(|l| format!("{l}\n")).collect();
+            let kept: String = about
+                .lines()
+                .filter(|l| !l.starts_with("plan:"))
+                .map(|l| format!("{l}\n"))
+                .collect();
             std::fs::write(folder.join("about.yaml"), kept + &line).unwrap();
             match text {
                 Some(text) => std::fs::write(expected, text).unwrap(),
@@ -80,9 +89,12 @@ fn applications_are_rewritten_as_expected() {
         }
         let known = std::fs::read_to_string(&expected).ok();
         if known != text {
-            let diff = similar::TextDiff::from_lines(known.as_deref().unwrap_or_default(), text.as_deref().unwrap_or_default())
-                .unified_diff()
-                .to_string();
+            let diff = similar::TextDiff::from_lines(
+                known.as_deref().unwrap_or_default(),
+                text.as_deref().unwrap_or_default(),
+            )
+            .unified_diff()
+            .to_string();
             wrong.push(format!("{name}: another rewrite\n{diff}"));
         }
     }
@@ -97,7 +109,11 @@ fn what_is_not_built_says_so() {
         let about = std::fs::read_to_string(folder.join("about.yaml")).unwrap();
         match about.lines().find_map(|l| l.strip_prefix("built: ")) {
             Some("true") => built += 1,
-            Some("false") => assert!(about.contains("\nwhy: ") && !about.contains("\nafter: "), "{}", folder.display()),
+            Some("false") => assert!(
+                about.contains("\nwhy: ") && !about.contains("\nafter: "),
+                "{}",
+                folder.display()
+            ),
             other => panic!("{}: built: {other:?}", folder.display()),
         }
     }

@@ -105,7 +105,10 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     let mut chosen: HashMap<&str, Evidence> = HashMap::new();
     started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
     let modules = |a: &Artifact| a.path.ends_with("/node_modules/");
-    let site_only = artifacts.found.iter().all(|a| a.kind == ArtifactKind::Site || modules(a));
+    let site_only = artifacts
+        .found
+        .iter()
+        .all(|a| a.kind == ArtifactKind::Site || modules(a));
     let roots = if site_only {
         projects(site, artifacts)
     } else {

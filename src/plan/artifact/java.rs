@@ -262,7 +262,10 @@ pub fn jar(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
     // What goes into the archive is not wanted beside it.
     let taken: Vec<String> = step.words.iter().filter_map(|w| step.path(w)).collect();
     for known in &mut outputs.list {
-        if taken.iter().any(|t| known.path.trim_end_matches('/') == t || known.path.starts_with(&format!("{t}/"))) {
+        if taken
+            .iter()
+            .any(|t| known.path.trim_end_matches('/') == t || known.path.starts_with(&format!("{t}/")))
+        {
             known.explicit = false;
         }
     }

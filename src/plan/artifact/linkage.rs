@@ -67,5 +67,9 @@ pub fn package(library: &str) -> String {
         return (*package).to_owned();
     }
     let plain = library.replace('_', "-").to_ascii_lowercase();
-    if library.ends_with("-dev") { library.to_owned() } else { format!("{plain}-dev") }
+    if library.ends_with("-dev") {
+        library.to_owned()
+    } else {
+        format!("{plain}-dev")
+    }
 }

@@ -235,6 +235,8 @@ fn serves(program: &Program) -> Option<Option<String>> {
                     !w.starts_with('-') && !value
                 })
                 .map(|(_, w)| w.clone());
+            // nginx and its like take their folder from their configuration.
+            let operand = operand.filter(|_| server.default.is_some());
             return Some(by_option.or(operand).or(server.default.map(str::to_owned)));
         }
     }
