@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Packs a release build: an archive with the program, its completions, manual pages and licences,
-# and a wheel for PyPI where maturin is there.
+# Packs a release build into an archive: the program, its completions, manual pages and licences.
 # usage: .github/pack.sh TARGET FOLDER
 set -euo pipefail
 target=$1 out=$2

@@ -1,6 +1,8 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::cache::Cache;
+use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
 use super::manual::{Completions, Man};
@@ -12,7 +14,9 @@ use std::path::PathBuf;
 /// Finds what makes an image fat, slow to rebuild, unsafe or wrong, and mends it.
 #[derive(Debug, Parser)]
 #[command(name = "mbopt", version, disable_help_subcommand = true)]
-#[command(after_help = "Example: mbopt lint --fix Dockerfile")]
+#[command(
+    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something),\n2 usage, config or I/O, 3 no Dockerfile found, 4 a file that BuildKit would refuse.\n\nExample: mbopt lint --fix Dockerfile"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -26,16 +30,15 @@ pub struct Cli {
 #[derive(Debug, Args, Clone, Copy)]
 pub struct Global {
     /// Say only what is wrong
-    #[arg(short, long, global = true, help_heading = "Global", conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more: which config and build context a file has
-    #[arg(short, long, global = true, help_heading = "Global")]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colours
     #[arg(
         long,
         global = true,
-        help_heading = "Global",
         value_name = "WHEN",
         value_enum,
         default_value_t,
@@ -54,6 +57,11 @@ pub enum Command {
     Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Say what the bundled engine keeps on the disk, or drop it
+    #[command(subcommand, after_help = "Example: mbopt cache du")]
+    Cache(Cache),
+    /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
+    Verify(Box<Verify>),
     /// List the rules
     Rules(Rules),
     /// Say what a rule finds, why that matters, and how it is mended
@@ -72,9 +80,7 @@ pub enum Command {
 
 /// `mbopt lint`.
 #[derive(Debug, Args, Default)]
-#[command(
-    after_help = "Exit codes: 0 clean or all fixed, 1 findings (or --diff would change something),\n2 usage, config or I/O, 3 no Dockerfile found, 4 a file that BuildKit would refuse.\n\nExample: mbopt lint --fix --fail-on warning ."
-)]
+#[command(after_help = "Example: mbopt lint --fix --fail-on warning .")]
 pub struct Lint {
     /// Files, folders to search, or - for standard input [default: the current folder]
     #[arg(value_name = "PATH")]
@@ -123,6 +129,12 @@ pub struct Lint {
     /// Also those after which the image may behave differently
     #[arg(long, help_heading = "Fix")]
     pub unsafe_fixes: bool,
+    /// Write only what builds prove to be smaller and to do the same; see `mbopt verify`
+    #[arg(long, help_heading = "Fix", requires = "fix", conflicts_with = "diff")]
+    pub verify: bool,
+    /// With --verify, write also where the original ends at once with an error
+    #[arg(long, help_heading = "Fix", requires = "verify")]
+    pub accept_weak: bool,
     /// Show as a diff what --fix would change; write nothing
     #[arg(long, help_heading = "Fix")]
     pub diff: bool,
@@ -135,7 +147,7 @@ pub struct Lint {
         help_heading = "Fix"
     )]
     pub stages: Option<Switch>,
-    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    /// How boldly at most: order, slim, application, artifacts
     #[arg(
         long,
         value_name = "LEVEL",

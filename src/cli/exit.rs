@@ -15,6 +15,8 @@ pub enum Outcome {
     NothingFound = 3,
     /// A file that BuildKit would refuse.
     Refused = 4,
+    /// `verify` found the rewrite broken, or not smaller.
+    NotProved = 5,
     /// The user asked for the end (Ctrl-C).
     Interrupted = 130,
 }
@@ -27,12 +29,13 @@ impl Outcome {
 
     fn rank(self) -> u8 {
         match self {
-            Outcome::Interrupted => 5,
+            Outcome::Interrupted => 6,
+            Outcome::NotProved => 3,
             Outcome::Clean => 0,
             Outcome::NothingFound => 1,
             Outcome::Findings => 2,
-            Outcome::Refused => 3,
-            Outcome::Failure => 4,
+            Outcome::Refused => 4,
+            Outcome::Failure => 5,
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod args;
 mod baseline;
 mod build;
 pub(crate) mod builtin;
+pub mod cache;
 pub mod colour;
 mod console;
 mod diff;
@@ -21,21 +22,26 @@ mod lint_tests;
 mod manual;
 pub(crate) mod panics;
 mod plan;
+mod prover;
 mod read;
 mod rules;
 mod shellcheck;
 pub(crate) mod surroundings;
 pub mod tree;
+mod verify;
 mod write;
 
+use crate::rule::RuleMeta;
 use args::{Cli, Command, SchemaName};
 use builtin::Builtin;
 use clap::Parser;
 use console::{Sink, say};
-use engine::Engine;
+use engine::{Engine, Selection};
 use exit::Outcome;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
+use surroundings::{ConfigSource, Surroundings};
 
 /// The language server: it lies behind this layer, so it is handed in.
 pub type Serve = fn() -> Result<(), String>;
@@ -62,9 +68,11 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Cache(command) => cache::run(command),
+        Command::Verify(args) => verify::run(args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
-        Command::Explain(args) => match explain::find(&engine.rules(), &args.rule) {
+        Command::Explain(args) => match explain::find(&known_rules(engine), &args.rule) {
             Ok(rule) => {
                 let colour = colour::wanted_here(cli.global.color, std::io::stdout().is_terminal());
                 print(&explain::explain(rule, colour))
@@ -88,6 +96,20 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
             SchemaName::Config => print(&engine.config_schema()),
         },
     }
+}
+
+/// The engine's rules, and those of the settings that hold in the current folder, where they can be
+/// read.
+fn known_rules<E: Engine>(engine: &E) -> Vec<&'static RuleMeta> {
+    let mut rules = engine.rules();
+    if let Ok(here) = std::env::current_dir() {
+        let around = Surroundings::new(engine, ConfigSource::Nearest, Selection::default(), here, false);
+        // What is wrong with them is said where they are used.
+        if let Ok(config) = around.config(Path::new("Dockerfile")) {
+            rules.extend(engine.config_rules(&config));
+        }
+    }
+    rules
 }
 
 /// Prints on standard output.

@@ -15,6 +15,9 @@ pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod image_file;
+#[cfg(target_os = "linux")]
+mod measure;
 #[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
@@ -22,6 +25,7 @@ mod process;
 mod progress;
 pub mod reference;
 mod saved;
+pub mod root_tree;
 pub mod select;
 pub mod shellcheck;
 
@@ -37,5 +41,6 @@ pub use engine::{
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
+pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

@@ -76,8 +76,9 @@ impl<'e> Analyst<'e> {
             framed: &framed,
             config: &*config,
             contexts: &contexts,
-            context_is_named,
+            // Edits go to the open file alone.
             creates: false,
+            context_is_named,
         })))
     }
 }

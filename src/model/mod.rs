@@ -15,7 +15,7 @@ pub mod suggest;
 mod build;
 mod convert;
 mod drive;
-mod duration;
+pub mod duration;
 mod mode;
 mod mount;
 mod port;

@@ -2,11 +2,13 @@
 
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
+use super::program::{Program, What};
 use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
 use super::split::{self, Cuttable};
 use super::{Level, Tester};
 use crate::model::{Instruction, Keyword, Kind};
+use crate::shell::{Manager, Operation};
 use std::collections::BTreeMap;
 
 /// The stages that a piece goes to; none of them where nothing needs it any more.
@@ -18,6 +20,8 @@ pub struct Lot {
     pub tester: bool,
     /// The stage that runs.
     pub runtime: bool,
+    /// There, behind what is copied from the builder.
+    pub late: bool,
 }
 
 /// How the pieces of a stage are dealt out.
@@ -45,7 +49,13 @@ pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
 
 /// Deals the pieces out for a level that builds in a stage of its own. `tree` are folders that are
 /// copied from the builder as a whole.
-pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[String]) -> Option<Deal> {
+pub fn deal(
+    site: &Site<'_>,
+    programs: &[Program],
+    artifacts: &[Artifact],
+    level: Level,
+    trees: &[String],
+) -> Option<Deal> {
     let anchor = anchor(site, artifacts)?;
     let mut deal = Deal {
         anchor: anchor.instruction,
@@ -53,12 +63,31 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
     };
     let accounts = needs_accounts(site, anchor);
     for role in site.roles {
+        let makes = artifacts.iter().any(|a| a.made_by == Some(role.place));
         let before = role.place <= anchor || role.place.instruction < anchor.instruction;
         let lot = match role.role {
+            // What an artifact comes from builds, whatever it is called.
+            Role::Unknown | Role::Tool | Role::RuntimeSetup if makes => Lot {
+                builder: true,
+                ..Lot::default()
+            },
+            Role::Dependencies { .. } | Role::Tool if started(site, role, programs) => Lot {
+                runtime: true,
+                ..Lot::default()
+            },
             // Dealt out below, once it is known where the builder ends.
             Role::Metadata => Lot::default(),
-            Role::SystemPackages | Role::Dependencies { .. } | Role::Manifests | Role::Build | Role::Tool => Lot {
-                builder: before || role.role != Role::SystemPackages,
+            Role::Dependencies { .. } | Role::Tool => {
+                if let Some(condition) = only_built_with(site, role, artifacts) {
+                    deal.conditions.push(condition);
+                }
+                Lot {
+                    builder: true,
+                    ..Lot::default()
+                }
+            }
+            Role::SystemPackages | Role::Manifests | Role::Build => Lot {
+                builder: before,
                 ..Lot::default()
             },
             Role::SourceCopy | Role::StageCopy => Lot {
@@ -86,9 +115,10 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
                     ..Lot::default()
                 }
             }
+            Role::RuntimeSetup if is_permission(site, role.place) => permission(site, role, before, artifacts, trees),
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !is_account(site, role.place)),
-                runtime: true,
+                runtime: !(before && serves_build(site, role)) && !is_made_anyway(site, role, artifacts),
                 ..Lot::default()
             },
             Role::Shell => Lot {
@@ -109,7 +139,22 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
                 }
             }
         };
-        deal.lots.push(lot);
+        // Stages below stay as they are.
+        let below = site
+            .file()
+            .instructions
+            .get(role.place.instruction)
+            .and_then(|i| i.stage)
+            != Some(site.stage.id);
+        deal.lots.push(if below {
+            Lot {
+                builder: true,
+                tester: false,
+                ..lot
+            }
+        } else {
+            lot
+        });
     }
     keep_whole_what_cannot_be_cut(site, &mut deal);
     let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);
@@ -126,6 +171,40 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
     Some(deal)
 }
 
+/// Whether a package that is installed for all is a program that the image starts: it is installed
+/// where it runs.
+fn started(site: &Site<'_>, role: &RoleOf, programs: &[Program]) -> bool {
+    let instruction = site.file().instructions.get(role.place.instruction);
+    let Some(run) = instruction.and_then(|i| site.facts.run(i)) else {
+        return false;
+    };
+    let range = role
+        .place
+        .piece
+        .and_then(|p| run.script.chain.get(p))
+        .map(|l| l.commands.clone());
+    let installed = instruction
+        .into_iter()
+        .flat_map(|i| run.views(site.file(), i))
+        .filter(|view| range.as_ref().is_some_and(|r| r.contains(&view.index)))
+        .flat_map(|view| view.operations)
+        .filter_map(|operation| match operation {
+            Operation::Packages(p) if p.global || matches!(p.manager, Manager::Pip | Manager::Gem) => Some(p),
+            _ => None,
+        })
+        .flat_map(|p| &p.packages);
+    let mut names = installed.filter_map(|p| p.name.rsplit('/').next());
+    names.any(|package| {
+        programs.iter().any(|program| match &program.what {
+            What::FromPath { name } => name == package,
+            _ => {
+                program.words.first().is_some_and(|w| w == package)
+                    || program.via.iter().any(|v| v.starts_with(package))
+            }
+        })
+    })
+}
+
 /// A command's beginning, for a message.
 pub fn short(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().filter(|w| *w != "\\").collect();
@@ -134,6 +213,71 @@ pub fn short(text: &str) -> String {
         out = out.chars().take(57).collect::<String>() + "...";
     }
     out
+}
+
+/// Whether only the build needs what is installed or fetched: the artifact's own ecosystem installs
+/// what it is built of, and a tool that a later step starts is there for that step. None where it is
+/// so, else what is not proven.
+fn only_built_with(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> Option<Condition> {
+    let text = site.file().source.slice(role.span);
+    let own = matches!(role.role, Role::Dependencies { .. })
+        && commands(site, role.place).any(|name| artifacts.iter().any(|a| installs_for(a.ecosystem, name)));
+    // Commands of the build behind it that are not everybody's.
+    let used = site
+        .roles
+        .iter()
+        .filter(|r| r.place > role.place)
+        .filter(|r| {
+            !matches!(
+                r.role,
+                Role::Metadata | Role::Shell | Role::Cleanup | Role::RuntimeSetup
+            )
+        })
+        .flat_map(|r| commands(site, r.place))
+        .filter(|name| {
+            name.len() > 1
+                && !matches!(
+                    *name,
+                    "curl" | "wget" | "tar" | "unzip" | "git" | "mv" | "cp" | "ln" | "sh" | "bash"
+                )
+        })
+        .any(|name| {
+            text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_.+".contains(c))
+                .any(|w| w == name || w.starts_with(&format!("{name}-")))
+        });
+    // An archive that is moved and unpacked is used by what unpacks it.
+    let beside = site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && r.place > role.place
+            && matches!(r.role, Role::Tool | Role::Build)
+    });
+    if own || used || beside {
+        return None;
+    }
+    Some(Condition::unproven(
+        format!("only the build needs `{}`", short(text)),
+        vec![Evidence::command(role.span, role.why.says.clone())],
+        "a run of the new image",
+    ))
+}
+
+/// Whether a package manager installs what an ecosystem's artifacts are built of.
+fn installs_for(ecosystem: &str, program: &str) -> bool {
+    let programs: &[&str] = match ecosystem {
+        "go" => &["go", "glide", "dep", "govendor", "godep", "gvt"],
+        "rust" => &["cargo", "rustup"],
+        "node" | "site" => &["npm", "yarn", "pnpm", "npx", "corepack", "bun"],
+        "java" | "maven" | "gradle" | "kotlin" => &["mvn", "mvnw", "gradle", "gradlew"],
+        "dotnet" => &["dotnet", "nuget"],
+        "c" | "cpp" | "cmake" => &["conan", "vcpkg", "cmake"],
+        "elixir" => &["mix", "rebar3"],
+        "deno" => &["deno"],
+        "bun" => &["bun"],
+        "haskell" => &["stack", "cabal"],
+        "swift" => &["swift"],
+        _ => &[],
+    };
+    programs.contains(&program)
 }
 
 /// Whether a setting can change how the builder builds.
@@ -156,7 +300,7 @@ fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
 }
 
 /// The names of the programs of a piece.
-fn commands<'a>(site: &Site<'a>, place: Place) -> impl Iterator<Item = &'a str> {
+pub fn commands<'a>(site: &Site<'a>, place: Place) -> impl Iterator<Item = &'a str> {
     let instruction = site.file().instructions.get(place.instruction);
     let run = instruction.and_then(|i| site.facts.run(i));
     run.into_iter().flat_map(move |run| {
@@ -183,6 +327,165 @@ fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .instructions
         .get(role.place.instruction)
         .is_some_and(|i| i.transfer().is_some())
+}
+
+/// Whether it only makes folders for a build: it stands in a RUN that builds or fetches, and names
+/// them by variables or relative to where that works.
+fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
+    let makes = commands(site, role.place).all(|name| name == "mkdir" || name == "touch");
+    let beside = site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && matches!(
+                r.role,
+                Role::Build | Role::Tool | Role::SourceCopy | Role::Dependencies { .. } | Role::Unknown
+            )
+    });
+    let folders = paths(site, role.place);
+    // A later step of the build works in them.
+    let worked_in = |path: &String| {
+        path.starts_with('/')
+            && site.roles.iter().any(|r| {
+                r.place > role.place
+                    && matches!(
+                        r.role,
+                        Role::Build | Role::Tool | Role::SourceCopy | Role::Dependencies { .. } | Role::Unknown
+                    )
+                    && site.file().source.slice(r.span).contains(path.trim_end_matches('/'))
+            })
+            || ["/go", "/src", "/build", "/tmp", "/root/go", "/usr/src"]
+                .iter()
+                .any(|f| path == f || path.starts_with(&format!("{f}/")))
+    };
+    makes
+        && !folders.is_empty()
+        && folders
+            .iter()
+            .all(|path| !path.starts_with('/') && beside || worked_in(path))
+}
+
+/// Whether it makes only folders that a WORKDIR or a COPY makes anyway.
+fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    if !commands(site, role.place).all(|name| name == "mkdir") {
+        return false;
+    }
+    let workdir = site.workdir_at(role.place.instruction);
+    let made = |path: &String| {
+        let Some(path) = super::levels::absolute(workdir.as_deref(), path) else {
+            return false;
+        };
+        let holds = |other: &str| other == path || other.starts_with(&format!("{path}/"));
+        let workdirs = site.instructions().filter(|i| i.keyword == Keyword::Workdir);
+        workdirs
+            .filter_map(|i| site.workdir_at(i.index + 1))
+            .any(|dir| holds(&dir))
+            || artifacts.iter().any(|a| holds(a.path.trim_end_matches('/')))
+            || destinations(site).any(|dir| holds(&dir))
+    };
+    let folders = paths(site, role.place);
+    !folders.is_empty() && folders.iter().all(made)
+}
+
+/// Where COPY and ADD put files, absolute.
+fn destinations<'a>(site: &Site<'a>) -> impl Iterator<Item = String> + use<'a> {
+    let site = *site;
+    site.instructions().filter_map(move |instruction| {
+        let word = instruction.transfer()?.destination.as_ref()?;
+        let value = site.file().expand(word, instruction.index).ok()?.value;
+        super::levels::absolute(site.workdir_at(instruction.index).as_deref(), &value)
+    })
+}
+
+fn is_permission(site: &Site<'_>, place: Place) -> bool {
+    let mut names = commands(site, place).peekable();
+    names.peek().is_some() && names.all(|name| matches!(name, "chown" | "chmod" | "chgrp" | "setcap"))
+}
+
+/// Whether a later step of the build runs as somebody else than root, who may need it.
+fn names_builder(site: &Site<'_>, role: &RoleOf) -> bool {
+    site.instructions().any(|i| {
+        matches!(i.kind, Kind::User(_))
+            && i.index > role.place.instruction
+            && site
+                .roles
+                .iter()
+                .any(|r| r.role == Role::Build && r.place.instruction > i.index)
+    })
+}
+
+/// Folders that every image has.
+const EVERYWHERE: [&str; 10] = [
+    "/tmp", "/var", "/etc", "/run", "/usr", "/opt", "/home", "/root", "/srv", "/dev",
+];
+
+/// Where permissions are set: where the files are. A mode comes along with what is copied from the
+/// builder; an owner is a number there, and is given again by its name.
+fn permission(site: &Site<'_>, role: &RoleOf, before: bool, artifacts: &[Artifact], trees: &[String]) -> Lot {
+    let workdir = site.workdir_at(role.place.instruction);
+    let words = paths(site, role.place);
+    let owns = commands(site, role.place).any(|name| name == "chown" || name == "chgrp");
+    let below = |path: &str, folder: &str| {
+        let folder = folder.trim_end_matches('/');
+        path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    };
+    // The first word is the mode or the owner.
+    let targets: Vec<String> = words
+        .iter()
+        .skip(1)
+        .filter_map(|w| super::levels::absolute(workdir.as_deref(), w.trim_end_matches("/*")))
+        .collect();
+    let copied = |path: &String| {
+        let inside = |other: &str| below(other.trim_end_matches('/'), path) || below(path, other);
+        artifacts.iter().any(|a| inside(&a.path)) || trees.iter().any(|t| inside(t))
+    };
+    let made = |path: &String| {
+        site.roles.iter().any(|r| {
+            r.role == Role::RuntimeSetup
+                && r.place != role.place
+                && (is_file_setup(site, r) || !is_permission(site, r.place))
+                && site.file().source.slice(r.span).contains(path.as_str())
+        }) || site.workdir().is_some_and(|dir| below(&dir, path))
+            || site.instructions().any(|i| match &i.kind {
+                Kind::Volume(words) => words.iter().any(|w| below(&w.value, path)),
+                _ => false,
+            })
+            || EVERYWHERE.contains(&path.as_str())
+    };
+    let all_there = !targets.is_empty() && targets.iter().all(|t| copied(t) || made(t));
+    let any_copied = targets.iter().any(copied);
+    if !all_there {
+        return Lot {
+            builder: true,
+            ..Lot::default()
+        };
+    }
+    if any_copied && !owns {
+        return Lot {
+            builder: true,
+            ..Lot::default()
+        };
+    }
+    Lot {
+        builder: before && names_builder(site, role),
+        runtime: true,
+        late: any_copied,
+        ..Lot::default()
+    }
+}
+
+/// The words of a piece that are no options.
+fn paths(site: &Site<'_>, place: Place) -> Vec<String> {
+    let instruction = site.file().instructions.get(place.instruction);
+    let Some(run) = instruction.and_then(|i| site.facts.run(i)) else {
+        return Vec::new();
+    };
+    let link = place.piece.and_then(|p| run.script.chain.get(p));
+    let commands = link.map(|l| run.script.link_commands(l)).unwrap_or_default();
+    commands
+        .iter()
+        .flat_map(|c| c.effective().words)
+        .filter(|w| !w.is_flag())
+        .map(|w| w.text.clone())
+        .collect()
 }
 
 /// Whether a COPY of a system's files serves the build, and whether it serves run time.
@@ -240,7 +543,17 @@ fn keep_whole_what_cannot_be_cut(site: &Site<'_>, deal: &mut Deal) {
             continue;
         };
         let why = match split::cuttable(site.facts, instruction) {
-            Ok(_) => continue,
+            Ok(cut) => {
+                let links: Vec<usize> = pieces
+                    .iter()
+                    .filter(|at| deal.lots.get(**at).is_some_and(|l| l.runtime))
+                    .filter_map(|at| site.roles.get(*at)?.place.piece)
+                    .collect();
+                if links.is_empty() || cut.keep_elsewhere(&links).is_some() {
+                    continue;
+                }
+                "it works in a folder that it goes to"
+            }
             Err(why) => why,
         };
         let builder = lots.iter().any(|l| l.builder);
@@ -264,6 +577,7 @@ fn keep_whole_what_cannot_be_cut(site: &Site<'_>, deal: &mut Deal) {
             builder,
             tester: !builder && lots.iter().any(|l| l.tester),
             runtime: !builder && lots.iter().any(|l| l.runtime),
+            late: !builder && lots.iter().any(|l| l.late),
         };
         for at in pieces {
             if let Some(lot) = deal.lots.get_mut(at) {
@@ -271,6 +585,14 @@ fn keep_whole_what_cannot_be_cut(site: &Site<'_>, deal: &mut Deal) {
             }
         }
     }
+}
+
+/// Whether a RUN goes to another folder.
+fn moves(site: &Site<'_>, instruction: &Instruction) -> bool {
+    site.roles
+        .iter()
+        .filter(|r| r.place.instruction == instruction.index)
+        .any(|r| commands(site, r.place).any(|name| matches!(name, "cd" | "pushd")))
 }
 
 /// What of an instruction goes to a stage.
@@ -287,6 +609,19 @@ pub enum Part {
 impl Deal {
     /// What of an instruction goes to the stages that `to` picks.
     pub fn part(&self, site: &Site<'_>, instruction: &Instruction, to: fn(&Lot) -> bool) -> Part {
+        self.part_of(site, instruction, to, false)
+    }
+
+    /// What goes to the stage that runs: in front of what is copied from the builder, or behind it.
+    pub fn runtime_part(&self, site: &Site<'_>, instruction: &Instruction, late: bool) -> Part {
+        if late {
+            self.part_of(site, instruction, |lot| lot.runtime && lot.late, true)
+        } else {
+            self.part_of(site, instruction, |lot| lot.runtime && !lot.late, true)
+        }
+    }
+
+    fn part_of(&self, site: &Site<'_>, instruction: &Instruction, to: fn(&Lot) -> bool, elsewhere: bool) -> Part {
         let mut all = true;
         let mut chosen = Vec::new();
         let mut any = false;
@@ -306,17 +641,22 @@ impl Deal {
             let shell_only = self.shell_only(site, instruction, to);
             return if shell_only { Part::Whole } else { Part::None };
         }
-        if all {
+        if all && !(elsewhere && moves(site, instruction)) {
             return Part::Whole;
         }
         match split::cuttable(site.facts, instruction) {
-            Ok(cut) => self.cut(&cut, &chosen),
+            Ok(cut) => self.cut(&cut, &chosen, elsewhere),
             Err(_) => Part::Whole,
         }
     }
 
-    fn cut(&self, cut: &Cuttable<'_>, chosen: &[usize]) -> Part {
-        cut.keep(chosen).map_or(Part::None, Part::Cut)
+    fn cut(&self, cut: &Cuttable<'_>, chosen: &[usize], elsewhere: bool) -> Part {
+        let text = if elsewhere {
+            cut.keep_elsewhere(chosen)
+        } else {
+            cut.keep(chosen)
+        };
+        text.map_or(Part::None, Part::Cut)
     }
 
     /// Whether the RUN does nothing but look about, and goes there as a whole.

@@ -343,7 +343,7 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
             shell("it only prints")
         }
         // What is moved behind a build is what was built.
-        "cp" | "mv" | "install" | "strip" | "upx" | "objcopy" | "rsync" if built => {
+        "cp" | "mv" | "install" | "strip" | "upx" | "objcopy" | "rsync" if built && !from_system(view) => {
             (Role::Build, "it puts what was built in its place".into())
         }
         "strip" | "upx" => (Role::Build, "it works on what was built".into()),
@@ -357,7 +357,6 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         | "chpasswd"
         | "deluser"
         | "userdel"
-        | "install"
         | "locale-gen"
         | "dpkg-reconfigure"
         | "update-ca-certificates"
@@ -371,9 +370,16 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         | "a2dismod"
         | "a2ensite"
         | "update-alternatives" => (Role::RuntimeSetup, format!("`{name}` prepares the system")),
+        "install" if view.has_option("-d") => (Role::RuntimeSetup, "it makes a folder".into()),
+        "cp" | "mv" | "rsync" | "install" if !from_system(view) => (Role::Tool, "it puts files in their place".into()),
         "sed" | "echo" | "printf" | "tee" | "cat" | "cp" | "mv" if touches_system(view) => {
             (Role::RuntimeSetup, format!("`{name}` configures the system"))
         }
+        "git" => (Role::SourceCopy, "`git` works on a repository".into()),
+        "glide" | "dep" | "govendor" | "godep" | "gvt" | "rebar3" | "conan" | "vcpkg" | "carton" | "cpanm" => (
+            Role::Dependencies { dev: None },
+            format!("`{name}` installs the project's dependencies"),
+        ),
         "find" if view.words().iter().any(|w| matches!(w.text.as_str(), "-delete" | "rm")) => {
             (Role::Cleanup, "it removes files".into())
         }
@@ -386,6 +392,14 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         }
         _ => (Role::Unknown, format!("what `{name}` does is not known")),
     }
+}
+
+/// Whether everything that is copied lies in the system's folders already.
+fn from_system(view: &CommandView<'_>) -> bool {
+    let mut sources: Vec<&str> = view.arguments().map(|w| w.text.as_str()).collect();
+    sources.pop();
+    let system = ["/etc/", "/usr/share/", "/usr/lib/", "/var/"];
+    !sources.is_empty() && sources.iter().all(|s| system.iter().any(|f| s.starts_with(f)))
 }
 
 /// Whether a file of the system is written, by a word or a redirect.

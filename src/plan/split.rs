@@ -115,6 +115,10 @@ fn state(script: &Script, link: &Link) -> State {
     State::None
 }
 
+fn is_move(command: &Command) -> bool {
+    matches!(command.name.text.as_str(), "cd" | "pushd" | "popd")
+}
+
 impl<'a> Cuttable<'a> {
     /// The number of links.
     pub fn len(&self) -> usize {
@@ -135,6 +139,29 @@ impl<'a> Cuttable<'a> {
     /// The RUN with only these links (ascending), and those that set the state in front of them, in
     /// its author's layout; none where no link is left but state.
     pub fn keep(&self, links: &[usize]) -> Option<String> {
+        self.chosen(links, true)
+    }
+
+    /// The same for another file system, where the folders that `cd` names may not be: without `cd`.
+    /// None, too, where a link has a path that is seen from such a folder.
+    pub fn keep_elsewhere(&self, links: &[usize]) -> Option<String> {
+        let moved = |at: usize| {
+            let before = self.script.chain.iter().take(at);
+            before.flat_map(|l| self.script.link_commands(l)).any(is_move)
+        };
+        let relative = links.iter().any(|&at| {
+            let commands = self.script.chain.get(at).map(|l| self.script.link_commands(l));
+            moved(at)
+                && commands
+                    .unwrap_or_default()
+                    .iter()
+                    .flat_map(|c| c.effective().words)
+                    .any(|w| w.text.starts_with('.') || w.text.contains('/') && !w.text.starts_with(['/', '-', '$']))
+        });
+        if relative { None } else { self.chosen(links, false) }
+    }
+
+    fn chosen(&self, links: &[usize], moves: bool) -> Option<String> {
         let chain = &self.script.chain;
         let last = *links.iter().filter(|&&l| !self.is_state(l)).max()?;
         let mut out = self
@@ -142,7 +169,8 @@ impl<'a> Cuttable<'a> {
             .to_owned();
         let mut first = true;
         for (index, link) in chain.iter().enumerate().take(last + 1) {
-            if !links.contains(&index) && !self.is_state(index) {
+            let stays = moves || !self.script.link_commands(link).iter().any(is_move);
+            if !links.contains(&index) && !(self.is_state(index) && stays) {
                 continue;
             }
             if first {

@@ -20,7 +20,7 @@ impl Markdown {
 /// `text` in a cell of a table: on one line, with nothing that begins a cell, a tag, a link, an
 /// image or a mention. Code spans stay what they are; in them only the bar has to be escaped, and
 /// GitHub does not read the rest.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let text = visible(text).replace('\n', " ");
     let mut out = String::with_capacity(text.len());
     // A backtick without another would let what follows be read as Markdown, so it is not trusted.

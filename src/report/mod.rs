@@ -24,6 +24,7 @@ mod sarif;
 mod statistics;
 mod summary;
 mod text;
+pub mod verification;
 mod xml;
 
 pub use escape::visible;

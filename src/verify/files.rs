@@ -1,5 +1,7 @@
 //! An image's files, all layers merged, as verification looks at them.
 
+use crate::executor::RootTree;
+use crate::executor::root_tree::{Node as RootNode, NodeKind};
 use std::collections::BTreeMap;
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
@@ -55,6 +57,49 @@ pub trait Files {
     fn names(&self, folder: &str) -> Vec<String>;
     /// Every entry but the root, in the order of the paths.
     fn each(&self, visit: &mut dyn FnMut(&str, &Node));
+}
+
+impl From<&RootNode> for Node {
+    fn from(node: &RootNode) -> Node {
+        Node {
+            kind: match &node.kind {
+                NodeKind::File => Kind::File(node.size),
+                NodeKind::Directory => Kind::Folder,
+                NodeKind::Symlink(target) => Kind::Link(target.to_string_lossy().into_owned()),
+                NodeKind::Character(..) | NodeKind::Block(..) | NodeKind::Fifo => Kind::Special,
+            },
+            mode: node.mode,
+            uid: node.uid,
+            gid: node.gid,
+            layer: node.layer,
+        }
+    }
+}
+
+impl Files for RootTree {
+    fn node(&self, path: &str) -> Option<Node> {
+        self.get(path).filter(|_| path != "/").map(Node::from)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        self.get(path)
+            .filter(|node| node.kind == NodeKind::File && node.size <= limit)?;
+        RootTree::read(self, path, limit).ok()?
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let name = |path: &std::path::Path| Some(path.file_name()?.to_str()?.to_owned());
+        self.list(folder).filter_map(|(path, _)| name(path)).collect()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str, &Node)) {
+        for (path, node) in self.iter().skip(1) {
+            // A name that is no UTF-8 can be looked at by nobody here.
+            if let Some(path) = path.to_str() {
+                visit(path, &Node::from(node));
+            }
+        }
+    }
 }
 
 /// Why a path leads nowhere.

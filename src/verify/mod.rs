@@ -10,13 +10,18 @@ pub mod config;
 pub mod elf;
 pub mod files;
 pub mod http;
+pub mod learn;
 pub mod normalise;
 pub mod owners;
 pub mod probe;
+pub mod prove;
 pub mod sizes;
+pub mod start;
+pub mod tree;
 
 pub use check::{Check, Outcome};
 pub use probe::{Probe, ProbeError};
+pub use prove::{Input, Next, Options, Rewrite, Touch, prove};
 pub use sizes::{ImageSize, Removed};
 
 use serde::Serialize;

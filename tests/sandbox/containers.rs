@@ -41,6 +41,9 @@ const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn one_ends_by_itself() {
+    if super::unprivileged() {
+        return;
+    }
     let (mut container, _directory) = container("echo out; echo err >&2; exit 3", None);
     container.start().unwrap();
     assert_eq!(container.wait(SOON).unwrap().unwrap().code, 3);
@@ -54,6 +57,9 @@ fn one_ends_by_itself() {
 
 #[test]
 fn one_runs_on_and_more_is_run_in_it() {
+    if super::unprivileged() {
+        return;
+    }
     let (mut container, directory) = container("echo $$ > /marker; echo up; exec sleep 1000", None);
     container.start().unwrap();
     wait_for(&container, "up");
@@ -84,6 +90,9 @@ fn one_runs_on_and_more_is_run_in_it() {
 
 #[test]
 fn stopping_is_as_dockers() {
+    if super::unprivileged() {
+        return;
+    }
     let (mut one, _directory) = container(
         "trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.05; done",
         None,
@@ -109,6 +118,9 @@ fn stopping_is_as_dockers() {
 
 #[test]
 fn what_cannot_start_says_so() {
+    if super::unprivileged() {
+        return;
+    }
     let (mut container, _directory) = of(&["/no/such"], None);
     let error = container.start().unwrap_err().to_string();
     assert!(error.contains("/no/such"), "{error}");
@@ -134,6 +146,9 @@ fn container_root() -> mbopt::executor::native::sandbox::Root {
 
 #[test]
 fn its_ports_are_reached_from_outside() {
+    if super::unprivileged() {
+        return;
+    }
     let (mut container, _directory) = of(
         &[
             "/bin/test-program",

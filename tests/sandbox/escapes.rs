@@ -98,15 +98,49 @@ fn all_are_refused(network: SandboxNetwork, user: &str) {
 
 #[test]
 fn root_does_not_get_out() {
+    if super::unprivileged() {
+        return;
+    }
     all_are_refused(SandboxNetwork::Host, "root");
 }
 
 #[test]
 fn root_does_not_get_out_of_its_own_network() {
+    if super::unprivileged() {
+        return;
+    }
     all_are_refused(SandboxNetwork::Loopback, "root");
 }
 
 #[test]
 fn a_user_does_not_get_out() {
+    if super::unprivileged() {
+        return;
+    }
     all_are_refused(SandboxNetwork::Host, "app");
+}
+
+#[test]
+fn a_working_directory_does_not_lead_out() {
+    if super::unprivileged() {
+        return;
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let marker = outside.path().join("marker");
+    fs::write(&marker, "of the host").unwrap();
+    // By a descriptor of the sandbox' own that is still open when the directory is entered.
+    let script = format!(
+        "pwd; cat {0}{1}; ls {0}; ls ../../../../../../../..",
+        "../".repeat(20),
+        &marker.display().to_string()[1..]
+    );
+    for number in 0..24 {
+        for form in ["/proc/self/fd", "/proc/1/fd", "/proc/self/task/1/fd"] {
+            let ran = run_with(&["/bin/sh", "-c", &script], |spec| {
+                spec.cwd = format!("{form}/{number}")
+            });
+            assert!(!ran.out.contains("of the host"), "{form}/{number}: {}", ran.out);
+            assert!(ran.status.is_err(), "{form}/{number} can be entered: {}", ran.out);
+        }
+    }
 }

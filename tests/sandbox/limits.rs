@@ -22,6 +22,9 @@ pub fn is_running(word: &str) -> bool {
 
 #[test]
 fn time_is_limited() {
+    if super::unprivileged() {
+        return;
+    }
     let begun = Instant::now();
     let ran = sh_with(
         "trap '' TERM INT HUP; (setsid sleep 98761 &); echo begun; sleep 98761",
@@ -40,6 +43,9 @@ fn time_is_limited() {
 
 #[test]
 fn cancelling_ends_everything() {
+    if super::unprivileged() {
+        return;
+    }
     let cancel = Cancel::new();
     let other = cancel.clone();
     let canceller = std::thread::spawn(move || {
@@ -58,6 +64,9 @@ fn cancelling_ends_everything() {
 
 #[test]
 fn the_disk_is_limited() {
+    if super::unprivileged() {
+        return;
+    }
     let ran = sh_with(
         "while :; do dd if=/dev/zero of=/big bs=1M count=8 oflag=append conv=notrunc 2>/dev/null || exit; done",
         |spec| {
@@ -74,12 +83,14 @@ fn the_disk_is_limited() {
 
 #[test]
 fn processes_are_limited_where_there_are_groups() {
+    if super::unprivileged() {
+        return;
+    }
     let groups = [
         "/sys/fs/cgroup/pids/cgroup.procs",
         "/sys/fs/cgroup/cgroup.subtree_control",
     ];
-    let root = rustix_uid() == "0";
-    if !root || !groups.iter().any(|path| Path::new(path).exists()) {
+    if !super::rootless() && !groups.iter().any(|path| Path::new(path).exists()) {
         return;
     }
     let bomb = "n=0; while [ $n -lt 300 ]; do sleep 30 & n=$((n+1)); done; echo all";
@@ -99,19 +110,29 @@ fn processes_are_limited_where_there_are_groups() {
     assert!(!left("/sys/fs/cgroup") && !left("/sys/fs/cgroup/pids"));
 }
 
-fn rustix_uid() -> String {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().to_owned()
+#[test]
+fn memory_is_limited_where_there_are_groups() {
+    let groups = [
+        "/sys/fs/cgroup/memory/cgroup.procs",
+        "/sys/fs/cgroup/cgroup.subtree_control",
+    ];
+    if super::unprivileged() || super::rootless() || !groups.iter().any(|path| Path::new(path).exists()) {
+        return;
+    }
+    let ran = sh_with("head -c 300000000 /dev/zero | tail > /dev/null; echo $?", |spec| {
+        spec.limits.memory = Some(64 << 20);
+    });
+    assert_eq!(ran.out, "137\n", "{}", ran.err);
 }
 
 #[test]
 fn nothing_of_a_run_is_mounted_on_the_host() {
-    let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    if super::unprivileged() {
+        return;
+    }
     let ran = sh("true");
     let mount = ran.snapshot.directory().join("mount");
     assert_eq!(fs::read_dir(mount).unwrap().count(), 0);
     let after = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!after.contains(&ran.snapshot.directory().display().to_string()));
-    drop(before);
 }

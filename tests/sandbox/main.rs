@@ -9,10 +9,13 @@
 mod host_root;
 
 mod containers;
+mod copies;
 mod escapes;
 mod inside;
+mod kills;
 mod limits;
 mod mounts;
+mod rootless;
 mod runs;
 
 use mbopt::executor::native::sandbox::{ExitStatus, RunError, RunSpec, Sandbox};
@@ -25,13 +28,24 @@ use tempfile::TempDir;
 /// Made once; tests only read it. It has this very test program as `/bin/test-program`, which makes
 /// the system calls that no shell makes.
 static BASE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let directory = std::env::temp_dir().join(format!("mbopt-test-root-{}", std::process::id()));
+    let directory = base_directory();
     let program = directory.join("test-program");
     std::fs::create_dir_all(directory.join("root")).unwrap();
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     host_root::make(&directory.join("root"), &[&program]);
+    // SAFETY: the function takes nothing and lives as long as the program.
+    unsafe { libc::atexit(remove_base) };
     directory.join("root")
 });
+
+fn base_directory() -> PathBuf {
+    std::env::temp_dir().join(format!("mbopt-test-root-{}", std::process::id()))
+}
+
+/// A static is never dropped.
+extern "C" fn remove_base() {
+    let _ = std::fs::remove_dir_all(base_directory());
+}
 
 /// What came of a run.
 struct Ran {
@@ -56,8 +70,14 @@ impl Ran {
     }
 }
 
+/// The program that becomes the sandbox. Continuous integration runs these tests as a user who may not
+/// see where it was built, and gives a copy.
+fn mbopt() -> PathBuf {
+    std::env::var_os("MBOPT_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_mbopt").into(), PathBuf::from)
+}
+
 fn sandbox() -> Sandbox {
-    Sandbox::with_program(env!("CARGO_BIN_EXE_mbopt"))
+    Sandbox::with_program(mbopt())
 }
 
 fn run_with(args: &[&str], change: impl FnOnce(&mut RunSpec)) -> Ran {
@@ -67,6 +87,16 @@ fn run_with(args: &[&str], change: impl FnOnce(&mut RunSpec)) -> Ran {
 fn run_under(args: &[&str], cancel: &Cancel, change: impl FnOnce(&mut RunSpec)) -> Ran {
     let directory = tempfile::tempdir().unwrap();
     let snapshot = Snapshot::create(directory.path().join("s"), vec![BASE.clone()]).unwrap();
+    run_in(snapshot, directory, args, cancel, change)
+}
+
+fn run_in(
+    snapshot: Snapshot,
+    directory: TempDir,
+    args: &[&str],
+    cancel: &Cancel,
+    change: impl FnOnce(&mut RunSpec),
+) -> Ran {
     let mut spec = RunSpec::new(snapshot.root(), args);
     change(&mut spec);
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -90,4 +120,15 @@ fn sh(script: &str) -> Ran {
 
 fn sh_with(script: &str, change: impl FnOnce(&mut RunSpec)) -> Ran {
     run_with(&["/bin/sh", "-c", script], change)
+}
+
+/// Without root every test is run by `rootless::all_of_it_without_root` instead, inside of a user
+/// namespace.
+fn unprivileged() -> bool {
+    !mbopt::executor::native::userns::privileged()
+}
+
+/// Inside of a user namespace: the kernel refuses device nodes there, and control groups.
+fn rootless() -> bool {
+    std::env::var_os("MBOPT_USER_NAMESPACE").is_some()
 }

@@ -1,7 +1,7 @@
 //! `mbopt build`.
 
 pub mod arguments;
-mod show;
+pub mod show;
 mod summary;
 
 use super::args::Global;
@@ -164,7 +164,7 @@ fn build_arg(text: &str) -> Option<(String, String)> {
     }
 }
 
-fn dockerfile_in(context: &Path) -> PathBuf {
+pub fn dockerfile_in(context: &Path) -> PathBuf {
     let usual = context.join("Dockerfile");
     let other = context.join("Containerfile");
     if !usual.is_file() && other.is_file() {

@@ -16,7 +16,7 @@ const LINE: &str = "{spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}";
 const TURN: Duration = Duration::from_millis(120);
 
 /// Shows events on standard error.
-pub(super) struct Show {
+pub struct Show {
     quiet: bool,
     verbose: bool,
     bars: Option<MultiProgress>,

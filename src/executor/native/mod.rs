@@ -1,14 +1,21 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
-mod gzip;
-pub mod layer;
-pub mod store;
 
-#[cfg(target_os = "linux")]
 pub mod container;
-#[cfg(target_os = "linux")]
+mod copied;
+pub mod engine;
+pub mod frontend;
+pub mod gzip;
+mod images;
+pub mod layer;
 mod limits;
-#[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
-#[cfg(target_os = "linux")]
+pub mod output;
 pub mod snapshot;
+pub mod solve;
+pub mod source;
+pub mod store;
+pub mod tree;
+
+pub mod userns;
+pub mod vertex;

@@ -1,43 +1,100 @@
 //! A root filesystem that one step changes: layers below, and a directory that takes the changes.
 
+use super::copied::{self, Manifest};
+use super::layer::Form;
 use super::sandbox::Root;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Layers, and what is changed over them. The changes are in overlayfs' form (whiteouts are
-/// character devices 0:0, opaque directories have the `overlay.opaque` attribute).
+/// How a snapshot puts layers together; what
+/// [`Sandbox::backing`](super::sandbox::Sandbox::backing) finds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backing {
+    /// Overlayfs merges them; nothing is copied.
+    #[default]
+    Overlay,
+    /// They are copied together, by reflinks where the file system has them.
+    Copies,
+}
+
+/// Layers, and what is changed over them.
 #[derive(Debug)]
 pub struct Snapshot {
     directory: PathBuf,
     lowers: Vec<PathBuf>,
+    /// What a copied root held before.
+    manifest: Option<Manifest>,
 }
 
 impl Snapshot {
     /// A new one in `directory`, which is made and must be the caller's alone; over `lowers`, the
-    /// lowest first.
+    /// lowest first. Overlayfs merges them.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn create(directory: impl Into<PathBuf>, lowers: Vec<PathBuf>) -> io::Result<Snapshot> {
+        Snapshot::create_as(Backing::Overlay, directory, lowers)
+    }
+
+    /// As [`create`](Self::create), in the way that works here.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or layers cannot be copied: no space.
+    pub fn create_as(backing: Backing, directory: impl Into<PathBuf>, lowers: Vec<PathBuf>) -> io::Result<Snapshot> {
         let directory = directory.into();
         for name in ["upper", "work", "mount"] {
             fs::create_dir_all(directory.join(name))?;
         }
-        Ok(Snapshot { directory, lowers })
+        let mut snapshot = Snapshot {
+            directory,
+            lowers,
+            manifest: None,
+        };
+        if backing == Backing::Copies {
+            let root = snapshot.copy();
+            fs::create_dir(&root)?;
+            snapshot.manifest = Some(copied::merge(&snapshot.lowers, &root)?);
+        }
+        Ok(snapshot)
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.directory.join("root")
     }
 
     /// For [`RunSpec::root`](super::sandbox::RunSpec::root).
     pub fn root(&self) -> Root {
+        let mountpoint = self.directory.join("mount");
+        if self.manifest.is_some() {
+            return Root::Directory {
+                path: self.copy(),
+                mountpoint,
+            };
+        }
         Root::Overlay {
             lowers: self.lowers.clone(),
             upper: self.directory.join("upper"),
             work: self.directory.join("work"),
-            mountpoint: self.directory.join("mount"),
+            mountpoint,
         }
     }
 
-    /// The directory that has the changes, to become a layer.
+    /// To be called when everything was run: gives the directory that has the changes, in overlayfs'
+    /// form (deleted files are character devices 0:0, replaced directories are marked as `form` has
+    /// it), to become a layer. Nothing can be run in it afterwards.
+    ///
+    /// # Errors
+    /// Changes cannot be told: the disk is full.
+    pub fn finish(&mut self, form: Form) -> io::Result<PathBuf> {
+        if let Some(manifest) = self.manifest.take() {
+            copied::changes(&manifest, &self.copy(), &self.upper(), form)?;
+            fs::remove_dir_all(self.copy())?;
+        }
+        Ok(self.upper())
+    }
+
+    /// The directory that has the changes; in full only after [`finish`](Self::finish).
     pub fn upper(&self) -> PathBuf {
         self.directory.join("upper")
     }

@@ -8,7 +8,7 @@ use super::{Alteration, ArtifactKind, Linkage};
 use crate::edit::Edit;
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{Ecosystem, How};
-use crate::plan::evidence::{Condition, Evidence, Met};
+use crate::plan::evidence::{Condition, Evidence, EvidenceSource, Met};
 use std::sync::Arc;
 
 const WITH_VALUE: &[&str] = &[
@@ -352,12 +352,12 @@ fn purity(
         {
             let says = format!("{name} needs C");
             out.needs_c = Some(Evidence::manifest(path.clone(), None, says));
-            out.libraries.extend(native.libraries.iter().map(|l| (*l).to_owned()));
+            out.libraries.extend(native.libraries.iter().map(|l| linkage::package(l)));
         }
     }
-    if let Some(cgo) = &sources.cgo {
-        let optional = sources.vendored && cgo_is_vendored(cgo);
-        if !optional || out.needs_c.is_some() {
+    for cgo in sources.cgo.iter().chain(&sources.cgo_optional) {
+        let known = vendored_module(ecosystem, cgo);
+        if known == Some(How::Required) || known.is_none() && sources.cgo.as_ref() == Some(cgo) {
             out.needs_c = out.needs_c.or(Some(cgo.clone()));
         }
     }
@@ -374,10 +374,11 @@ fn purity(
             .push(Evidence::source("*.go", None, "no source imports \"C\""));
     }
     if sources.vendored {
-        if sources.cgo.is_none() {
+        if sources.cgo.is_none() && sources.cgo_optional.is_none() {
             out.alone = true;
             out.proven = Met::Yes;
         }
+        out.evidence.extend(sources.cgo_optional.iter().cloned());
         return out;
     }
     let unknown: Vec<&str> = requires
@@ -415,11 +416,17 @@ fn are(shown: &[&str], all: usize) -> String {
     }
 }
 
-fn cgo_is_vendored(evidence: &Evidence) -> bool {
-    match &evidence.from {
-        crate::plan::evidence::EvidenceSource::SourceFile { path, .. } => path.split('/').any(|p| p == "vendor"),
-        _ => false,
+/// What is known of the vendored module that a file is part of.
+fn vendored_module(ecosystem: &Ecosystem, evidence: &Evidence) -> Option<How> {
+    let EvidenceSource::SourceFile { path, .. } = &evidence.from else {
+        return None;
+    };
+    let (_, module) = path.split_once("vendor/")?;
+    let is = |name: &&str| module.strip_prefix(*name).is_some_and(|rest| rest.starts_with('/'));
+    if ecosystem.pure.iter().any(|p| module.starts_with(p)) {
+        return Some(How::Optional);
     }
+    ecosystem.natives.iter().find(|n| n.names.iter().any(is)).map(|n| n.how)
 }
 
 /// Whether the stage installs a C compiler.

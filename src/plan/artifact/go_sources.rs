@@ -37,8 +37,10 @@ const MAX_FILES: usize = 4_000;
 /// What the Go files of a folder show.
 #[derive(Debug, Default)]
 pub struct GoSources {
-    /// The first `import "C"`.
+    /// The first `import "C"` of a file that is part of every build.
     pub cgo: Option<Evidence>,
+    /// The first `import "C"` of a file that builds without cgo leave out by a constraint.
+    pub cgo_optional: Option<Evidence>,
     /// Libraries that `#cgo` lines link.
     pub libraries: Vec<String>,
     /// The first import of a package that uses the C library where it can.
@@ -63,7 +65,7 @@ impl GoSources {
                 continue;
             };
             let rest = rest.trim_start_matches('/');
-            out.vendored |= rest.starts_with("vendor/") && rest.ends_with("modules.txt");
+            out.vendored |= rest.starts_with("vendor/") && rest.ends_with(".go");
             if !is_built(rest) {
                 continue;
             }
@@ -85,14 +87,13 @@ impl GoSources {
         let mut in_imports = false;
         let mut in_comment = false;
         let mut flags: Vec<String> = Vec::new();
+        let constraint = Constraint::of(text);
+        if !constraint.holds(true) {
+            return;
+        }
+        let optional = !constraint.holds(false);
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
-            if let Some(constraint) = line.strip_prefix("//go:build ").or(line.strip_prefix("// +build ")) {
-                if excludes_linux(constraint) {
-                    return;
-                }
-                continue;
-            }
             if let Some(cgo) = line.trim_start_matches("//").trim_start().strip_prefix("#cgo") {
                 if let Some((condition, values)) = cgo.split_once(':')
                     && !["windows", "darwin", "freebsd"].iter().any(|os| condition.contains(os))
@@ -131,7 +132,7 @@ impl GoSources {
                 if import.starts_with('(') {
                     in_imports = !import.contains(')');
                 } else {
-                    self.import(import, path, index);
+                    self.import(import, path, index, optional);
                 }
                 continue;
             }
@@ -139,7 +140,7 @@ impl GoSources {
                 if line.starts_with(')') {
                     in_imports = false;
                 } else {
-                    self.import(line, path, index);
+                    self.import(line, path, index, optional);
                 }
                 continue;
             }
@@ -153,10 +154,15 @@ impl GoSources {
         }
     }
 
-    fn import(&mut self, line: &str, path: &str, index: usize) {
+    fn import(&mut self, line: &str, path: &str, index: usize, optional: bool) {
         let Some(name) = line.split('"').nth(1) else { return };
-        if name == "C" && self.cgo.is_none() {
-            self.cgo = Some(Evidence::source(path, Some(index + 1), "the sources import \"C\""));
+        if name == "C" {
+            let place = if optional {
+                &mut self.cgo_optional
+            } else {
+                &mut self.cgo
+            };
+            place.get_or_insert_with(|| Evidence::source(path, Some(index + 1), "the sources import \"C\""));
         } else if self.net.is_none() && WITH_C.contains(&name) {
             let says = format!("the sources import {name:?}, which uses the C library where it can");
             self.net = Some(Evidence::source(path, Some(index + 1), says));
@@ -186,13 +192,111 @@ fn is_built(path: &str) -> bool {
     !skipped && !foreign.iter().any(|os| stem.ends_with(os))
 }
 
-fn excludes_linux(constraint: &str) -> bool {
-    let words: Vec<&str> = constraint
-        .split([' ', ',', '&', '|', '(', ')'])
-        .filter(|w| !w.is_empty())
-        .collect();
-    matches!(
-        words.as_slice(),
-        ["ignore" | "windows" | "darwin" | "js" | "wasm" | "tools" | "!linux" | "!unix" | "plan9"]
-    )
+/// The build constraints of a file.
+struct Constraint<'t> {
+    /// Behind `//go:build`; it goes before the others.
+    new: Option<&'t str>,
+    /// Behind `// +build`; all must hold.
+    old: Vec<&'t str>,
+}
+
+impl<'t> Constraint<'t> {
+    fn of(text: &'t str) -> Self {
+        let mut out = Constraint {
+            new: None,
+            old: Vec::new(),
+        };
+        for line in text.lines() {
+            let line = line.trim();
+            if let Some(expression) = line.strip_prefix("//go:build ") {
+                out.new = Some(expression);
+            } else if let Some(options) = line.strip_prefix("// +build ").or(line.strip_prefix("//+build ")) {
+                out.old.push(options);
+            } else if line.starts_with("package ") {
+                break;
+            }
+        }
+        out
+    }
+
+    /// Whether the file is part of a build for Linux, with or without cgo.
+    fn holds(&self, cgo: bool) -> bool {
+        match self.new {
+            Some(expression) => any(expression, cgo),
+            None => self.old.iter().all(|options| {
+                let mut options = options.split_whitespace();
+                options.any(|option| option.split(',').all(|term| tag(term, cgo)))
+            }),
+        }
+    }
+}
+
+/// `a || b`, with brackets.
+fn any(expression: &str, cgo: bool) -> bool {
+    parts(expression, "||")
+        .iter()
+        .any(|part| parts(part, "&&").iter().all(|term| one(term.trim(), cgo)))
+}
+
+fn one(term: &str, cgo: bool) -> bool {
+    if let Some(rest) = term.strip_prefix('!') {
+        return !one(rest.trim(), cgo);
+    }
+    match term.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+        Some(inside) => any(inside, cgo),
+        None => tag(term, cgo),
+    }
+}
+
+/// Cuts at an operator outside of brackets.
+fn parts<'e>(expression: &'e str, operator: &str) -> Vec<&'e str> {
+    let mut found = Vec::new();
+    let mut depth = 0i32;
+    let mut from = 0;
+    for (at, c) in expression.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ if depth == 0 && at >= from && expression.get(at..).is_some_and(|e| e.starts_with(operator)) => {
+                found.extend(expression.get(from..at));
+                from = at + operator.len();
+            }
+            _ => {}
+        }
+    }
+    found.extend(expression.get(from..));
+    found
+}
+
+fn tag(term: &str, cgo: bool) -> bool {
+    if let Some(rest) = term.strip_prefix('!') {
+        return !tag(rest, cgo);
+    }
+    term.starts_with("go1.") || matches!(term, "linux" | "unix" | "amd64" | "gc") || term == "cgo" && cgo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Constraint;
+
+    #[test]
+    fn constraints_are_evaluated() {
+        let holds = |text: &str| {
+            let constraint = Constraint::of(text);
+            (constraint.holds(true), constraint.holds(false))
+        };
+        assert_eq!(holds("package x\n//go:build ignore\n"), (true, true));
+        assert_eq!(
+            holds("//go:build gssapi && (linux || darwin)\npackage x"),
+            (false, false)
+        );
+        assert_eq!(holds("//go:build cgo && !windows\npackage x"), (true, false));
+        assert_eq!(holds("//go:build !(windows || js) || go1.18\npackage x"), (true, true));
+        assert_eq!(
+            holds("// +build linux,cgo darwin\n// +build !arm\n\npackage x"),
+            (true, false)
+        );
+        assert_eq!(holds("// +build gccgo\npackage x"), (false, false));
+        assert_eq!(holds("//go:build (\npackage x"), (false, false));
+    }
 }

@@ -126,7 +126,12 @@ fn is_document(path: &str) -> bool {
     let documents = ["md", "rst", "adoc"]
         .iter()
         .any(|e| name.rsplit_once('.').is_some_and(|(_, own)| own == *e));
+    // Files of tools begin with a dot; these do not.
+    let hidden = name.starts_with('.')
+        && !name.starts_with(".env")
+        && !matches!(name.as_str(), ".htaccess" | ".htpasswd" | ".netrc" | ".pgpass");
     FILES.contains(&name.as_str())
+        || hidden
         || documents && !path.contains('/')
         || matches!(
             stem,
@@ -150,6 +155,8 @@ mod tests {
             "main.go",
             "go.mod",
             "a/b_test.go",
+            ".babelrc",
+            "vendor/a/x.tmpl",
             "x/testdata/y.json",
             "README.md",
             "docs/a.png",

@@ -113,13 +113,12 @@ fn start(spec: &RunSpec) -> Result<Option<Child>, Failure> {
         cwd: &spec.cwd,
         user: &spec.user,
         network: spec.network,
+        processes: spec.limits.processes,
     };
     spawn(
         || {
             launch::enter()?;
-            root::mount_proc()?;
-            launch::hide()?;
-            launch::become_user(&program)
+            launch::hide()
         },
         &program,
     )
@@ -131,10 +130,13 @@ fn spawn(prepare: impl FnOnce() -> Result<(), Failure>, program: &Program<'_>) -
     let (told, tells) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("make a pipe")?;
     match process::fork().during("start a process")? {
         Side::Child => {
-            drop(told);
             // A process group of its own: `kill 0` must not reach the holder.
             let _ = rustix::process::setsid();
-            let failure = match prepare() {
+            let prepared = prepare();
+            // From here on the image has a say in where paths lead, so nothing may be open that leads
+            // out: its working directory could be `/proc/self/fd/7`.
+            let tells = process::keep_only(tells);
+            let failure = match prepared.and_then(|()| launch::become_user(program)) {
                 Ok(()) => launch::execute(program),
                 Err(failure) => failure,
             };
@@ -271,13 +273,13 @@ fn start_beside(exec: &Exec, first: &OwnedFd) -> Result<Beside, Failure> {
         cwd: &exec.cwd,
         user: &exec.user,
         network: exec.network,
+        processes: None,
     };
     let child = spawn(
         || {
             rustix::stdio::dup2_stdout(&out_end).during("take the output")?;
             rustix::stdio::dup2_stderr(&err_end).during("take the errors")?;
-            launch::follow(first)?;
-            launch::become_user(&program)
+            launch::follow(first)
         },
         &program,
     )?;

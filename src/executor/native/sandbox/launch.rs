@@ -2,18 +2,19 @@
 
 use super::failure::During;
 use super::process;
-use super::root::ROOT;
+use super::root;
 use super::spec::{SandboxNetwork, User};
 use super::user::{Identity, identify};
 use super::wire::{Failure, FailureKind};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets, ThreadNameSpaceType, UnshareFlags};
 use std::ffi::CStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -24,6 +25,7 @@ pub(super) struct Program<'a> {
     pub cwd: &'a str,
     pub user: &'a User,
     pub network: SandboxNetwork,
+    pub processes: Option<u64>,
 }
 
 /// Parts of `/proc` and `/sys` that tell about, or change, the machine: those that Docker hides.
@@ -77,9 +79,12 @@ fn capabilities(network: SandboxNetwork) -> CapabilitySet {
 /// it there is nothing to break out to.
 pub(super) fn enter() -> Result<(), Failure> {
     process::unshare(UnshareFlags::NEWNS).during("make the inner mount namespace")?;
-    rustix::process::chdir(ROOT).during("enter the root")?;
+    // While the host's own is still in sight: without root the kernel wants to see that nothing of
+    // it is hidden from us.
+    root::mount_proc()?;
+    rustix::process::chdir(root::ROOT).during("enter the root")?;
     rustix::process::pivot_root(".", ".").during("enter the root")?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).during("leave the outer root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).during("leave the host's root")?;
     rustix::process::chdir("/").during("enter the root")
 }
 
@@ -126,13 +131,29 @@ pub(super) fn become_user(program: &Program<'_>) -> Result<(), Failure> {
     };
     // A core file would end up in a layer.
     let _ = rustix::process::setrlimit(Resource::Core, none);
+    // Without root there are no control groups, but this limit counts within the user namespace.
+    if let Some(most) = program.processes.filter(|_| root::in_user_namespace()) {
+        let most = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        rustix::process::setrlimit(Resource::Nproc, most).during("limit the processes")?;
+    }
     if program.network == SandboxNetwork::Host {
         super::landlock::restrict();
     }
     super::seccomp::install().during("filter system calls")?;
     rights(&identity, capabilities(program.network))?;
     // As the user: a directory that is closed to it must not be entered with root's rights.
-    rustix::process::chdir(program.cwd).asked(format!("enter the working directory {}", program.cwd))
+    rustix::process::chdir(program.cwd).asked(format!("enter the working directory {}", program.cwd))?;
+    match rustix::process::getcwd(Vec::new()) {
+        // The kernel says `(unreachable)` of a directory outside of the root.
+        Ok(path) if path.as_bytes().starts_with(b"/") => Ok(()),
+        _ => Err(Errno::XDEV).asked(format!(
+            "stay inside of the root in the working directory {}",
+            program.cwd
+        )),
+    }
 }
 
 fn who(user: &User) -> Result<Identity, Failure> {
@@ -144,15 +165,25 @@ fn who(user: &User) -> Result<Identity, Failure> {
             home: None,
         }),
         User::Named(name) => {
-            let read = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
-            identify(name, &passwd.unwrap_or_default(), &group.unwrap_or_default()).map_err(|what| Failure {
+            let (passwd, group) = (small_file("/etc/passwd"), small_file("/etc/group"));
+            identify(name, &passwd, &group).map_err(|what| Failure {
                 kind: FailureKind::Instruction,
                 what,
                 errno: 0,
             })
         }
     }
+}
+
+/// A regular file of the image, as far as one is read that may be anything; empty where there is none.
+fn small_file(path: &str) -> String {
+    // A named pipe must not be waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mut bytes = Vec::new();
+    if let Ok(file) = rustix::fs::open(path, flags, Mode::empty()) {
+        let _ = fs::File::from(file).take(16 << 20).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn rights(identity: &Identity, allowed: CapabilitySet) -> Result<(), Failure> {
@@ -203,8 +234,7 @@ pub(super) fn execute(program: &Program<'_>) -> Failure {
 /// The home directory of the user that this process is, as runc finds it.
 fn home() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
-    let passwd = fs::read("/etc/passwd").unwrap_or_default();
-    let passwd = String::from_utf8_lossy(&passwd);
+    let passwd = small_file("/etc/passwd");
     identify(&uid, &passwd, "")
         .ok()
         .and_then(|identity| identity.home)

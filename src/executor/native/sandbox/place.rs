@@ -170,5 +170,5 @@ impl Stub {
 }
 
 fn mtime(stat: &Stat) -> (i64, u64) {
-    (stat.st_mtime as i64, stat.st_mtime_nsec as u64)
+    (stat.st_mtime, stat.st_mtime_nsec)
 }

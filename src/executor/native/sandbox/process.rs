@@ -1,6 +1,6 @@
 //! The few calls on processes that have no safe form.
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus};
 use rustix::thread::UnshareFlags;
@@ -9,20 +9,20 @@ use std::io;
 use super::spec::ExitStatus;
 
 /// The two sides of a [`fork`].
-pub(super) enum Side {
+pub(in crate::executor::native) enum Side {
     Parent(Child),
     Child,
 }
 
 /// A process of ours that was not waited for yet.
-pub(super) struct Child {
+pub(in crate::executor::native) struct Child {
     pub pid: Pid,
     /// Readable when it ended.
     pub handle: OwnedFd,
 }
 
 /// Doubles this process.
-pub(super) fn fork() -> Result<Side, Errno> {
+pub(in crate::executor::native) fn fork() -> Result<Side, Errno> {
     // SAFETY: the sandbox' own processes have one thread each, so the child finds every lock free
     // and may go on as any program.
     match unsafe { libc::fork() } {
@@ -36,14 +36,14 @@ pub(super) fn fork() -> Result<Side, Errno> {
 }
 
 /// Leaves namespaces for new ones.
-pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+pub(in crate::executor::native) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     // SAFETY: the file descriptor table is not among what callers here unshare.
     unsafe { rustix::thread::unshare_unsafe(flags) }
 }
 
 impl Child {
     /// How it ended; waits for it.
-    pub(super) fn wait(&self) -> Result<ExitStatus, Errno> {
+    pub(in crate::executor::native) fn wait(&self) -> Result<ExitStatus, Errno> {
         loop {
             match rustix::process::waitpid(Some(self.pid), WaitOptions::empty()) {
                 Err(Errno::INTR) | Ok(None) => {}
@@ -53,7 +53,7 @@ impl Child {
         }
     }
 
-    pub(super) fn signal(&self, signal: i32) {
+    pub(in crate::executor::native) fn signal(&self, signal: i32) {
         // SAFETY: sends a signal to a child that was not waited for yet, so the number is still its own.
         unsafe { libc::kill(self.pid.as_raw_nonzero().get(), signal) };
     }
@@ -68,9 +68,28 @@ fn exit_status(status: WaitStatus) -> ExitStatus {
 
 /// Closes every file descriptor from 3 on: none that the builder, or whoever started it, forgot to
 /// mark as its own may reach a sandboxed process.
-pub(super) fn close_strangers() {
-    // SAFETY: called first of all in this process, before anything here owns such a descriptor.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+pub(in crate::executor::native) fn close_strangers() {
+    close_from(3);
+}
+
+/// Closes every file descriptor from 3 on but this one, which becomes 3. Only for a process that goes on
+/// to execute or to [`exit`]: values that own the others must not be dropped afterwards.
+pub(in crate::executor::native) fn keep_only(kept: OwnedFd) -> OwnedFd {
+    let raw = kept.into_raw_fd();
+    if raw != 3 {
+        // SAFETY: both are numbers; whatever had this one is not used again.
+        if unsafe { libc::dup3(raw, 3, libc::O_CLOEXEC) } != 3 {
+            exit(127);
+        }
+    }
+    close_from(4);
+    // SAFETY: open, and nobody else's any more.
+    unsafe { OwnedFd::from_raw_fd(3) }
+}
+
+fn close_from(first: i32) {
+    // SAFETY: callers promise that nothing uses these any more.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
     if closed == 0 {
         return;
     }
@@ -80,20 +99,20 @@ pub(super) fn close_strangers() {
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
-    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor >= first) {
         // SAFETY: as above; one that is closed already is no harm.
         unsafe { libc::close(descriptor) };
     }
 }
 
 /// Ends this process at once; nothing is flushed or dropped.
-pub(super) fn exit(code: i32) -> ! {
+pub(in crate::executor::native) fn exit(code: i32) -> ! {
     // SAFETY: does not return.
     unsafe { libc::_exit(code) }
 }
 
 /// Brings up the loopback of the network namespace that this process is in.
-pub(super) fn loopback_up() -> io::Result<()> {
+pub(in crate::executor::native) fn loopback_up() -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let socket = rustix::net::socket_with(
         rustix::net::AddressFamily::INET,

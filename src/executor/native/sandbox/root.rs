@@ -21,16 +21,17 @@ use std::path::{Path, PathBuf};
 
 const EMPTY: &std::ffi::CStr = c"";
 
-/// Where the holder has the sandbox' root.
-pub(super) const ROOT: &str = "/root";
+/// Where the sandbox' root is: in the tmpfs that is the holder's working directory.
+pub(super) const ROOT: &str = "root";
 
 /// What was mounted, to be taken down again.
 pub(super) struct World {
+    mountpoint: PathBuf,
     stubs: Vec<Stub>,
 }
 
-/// Mounts everything but `/proc`, and leaves the host's files for good. Afterwards the sandbox' root
-/// is `/root` below of an otherwise empty, read-only `/`.
+/// Mounts everything but `/proc`. Afterwards the working directory is a tmpfs with the sandbox' root at
+/// [`ROOT`].
 pub(super) fn build(spec: &RunSpec) -> Result<World, Failure> {
     let mountpoint = match &spec.root {
         Root::Overlay { mountpoint, .. } | Root::Directory { mountpoint, .. } => mountpoint,
@@ -41,18 +42,18 @@ pub(super) fn build(spec: &RunSpec) -> Result<World, Failure> {
     rustix::mount::mount("tmpfs", mountpoint, "tmpfs", quiet, c"mode=0755,size=64m")
         .during(format!("mount a tmpfs on {}", mountpoint.display()))?;
     rustix::process::chdir(mountpoint).during("enter the tmpfs")?;
-    mkdir("root")?;
+    mkdir(ROOT)?;
     match &spec.root {
         Root::Overlay {
             lowers, upper, work, ..
-        } => overlay("root", lowers, Some((upper, work)), "")?,
+        } => overlay(ROOT, lowers, Some((upper, work)), "")?,
         Root::Directory { path, .. } => {
             let tree = clone(path, "the root")?;
-            attach(&tree, &place::handle("root").during("open the root")?, "the root")?;
+            attach(&tree, &place::handle(ROOT).during("open the root")?, "the root")?;
             restrict(&tree, MountAttrFlags::MOUNT_ATTR_NODEV, false, "the root")?;
         }
     }
-    let root = place::handle("root").during("open the root")?;
+    let root = place::handle(ROOT).during("open the root")?;
     let mut stubs = Vec::new();
     devices(&root)?;
     system(&root)?;
@@ -61,8 +62,10 @@ pub(super) fn build(spec: &RunSpec) -> Result<World, Failure> {
         extra(mount, number, &root, &mut stubs)?;
     }
     top(&root, "proc")?;
-    leave_host()?;
-    Ok(World { stubs })
+    Ok(World {
+        mountpoint: mountpoint.clone(),
+        stubs,
+    })
 }
 
 impl World {
@@ -73,7 +76,7 @@ impl World {
         }
         // Now, and not when the last process is gone: the builder may use the layer at once.
         let _ = rustix::process::chdir("/");
-        let _ = rustix::mount::unmount(ROOT, UnmountFlags::DETACH);
+        let _ = rustix::mount::unmount(self.mountpoint, UnmountFlags::DETACH);
     }
 }
 
@@ -116,12 +119,15 @@ fn overlay(at: &str, lowers: &[PathBuf], upper: Option<(&PathBuf, &PathBuf)>, pr
         link(work, &work_name)?;
         options.push_str(&format!(",upperdir={upper_name},workdir={work_name}"));
     }
+    let mut redirects = "off";
     if !rustix::process::geteuid().is_root() || in_user_namespace() {
         options.push_str(",userxattr");
+        // The kernel takes no other word for "no redirects" then.
+        redirects = "nofollow";
     }
     // A layer must say by itself what it holds: no redirects, no metadata without data. `volatile`
     // saves waiting for the disk, which whoever keeps the layer does once. Old kernels know less.
-    let full = format!("{options},index=off,metacopy=off,redirect_dir=off");
+    let full = format!("{options},index=off,metacopy=off,redirect_dir={redirects}");
     let fast = format!("{full},volatile");
     let mut last = Errno::INVAL;
     for options in [fast, full, options] {
@@ -165,6 +171,7 @@ fn clone_at(directory: BorrowedFd<'_>, path: &Path, what: &str) -> Result<OwnedF
 /// A new file system, detached.
 fn fresh(kind: &str, options: &[(&str, &str)], flags: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let system = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(&system, "source", kind)?;
     for (key, value) in options {
         rustix::mount::fsconfig_set_string(&system, *key, *value)?;
     }
@@ -237,12 +244,12 @@ fn top(root: &OwnedFd, name: &str) -> Result<OwnedFd, Failure> {
     .asked(format!("open /{name} of the image, which must be a directory"))
 }
 
-/// Mounts `/proc`, for the process id namespace that the caller is in, inside of its root.
+/// Mounts `/proc`, for the process id namespace that the caller is in.
 pub(super) fn mount_proc() -> Result<(), Failure> {
     let flags =
         MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let mount = fresh("proc", &[], flags).during("mount /proc")?;
-    let root = place::handle("/").during("open the root")?;
+    let root = place::handle(ROOT).during("open the root")?;
     attach(&mount, &top(&root, "proc")?, "/proc")
 }
 
@@ -422,6 +429,10 @@ fn extra(mount: &MountSpec, number: usize, root: &OwnedFd, stubs: &mut Vec<Stub>
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory);
     let missing = if directory { Missing::Directory } else { Missing::File };
     let at = locate(root.as_fd(), what, missing, stubs).asked(format!("find a place for the mount {what}"))?;
+    let identity = |fd: &OwnedFd| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino));
+    if identity(&at) == identity(root) {
+        return Err(Errno::BUSY).asked("mount on the root itself");
+    }
     attach(&tree, &at, what)?;
     restrict(&tree, restrictions, deep, what)
 }
@@ -439,13 +450,4 @@ fn secret(name: &str, content: &[u8], (mode, uid, gid): (u32, u32, u32), what: &
     let mut file = fs::File::from(file);
     std::io::Write::write_all(&mut file, content).during("write a secret's file")?;
     clone(Path::new(name), what)
-}
-
-/// Makes the tmpfs the root of this mount namespace, and lets go of everything else.
-fn leave_host() -> Result<(), Failure> {
-    rustix::process::pivot_root(".", ".").during("leave the host's root")?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).during("release the host's root")?;
-    rustix::process::chdir("/").during("enter the new root")?;
-    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount_remount("/", flags, EMPTY).during("make the outer root read-only")
 }

@@ -165,11 +165,12 @@ pub enum MountKind {
 pub struct RunLimits {
     /// By the clock.
     pub time: Option<Duration>,
-    /// Processes and threads at a time; needs a cgroup, so it may not hold for rootless builds.
+    /// Processes and threads at a time. Holds for root where there are control groups; without root it
+    /// counts each user's processes of the whole build together.
     pub processes: Option<u64>,
     /// Bytes that may be added below the root.
     pub disk: Option<u64>,
-    /// Bytes of memory; needs a cgroup.
+    /// Bytes of memory. Holds for root where there are control groups.
     pub memory: Option<u64>,
 }
 

@@ -6,8 +6,8 @@ use super::wire::{self, Report, Request};
 use crate::executor::cancel::Cancel;
 use crate::executor::event::Stream;
 use crate::executor::native::limits::{DiskWatch, Group};
+use crate::executor::native::snapshot::{Backing, Snapshot};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How often cancelling and limits are looked at.
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     program: PathBuf,
+    /// What [`Sandbox::backing`] found, for all clones.
+    backing: Arc<OnceLock<Backing>>,
 }
 
 impl Default for Sandbox {
@@ -46,11 +49,12 @@ impl Sandbox {
     pub fn with_program(program: impl Into<PathBuf>) -> Sandbox {
         Sandbox {
             program: program.into(),
+            backing: Arc::default(),
         }
     }
 
     /// Runs one process to its end; everything that it started has ended by then. `output` gets what
-    /// they write, as it comes.
+    /// they write, as it comes. With no arguments at all, the sandbox is only made and taken down.
     ///
     /// # Errors
     /// See [`RunError`]; nothing that was started is left in any of its cases. That the process
@@ -77,6 +81,45 @@ impl Sandbox {
                 let limit = spec.limits.disk.unwrap_or(0);
                 running.end(RunError::Limit(format!("{} MiB on the disk", limit >> 20)));
             }
+        }
+    }
+
+    /// A snapshot in `directory`, which is made, over `lowers`, the lowest first; in the way that works
+    /// here.
+    ///
+    /// # Errors
+    /// Sandboxes are not allowed here at all, or there is no space.
+    pub fn snapshot(&self, directory: impl Into<PathBuf>, lowers: Vec<PathBuf>) -> Result<Snapshot, RunError> {
+        let directory = directory.into();
+        let backing = match self.backing.get() {
+            Some(known) => *known,
+            None => {
+                let found = self.backing(directory.parent().unwrap_or(&directory))?;
+                *self.backing.get_or_init(|| found)
+            }
+        };
+        Snapshot::create_as(backing, directory, lowers).map_err(RunError::system("make a snapshot"))
+    }
+
+    /// Whether sandboxes are allowed here at all, and how snapshots in `directory` have to be made. It
+    /// mounts one and runs nothing.
+    ///
+    /// # Errors
+    /// [`RunError::NotAllowed`] says what to do.
+    pub fn backing(&self, directory: &Path) -> Result<Backing, RunError> {
+        let place = tempfile::Builder::new()
+            .prefix("probe-")
+            .tempdir_in(directory)
+            .map_err(RunError::system("make a directory for a trial"))?;
+        let lower = place.path().join("lower");
+        let made = std::fs::create_dir(&lower)
+            .and_then(|()| Snapshot::create(place.path().join("snapshot"), vec![lower]))
+            .map_err(RunError::system("make a directory for a trial"))?;
+        let spec = RunSpec::new(made.root(), &[]);
+        match self.run(&spec, &mut |_, _| {}, &Cancel::new()) {
+            Ok(_) => Ok(Backing::Overlay),
+            Err(RunError::NoOverlay { .. }) => Ok(Backing::Copies),
+            Err(error) => Err(error),
         }
     }
 
@@ -116,7 +159,7 @@ impl Sandbox {
 }
 
 /// Where a root's changes go.
-fn changes(root: &Root) -> &Path {
+pub(in crate::executor::native) fn changes(root: &Root) -> &Path {
     match root {
         Root::Overlay { upper, .. } => upper,
         Root::Directory { path, .. } => path,
@@ -288,9 +331,4 @@ impl Drop for Running {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// Whether the arguments of this process make it a sandbox.
-pub(super) fn asked(arguments: &mut dyn Iterator<Item = OsString>) -> bool {
-    arguments.nth(1).is_some_and(|argument| argument == super::ARGUMENT)
 }

@@ -1,0 +1,88 @@
+//! The arguments of `mbopt verify`.
+
+use super::super::build::arguments::How;
+use crate::verify::Probe;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `mbopt verify`.
+#[derive(Debug, Args, Default)]
+#[command(
+    after_help = "Exit codes: 0 smaller and every check holds, 1 the original fails or nothing was verified,\n2 usage, engine or I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
+)]
+pub struct Verify {
+    /// The Dockerfile, or a folder that holds one [default: Dockerfile]
+    #[arg(value_name = "DOCKERFILE")]
+    pub file: Option<PathBuf>,
+    /// The build context's folder [default: the Dockerfile's]
+    #[arg(value_name = "CONTEXT")]
+    pub context: Option<PathBuf>,
+    /// Compare with this Dockerfile instead of mbopt's own rewrite
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub against: Option<PathBuf>,
+    /// Verify the Dockerfile of each of these folders, and sum up
+    #[arg(long, value_name = "DIR", num_args = 1.., help_heading = "Input", conflicts_with_all = ["file", "context", "against"])]
+    pub batch: Vec<PathBuf>,
+    /// Where a batch writes a line of JSON for each folder, and goes on where it stopped
+    #[arg(long, value_name = "FILE", help_heading = "Input", requires = "batch")]
+    pub results: Option<PathBuf>,
+
+    /// Try this on both images: http:PORT/PATH, tcp:PORT, exec:PROGRAM ARG..., command:ARG...
+    #[arg(long, value_name = "PROBE", help_heading = "Checks")]
+    pub probe: Vec<Probe>,
+    /// Set a variable in the containers that are compared
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Checks", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+    /// How long a start may take, in seconds [default: 15]
+    #[arg(long, value_name = "SECONDS", help_heading = "Checks")]
+    pub patience: Option<u64>,
+    /// Do not build the tester stage
+    #[arg(long, help_heading = "Checks")]
+    pub skip_tests: bool,
+    /// Time a rebuild after this file of the context was changed
+    #[arg(long, value_name = "FILE", help_heading = "Checks")]
+    pub rebuild: Option<PathBuf>,
+    /// How the image is built
+    #[command(flatten)]
+    pub how: How,
+
+    /// How to report: text, json, markdown, html
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub format: VerifyFormat,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Write the rewritten Dockerfile to a file, where it is proved smaller
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub write: Option<PathBuf>,
+}
+
+/// `--format` of `mbopt verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum VerifyFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs; versioned.
+    Json,
+    /// For a pull request or a step summary.
+    Markdown,
+    /// One file for a browser.
+    Html,
+}
+
+/// `NAME=VALUE`.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,71 @@
+//! How large layers are compressed, where nobody has said so yet.
+
+use super::cancel::Cancel;
+use super::contents::{ImageContents, LayerContents, LayerSource};
+use super::digest::Digest;
+use super::error::Error;
+use super::native::gzip::gzip;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// What was measured in this process: two images that are compared share most layers.
+static KNOWN: Mutex<Option<HashMap<Digest, u64>>> = Mutex::new(None);
+
+/// Counts bytes.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ImageContents {
+    /// Fills in the compressed sizes that are not known, as gzip -6 makes them. Layers of unpacked
+    /// folders are left as they are: their store knows them.
+    ///
+    /// # Errors
+    /// A layer cannot be read, or `cancel` asks for the end.
+    pub fn measure(&mut self, cancel: &Cancel) -> Result<(), Error> {
+        for layer in &mut self.layers {
+            if layer.compressed_bytes.is_none() {
+                layer.compressed_bytes = measured(layer, cancel)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn measured(layer: &LayerContents, cancel: &Cancel) -> Result<Option<u64>, Error> {
+    let known = |id: &Digest| {
+        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().and_then(|known| known.get(id).copied())
+    };
+    if let Some(bytes) = known(&layer.diff_id) {
+        return Ok(Some(bytes));
+    }
+    let (path, start, length) = match &layer.source {
+        LayerSource::Tar(path) => (path, 0, u64::MAX),
+        LayerSource::Part(path, start, length) => (path, *start, *length),
+        LayerSource::Folder(_) => return Ok(None),
+    };
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    file.seek(SeekFrom::Start(start)).map_err(Error::io("read", path))?;
+    let mut counter = Counter(0);
+    gzip(&mut BufReader::new(file.take(length)), &mut counter, cancel).map_err(|error| {
+        match cancel.is_cancelled() {
+            true => Error::Cancelled,
+            false => Error::io("read", path)(error),
+        }
+    })?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.get_or_insert_default().insert(layer.diff_id.clone(), counter.0);
+    Ok(Some(counter.0))
+}

@@ -1,0 +1,226 @@
+//! COPY, ADD and WORKDIR: changes over the layers below, written through an overlay.
+
+use super::source::Tree;
+use super::{Building, Failure};
+use crate::executor::archive::{Compression, decompress};
+use crate::executor::digest::Digest;
+use crate::executor::engine::EngineName;
+use crate::executor::error::Error;
+use crate::executor::native::layer::{Rules, extract};
+use crate::executor::native::store::LayerRecord;
+use crate::executor::native::tree::{self, Chmod, Copier, CopyError, Rooted};
+use crate::executor::native::vertex::{Copy, Item, Mkdir};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The largest `/etc/passwd` that is read.
+const PASSWD: u64 = 4 << 20;
+
+pub(super) fn no_overlay(path: &Path, errno: Errno) -> Error {
+    let help = "the native engine needs overlayfs: as root, or in a user namespace since Linux 5.11; more than 15 layers need Linux 6.5";
+    match errno {
+        Errno::PERM | Errno::NODEV | Errno::INVAL | Errno::NOSYS => Error::Unavailable {
+            engine: EngineName::Native,
+            why: format!("overlayfs cannot be mounted here: {errno}"),
+            help: help.to_owned(),
+        },
+        errno => Error::io("merge layers in", path)(errno.into()),
+    }
+}
+
+impl Building<'_> {
+    /// Changes files over these layers; what `work` writes becomes a layer.
+    fn change(
+        &self,
+        below: &[Digest],
+        work: impl FnOnce(&Rooted) -> Result<(), Failure>,
+    ) -> Result<LayerRecord, Failure> {
+        let scratch = self.solver.store.scratch()?;
+        let (upper, own) = (scratch.path().join("upper"), scratch.path().join("work"));
+        for folder in [&upper, &own] {
+            fs::create_dir(folder).map_err(Error::io("create", folder))?;
+        }
+        fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &upper))?;
+        let folders = self.folders(below)?;
+        let mount = tree::merged(&folders, Some((&upper, &own)), self.form, &self.empty)
+            .map_err(|errno| no_overlay(&upper, errno))?;
+        let root = Rooted::new(mount);
+        work(&root)?;
+        drop(root);
+        Ok(self.solver.store.commit(&upper)?)
+    }
+
+    /// WORKDIR.
+    pub(super) fn mkdir(&self, mkdir: &Mkdir, below: &[Digest]) -> Result<LayerRecord, Failure> {
+        self.change(below, |root| {
+            let owner = match mkdir.user.as_str() {
+                "" => None,
+                user => Some(owner(user, root)?),
+            };
+            let copier = Copier::new(root, owner, None, &self.cancel);
+            copier.make_folders(&mkdir.path, 0o755).map_err(failed)?;
+            Ok(())
+        })
+    }
+
+    /// COPY and ADD.
+    pub(super) fn copy(&self, copy: &Copy, below: &[Digest]) -> Result<LayerRecord, Failure> {
+        let below = if copy.link { &[] } else { below };
+        self.change(below, |root| {
+            let owner = match &copy.rules.chown {
+                Some(user) => Some(owner(user, root)?),
+                None => None,
+            };
+            let chmod = match &copy.rules.chmod {
+                Some(text) => {
+                    let wrong = || Failure::step(format!("`{text}` is no mode for `--chmod`"));
+                    Some(Chmod::parse(text).ok_or_else(wrong)?)
+                }
+                None => None,
+            };
+            let mut copier = Copier::new(root, owner, chmod, &self.cancel);
+            for item in &copy.items {
+                self.check()?;
+                match item {
+                    Item::Files { from, pattern } => {
+                        let tree = self.tree(from)?;
+                        self.files(&tree, pattern, copy, &mut copier)?;
+                    }
+                    Item::Inline { name, content } => {
+                        copier.write(content, OsStr::new(name), &copy.dest, 0o644, None).map_err(failed)?;
+                    }
+                    Item::Url { url, checksum } => self.fetch(url, checksum.as_deref(), copy, &mut copier)?,
+                    Item::Git {
+                        address,
+                        keep_git_dir,
+                        checksum,
+                    } => self.clone_git(address, *keep_git_dir, checksum.as_deref(), copy, &mut copier)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn files(&self, tree: &Tree<'_>, pattern: &str, copy: &Copy, copier: &mut Copier<'_>) -> Result<(), Failure> {
+        let matches = self.matches(tree, pattern, &copy.rules)?;
+        for found in &matches.found {
+            self.check()?;
+            if copy.rules.unpack
+                && let Some(archive) = archive(tree, &found.parts)
+            {
+                self.unpack(archive, &found.name, &copy.dest, copier)?;
+                continue;
+            }
+            let selection = matches.selection(tree, found);
+            copier.place(&selection, &found.name, &copy.dest, tree.has_owners()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unpack(&self, archive: File, name: &OsString, dest: &str, copier: &mut Copier<'_>) -> Result<(), Failure> {
+        let what = format!("the archive {}", name.to_string_lossy());
+        let rules = Rules::archive(what.clone());
+        let folder = copier.folder(dest).map_err(failed)?;
+        let stream = decompress(archive, &rules.limits).map_err(Error::io("read", &what))?;
+        extract(stream, folder.as_fd(), &rules)?;
+        Ok(())
+    }
+}
+
+/// Whom `--chown` or USER means in a tree: a number is taken as it is, and a name is looked up.
+fn owner(spec: &str, root: &Rooted) -> Result<(u32, u32), Failure> {
+    let (user, group) = match spec.split_once(':') {
+        Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
+        None => (spec, None),
+    };
+    let fields = |file: &str, name: &str| -> Option<Vec<String>> {
+        let text = root.read(file, PASSWD)?;
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
+        Some(line.split(':').map(str::to_owned).collect())
+    };
+    let number = |fields: &[String], at: usize| fields.get(at).and_then(|field| field.parse::<u32>().ok());
+    let (uid, mut gid) = match user.parse::<u32>() {
+        Ok(uid) => (uid, uid),
+        Err(_) if user.is_empty() => (0, 0),
+        Err(_) => {
+            let found = fields("/etc/passwd", user);
+            let found = found.as_deref().and_then(|fields| Some((number(fields, 2)?, number(fields, 3)?)));
+            found.ok_or_else(|| Failure::step(format!("there is no user `{user}` in the image's /etc/passwd")))?
+        }
+    };
+    if let Some(group) = group {
+        gid = match group.parse::<u32>() {
+            Ok(gid) => gid,
+            Err(_) => {
+                let found = fields("/etc/group", group);
+                let found = found.as_deref().and_then(|fields| number(fields, 2));
+                found.ok_or_else(|| Failure::step(format!("there is no group `{group}` in the image's /etc/group")))?
+            }
+        };
+    }
+    Ok((uid, gid))
+}
+
+pub(super) fn failed(error: CopyError) -> Failure {
+    match error {
+        CopyError::Cancelled => Failure::Error(Error::Cancelled),
+        CopyError::Os(_, Errno::NOSPC | Errno::DQUOT) => {
+            Failure::Step(error.to_string(), Some("the disk is full: make room, for example with `mbopt cache prune`".to_owned()))
+        }
+        error => Failure::step(error.to_string()),
+    }
+}
+
+/// The file, where it is a tar archive, compressed or not: told by what is in it, not by its name.
+fn archive(tree: &Tree<'_>, parts: &[OsString]) -> Option<File> {
+    let file: OwnedFd = tree.root().file(parts)?;
+    let mut file = File::from(file);
+    let mut head = [0_u8; 512];
+    let length = read_up_to(&mut file, &mut head)?;
+    file.seek(SeekFrom::Start(0)).ok()?;
+    if Compression::of(head.get(..length)?) != Compression::None {
+        let limits = Rules::archive("").limits;
+        let again = file.try_clone().ok()?;
+        let mut stream = decompress(again, &limits).ok()?;
+        let length = read_up_to(&mut stream, &mut head)?;
+        file.seek(SeekFrom::Start(0)).ok()?;
+        return (length == head.len() && is_header(&head)).then_some(file);
+    }
+    (length == head.len() && is_header(&head)).then_some(file)
+}
+
+fn read_up_to(from: &mut dyn Read, into: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
+    while let Some(rest) = into.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    Some(length)
+}
+
+/// Whether a block is a tar header: its checksum is right, its own field taken as blanks.
+fn is_header(block: &[u8; 512]) -> bool {
+    let sum: u32 = block
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+        .sum();
+    let field = block.get(148..156).unwrap_or_default();
+    let digits: String = field
+        .iter()
+        .map(|byte| char::from(*byte))
+        .skip_while(|c| *c == ' ')
+        .take_while(|c| c.is_digit(8))
+        .collect();
+    u32::from_str_radix(&digits, 8).is_ok_and(|written| written == sum && sum > 8 * 32)
+}

@@ -1,0 +1,78 @@
+//! The build's contexts.
+
+use crate::context::Ignore;
+use crate::executor::engine::BuildRequest;
+use crate::executor::error::Error;
+use crate::executor::native::tree::Rooted;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A folder and what is left out of it.
+#[derive(Debug)]
+pub struct Context {
+    /// It.
+    pub root: Rooted,
+    /// Its `.dockerignore`.
+    pub ignore: Ignore,
+}
+
+/// The build context and the named ones.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    main: Context,
+    named: Vec<(&'a str, Context)>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// A folder is missing, or an ignore file is one that Docker refuses.
+    pub fn open(request: &'a BuildRequest) -> Result<Inputs<'a>, Error> {
+        let mut own = request.dockerfile_name.clone().into_os_string();
+        own.push(".dockerignore");
+        let named = request.named_contexts.iter();
+        Ok(Inputs {
+            main: open(&request.context, Some(Path::new(&own)))?,
+            named: named
+                .map(|(name, folder)| Ok((name.as_str(), open(folder, None)?)))
+                .collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// The build context.
+    pub fn main(&self) -> &Context {
+        &self.main
+    }
+
+    /// A named context.
+    pub fn named(&self, name: &str) -> Option<&Context> {
+        self.named.iter().find(|(known, _)| *known == name).map(|(_, context)| context)
+    }
+}
+
+fn open(folder: &Path, own: Option<&Path>) -> Result<Context, Error> {
+    let root = Rooted::open(folder).map_err(|errno| Error::io("open the build context", folder)(errno.into()))?;
+    let usual = folder.join(".dockerignore");
+    let mut ignore = Ignore::default();
+    for path in own.into_iter().chain([usual.as_path()]) {
+        match fs::read(path) {
+            Ok(bytes) => {
+                ignore = Ignore::parse(&String::from_utf8_lossy(&bytes));
+                if let Some(problem) = ignore.problems().first() {
+                    return Err(Error::Dockerfile {
+                        file: path.display().to_string(),
+                        line: problem.line,
+                        message: problem.kind.to_string(),
+                        help: None,
+                    });
+                }
+                break;
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(Error::io("read", path)(error)),
+        }
+    }
+    Ok(Context { root, ignore })
+}

@@ -1,0 +1,192 @@
+//! What is copied into the new stage, and how the destinations are written.
+
+use super::Parts;
+use super::writer::Writer;
+use crate::plan::artifact::Artifact;
+use crate::plan::need::Need;
+use std::collections::BTreeSet;
+
+/// What is copied into the new stage.
+pub(super) fn copy_all(parts: &Parts<'_>, writer: &mut Writer<'_>, source: &str) {
+    let mut blank = writer.style.airy;
+    let copy = writer.style.keyword("COPY");
+    for file in parts.base.files.iter() {
+        let to = shown(&file.to, &writer.workdir, file.to.ends_with('/'));
+        writer.plain(&transfer(&copy, Some(source), &[file.from.clone()], &to), blank);
+        note(writer, source, &file.from);
+        blank = false;
+    }
+    for (sources, to) in grouped_files(parts.files, &writer.workdir) {
+        writer.plain(&transfer(&copy, None, &sources, &to), blank);
+        blank = false;
+    }
+    for tree in parts.trees {
+        let to = shown(tree, &writer.workdir, true);
+        let from = trimmed(tree);
+        writer.plain(&transfer(&copy, Some(source), &[from.to_owned()], &to), blank);
+        note(writer, source, from);
+        blank = false;
+    }
+    for (sources, to) in grouped_artifacts(parts.artifacts, parts.trees, &writer.workdir) {
+        writer.plain(&transfer(&copy, Some(source), &sources, &to), blank);
+        for path in &sources {
+            note(writer, source, path);
+        }
+        blank = false;
+    }
+}
+
+fn note(writer: &mut Writer<'_>, from: &str, path: &str) {
+    match writer.stage.copies.iter_mut().find(|(name, _)| name == from) {
+        Some((_, paths)) => paths.push(path.to_owned()),
+        None => writer.stage.copies.push((from.to_owned(), vec![path.to_owned()])),
+    }
+}
+
+/// One COPY.
+fn transfer(copy: &str, from: Option<&str>, sources: &[String], to: &str) -> String {
+    let flag = from.map(|name| format!("--from={name} ")).unwrap_or_default();
+    if sources.iter().any(|s| s.contains(' ')) || to.contains(' ') {
+        let words: Vec<String> = sources.iter().map(|s| format!("\"{s}\"")).collect();
+        return format!("{copy} {flag}[{}, \"{to}\"]", words.join(", "));
+    }
+    format!("{copy} {flag}{} {to}", sources.join(" "))
+}
+
+fn trimmed(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    }
+}
+
+/// A path as a destination, seen from the working directory. Of a file in it only `.` is shown.
+fn shown(path: &str, workdir: &str, folder: bool) -> String {
+    let workdir = trimmed(workdir);
+    let path = trimmed(path);
+    if workdir == "/" {
+        return path.to_owned();
+    }
+    if folder && path == workdir {
+        return ".".to_owned();
+    }
+    match path.strip_prefix(workdir).and_then(|rest| rest.strip_prefix('/')) {
+        Some(rest) if !folder && !rest.contains('/') => ".".to_owned(),
+        Some(rest) => format!("./{rest}"),
+        None => path.to_owned(),
+    }
+}
+
+fn parent(path: &str) -> &str {
+    match trimmed(path).rsplit_once('/') {
+        Some(("", _)) | None => "/",
+        Some((folder, _)) => folder,
+    }
+}
+
+/// Artifacts that are copied on their own: folders each, files by their folder.
+fn grouped_artifacts(artifacts: &[Artifact], trees: &[String], workdir: &str) -> Vec<(Vec<String>, String)> {
+    let mut groups: Vec<(Vec<String>, String)> = Vec::new();
+    let inside = |path: &str| {
+        trees
+            .iter()
+            .any(|tree| path.starts_with(&format!("{}/", trimmed(tree))))
+    };
+    let mut seen = BTreeSet::new();
+    for artifact in artifacts.iter().filter(|a| !inside(&a.path)) {
+        let path = &artifact.path;
+        if !seen.insert(path.as_str()) {
+            continue;
+        }
+        if path.ends_with('/') {
+            groups.push((vec![trimmed(path).to_owned()], shown(path, workdir, true)));
+            continue;
+        }
+        let folder = parent(path);
+        let same = groups.iter_mut().find(|(sources, _)| {
+            sources.first().is_some_and(|s| {
+                parent(s) == folder
+                    && !artifacts
+                        .iter()
+                        .any(|a| a.path.trim_end_matches('/') == s && a.path.ends_with('/'))
+            })
+        });
+        match same {
+            Some((sources, to)) => {
+                sources.push(path.clone());
+                *to = folder_shown(folder, workdir);
+            }
+            None if path.contains('*') => groups.push((vec![path.clone()], folder_shown(folder, workdir))),
+            None => groups.push((vec![path.clone()], shown(path, workdir, false))),
+        }
+    }
+    groups
+}
+
+/// A folder as a destination for several files: it ends with `/`.
+fn folder_shown(folder: &str, workdir: &str) -> String {
+    match shown(folder, workdir, true).as_str() {
+        "." => "./".to_owned(),
+        "/" => "/".to_owned(),
+        other => format!("{other}/"),
+    }
+}
+
+/// Files of the build context, by the folder that they go to.
+fn grouped_files(files: &[Need], workdir: &str) -> Vec<(Vec<String>, String)> {
+    let mut groups: Vec<(Vec<String>, String)> = Vec::new();
+    for need in files {
+        let Some(source) = &need.context else { continue };
+        if need.path.ends_with('/') {
+            groups.push((vec![source.clone()], shown(&need.path, workdir, true)));
+            continue;
+        }
+        let same_name = source.rsplit('/').next() == need.path.rsplit('/').next();
+        let to = if same_name {
+            folder_shown(parent(&need.path), workdir)
+        } else {
+            shown_exactly(&need.path, workdir)
+        };
+        match groups
+            .iter_mut()
+            .find(|(_, known)| same_name && *known == to && to.ends_with('/'))
+        {
+            Some((sources, _)) => sources.push(source.clone()),
+            None => groups.push((vec![source.clone()], to)),
+        }
+    }
+    for (sources, to) in &mut groups {
+        if sources.len() == 1 && to == "./" {
+            *to = ".".to_owned();
+        }
+    }
+    groups
+}
+
+fn shown_exactly(path: &str, workdir: &str) -> String {
+    let rest = path.strip_prefix(trimmed(workdir)).and_then(|r| r.strip_prefix('/'));
+    match rest {
+        Some(rest) if trimmed(workdir) != "/" => format!("./{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn destinations_are_seen_from_the_working_directory() {
+        for (path, workdir, folder, wanted) in [
+            ("/app/x", "/app", false, "."),
+            ("/app/", "/app", true, "."),
+            ("/app/dist/", "/app", true, "./dist"),
+            ("/app/target/release/x", "/app", false, "./target/release/x"),
+            ("/usr/local/bin/x", "/app", false, "/usr/local/bin/x"),
+            ("/x", "/", false, "/x"),
+            ("/apple/x", "/app", false, "/apple/x"),
+        ] {
+            assert_eq!(shown(path, workdir, folder), wanted, "{path} in {workdir}");
+        }
+    }
+}

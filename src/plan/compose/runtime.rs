@@ -1,0 +1,192 @@
+//! The stage that runs.
+
+use super::Parts;
+use super::copies::copy_all;
+use super::writer::Writer;
+use crate::model::{Instruction, Keyword};
+use crate::plan::carry::{Carry, Origin};
+use crate::plan::deal::Part;
+use crate::plan::layout::{Block, Style};
+use crate::plan::role::Role;
+use crate::plan::runtime::{RuntimeBase, RuntimePackages};
+use crate::plan::site::Site;
+use crate::shell::Manager;
+
+/// The old stage's instructions, each with its block.
+pub(super) struct Old<'o> {
+    /// The instructions.
+    pub instructions: &'o [&'o Instruction],
+    /// Their blocks.
+    pub blocks: &'o [Block],
+}
+
+/// Writes the stage that runs: what the old stage's settings and set-up were, in their order, with
+/// what is copied from `source` where the build stood. `name` is its own.
+pub(super) fn runtime<'s>(
+    site: &Site<'_>,
+    parts: &Parts<'_>,
+    style: &'s Style,
+    name: &str,
+    source: &str,
+    old: &Old<'_>,
+) -> Writer<'s> {
+    let reference = &parts.base.reference;
+    let mut line = format!("{}{} {reference}", style.keyword("FROM"), platform(site));
+    if !name.is_empty() {
+        line = format!("{line} {} {name}", style.keyword("AS"));
+    }
+    let mut writer = Writer::new(style, "runtime", name, reference, &line);
+    for carry in parts.carried.instructions.iter().filter(|c| c.from == Origin::Base) {
+        emit(site, &mut writer, carry, None);
+    }
+    let packages_at = packages_at(site, parts).unwrap_or(0);
+    let mut packages = packages(parts.base, style);
+    let mut copied = false;
+    for (instruction, block) in old.instructions.iter().zip(old.blocks) {
+        let index = instruction.index;
+        if index >= packages_at {
+            for run in packages.drain(..) {
+                writer.ours(&run);
+            }
+        }
+        let elsewhere = instruction.stage != Some(site.stage.id);
+        let in_builder = elsewhere || parts.deal.part(site, instruction, |lot| lot.builder) != Part::None;
+        let mut replayed = false;
+        for carry in &parts.carried.instructions {
+            if carry.from == Origin::Instruction(index) {
+                emit(site, &mut writer, carry, Some((block, !in_builder)));
+                replayed |= carry.keyword == Keyword::Run;
+            }
+        }
+        if parts.context.contains(&index) {
+            writer.ours(&block.body);
+        }
+        if !replayed {
+            let shown = Block {
+                comments: if in_builder { Vec::new() } else { block.comments.clone() },
+                ..block.clone()
+            };
+            replay(&mut writer, parts.deal.runtime_part(site, instruction, false), &shown);
+            if copied {
+                replay(&mut writer, parts.deal.runtime_part(site, instruction, true), &shown);
+            }
+        }
+        if index >= parts.deal.anchor && !copied {
+            copied = true;
+            for run in packages.drain(..) {
+                writer.ours(&run);
+            }
+            copy_all(parts, &mut writer, source);
+            // What was set before the build, of what only now is there.
+            for (earlier, block) in old.instructions.iter().zip(old.blocks) {
+                if earlier.index <= index {
+                    let bare = Block {
+                        comments: Vec::new(),
+                        ..block.clone()
+                    };
+                    replay(&mut writer, parts.deal.runtime_part(site, earlier, true), &bare);
+                }
+            }
+        }
+    }
+    writer
+}
+
+/// The flag that fixes the platform, where the old stage has one: its image is for that one, too.
+fn platform(site: &Site<'_>) -> String {
+    let from = site.file().from_of(site.stage);
+    let flag = from.and_then(|f| f.flag("platform"));
+    flag.map(|f| format!(" {}", site.file().source.slice(f.span)))
+        .unwrap_or_default()
+}
+
+fn replay(writer: &mut Writer<'_>, part: Part, block: &Block) {
+    match part {
+        Part::None => {}
+        Part::Whole => writer.block(block),
+        Part::Cut(body) => writer.block(&Block {
+            body,
+            comments: Vec::new(),
+            ..block.clone()
+        }),
+    }
+}
+
+/// Where the packages of the new stage are installed: where the old one installed its own.
+fn packages_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
+    let at = site
+        .roles
+        .iter()
+        .find(|r| r.role == Role::SystemPackages)?
+        .place
+        .instruction;
+    Some(at.min(parts.deal.anchor))
+}
+
+fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Block, bool)>) {
+    match of {
+        Some((block, true)) if carry.text.is_empty() => writer.block(block),
+        Some((block, shown)) => {
+            let body = if carry.text.is_empty() {
+                &block.body
+            } else {
+                &carry.text
+            };
+            if shown {
+                writer.block(&Block {
+                    body: body.clone(),
+                    ..block.clone()
+                });
+            } else {
+                writer.plain(body, block.blank || writer.style.airy);
+            }
+        }
+        None => writer.ours(&carry.text),
+    }
+    if carry.keyword == Keyword::Workdir {
+        let at = match carry.from {
+            Origin::Instruction(index) => site.workdir_at(index + 1),
+            Origin::Base => carry.text.split_whitespace().nth(1).map(str::to_owned),
+        };
+        if let Some(dir) = at {
+            writer.workdir = dir;
+        }
+    }
+}
+
+/// The instructions that install packages on the new base.
+fn packages(base: &RuntimeBase, style: &Style) -> Vec<String> {
+    let filled = base.packages.iter().filter(|p| !p.names.is_empty());
+    filled.map(|p| install(p, style)).collect()
+}
+
+/// A RUN that installs packages and leaves nothing else.
+fn install(packages: &RuntimePackages, style: &Style) -> String {
+    let (before, after) = match packages.manager {
+        Manager::Apk => ("apk add --no-cache", ""),
+        Manager::Dnf => ("dnf install -y --setopt=install_weak_deps=False", "dnf clean all"),
+        Manager::Yum => ("yum install -y", "yum clean all"),
+        Manager::Microdnf => ("microdnf install -y", "microdnf clean all"),
+        Manager::Zypper => ("zypper --non-interactive install --no-recommends", "zypper clean --all"),
+        _ => (
+            "apt-get update && apt-get install -y --no-install-recommends",
+            "rm -rf /var/lib/apt/lists/*",
+        ),
+    };
+    let list = if packages.names.len() <= 2 {
+        format!(" {}", packages.names.join(" "))
+    } else {
+        let lines = packages
+            .names
+            .iter()
+            .map(|name| format!(" {}\n        {name}", style.escape));
+        lines.collect()
+    };
+    let mut commands: Vec<String> = before.split(" && ").map(str::to_owned).collect();
+    if let Some(last) = commands.last_mut() {
+        last.push_str(&list);
+    }
+    commands.extend((!after.is_empty()).then(|| after.to_owned()));
+    let joint = format!(" {}\n    && ", style.escape);
+    format!("{} {}", style.keyword("RUN"), commands.join(&joint))
+}

@@ -1,0 +1,95 @@
+//! For a pull request or a job's summary.
+
+use super::super::markdown::cell;
+use super::{change, size};
+use crate::verify::check::Outcome;
+use crate::verify::{Report, Verdict};
+use std::fmt::Write;
+
+/// The report as GitHub's Markdown.
+pub fn markdown(report: &Report) -> String {
+    let mut out = String::new();
+    let change = match (report.verdict, report.reduction) {
+        (Verdict::Smaller | Verdict::NotSmaller, Some(reduction)) => format!(" ({})", change(reduction)),
+        _ => String::new(),
+    };
+    // Writing to a string cannot fail, here and below.
+    let _ = writeln!(
+        out,
+        "### {}: {}{change}\n",
+        cell(&report.dockerfile),
+        report.verdict.as_str()
+    );
+    let _ = writeln!(out, "{}\n", cell(&report.reason));
+    if let (Some(before), Some(after)) = (&report.before, &report.after) {
+        let _ = writeln!(out, "| | before | after |\n|---|---:|---:|");
+        let rows = [
+            ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
+            ("compressed", before.compressed_bytes, after.compressed_bytes),
+        ];
+        for (name, old, new) in rows {
+            if let (Some(old), Some(new)) = (old, new) {
+                let _ = writeln!(out, "| {name} | {} | {} |", size(old), size(new));
+            }
+        }
+        let _ = writeln!(out, "| layers | {} | {} |\n", before.layers.len(), after.layers.len());
+    }
+    let failed: Vec<_> = report.checks.iter().filter(|check| check.is_failure()).collect();
+    for check in &failed {
+        let _ = writeln!(out, "- **{}**: {}", cell(&check.name), cell(&check.detail));
+    }
+    if !failed.is_empty() {
+        out.push('\n');
+    }
+    if !report.checks.is_empty() {
+        let held = report
+            .checks
+            .iter()
+            .filter(|check| check.outcome == Outcome::Ok)
+            .count();
+        let _ = writeln!(
+            out,
+            "<details><summary>{held} of {} checks hold</summary>\n",
+            report.checks.len()
+        );
+        let _ = writeln!(out, "| check | | what was seen |\n|---|---|---|");
+        for check in &report.checks {
+            let mark = match check.outcome {
+                Outcome::Ok => "ok",
+                Outcome::Failed => "**failed**",
+                Outcome::Skipped => "not looked at",
+            };
+            let _ = writeln!(out, "| {} | {mark} | {} |", cell(&check.name), cell(&check.detail));
+        }
+        let _ = writeln!(out, "\n</details>\n");
+    }
+    if let Some(removed) = &report.removed {
+        let _ = writeln!(out, "<details><summary>what left: {}</summary>\n", size(removed.bytes));
+        let _ = writeln!(out, "| package or directory | size |\n|---|---:|");
+        for group in removed.packages.iter().chain(&removed.directories) {
+            let _ = writeln!(out, "| {} | {} |", cell(&group.name), size(group.bytes));
+        }
+        let _ = writeln!(out, "\n</details>\n");
+    }
+    if report.candidates.len() > 1 || report.verdict != Verdict::Smaller {
+        for candidate in &report.candidates {
+            let _ = writeln!(
+                out,
+                "- {}: {}{}",
+                cell(&candidate.name),
+                candidate.verdict.as_str(),
+                match candidate.why.is_empty() {
+                    true => String::new(),
+                    false => format!(" ({})", cell(&candidate.why)),
+                }
+            );
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\nBuilt with {} for {}.",
+        cell(&report.engine),
+        cell(&report.platform)
+    );
+    out
+}

@@ -1,0 +1,524 @@
+//! Builds the original and its rewrites, and finds the first that does the same in less.
+
+use super::behaviour::{Learnt, Manner, Run, observe};
+use super::check::Check;
+use super::config::{self, Terms};
+use super::learn::learn;
+use super::owners::Owners;
+use super::sizes::{ImageSize, image_size, removed};
+use super::start::{self, Image};
+use super::tree;
+use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
+use crate::edit::Effect;
+use crate::executor::{
+    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
+};
+use crate::model::{Dockerfile, Keyword, Kind};
+use crate::plan::Observed;
+use crate::source::SourceFile;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// How many rewrites are tried at most.
+const MOST_TRIES: usize = 6;
+
+/// The original, and how it is built.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name, as the user knows it.
+    pub dockerfile: String,
+    /// How to build it; the rewrites are built the same way, with another text.
+    pub request: BuildRequest,
+    /// Variables by which its base image only describes itself or its build tools.
+    pub base_only: BTreeSet<String>,
+}
+
+/// A rewrite to try.
+#[derive(Debug, Clone)]
+pub struct Rewrite {
+    /// What it is, for people: its level and its runtime base, or a file's name.
+    pub name: String,
+    /// The Dockerfile.
+    pub text: String,
+    /// What it announces to change.
+    pub announced: Vec<Effect>,
+    /// The stage that runs the tests, where it has one.
+    pub tester: Option<String>,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How behaviour is looked at.
+    pub manner: Manner,
+    /// Builds no tester stage.
+    pub skip_tests: bool,
+    /// Times a rebuild after this file, relative to the context, was changed (in a copy of the
+    /// context).
+    pub rebuild: Option<Touch>,
+}
+
+/// A change to the context, to time what it costs.
+#[derive(Debug, Clone)]
+pub struct Touch {
+    /// A copy of the context that may be changed.
+    pub context: PathBuf,
+    /// The file in it that is changed, relative to it.
+    pub file: PathBuf,
+}
+
+/// What gives rewrites: asked before the first and after each that fell, with what builds taught so
+/// far. The boldest comes first; those that were tried are passed over.
+pub type Next<'n> = dyn FnMut(&[Observed]) -> Vec<Rewrite> + 'n;
+
+/// An image that is removed in the end.
+struct Made<'e> {
+    engine: &'e dyn Engine,
+    built: BuiltImage,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        // Nobody is left who could be told.
+        let _ = self.engine.remove(&self.built.id);
+    }
+}
+
+/// An image that was looked into.
+struct Opened {
+    contents: ImageContents,
+    files: RootTree,
+    owners: Owners,
+    size: ImageSize,
+}
+
+/// Builds, compares, and reports.
+///
+/// # Errors
+/// Only [`Error::Cancelled`] and what makes all further work pointless ([`Error::Unavailable`]);
+/// everything else is a verdict.
+pub fn prove(
+    engine: &dyn Engine,
+    input: &Input,
+    next: &mut Next<'_>,
+    options: &Options,
+    events: &dyn Sink,
+    cancel: &Cancel,
+) -> Result<Report, Error> {
+    let mut work = Work {
+        engine,
+        input,
+        options,
+        events,
+        cancel,
+        report: empty_report(engine, input),
+        original: Original::of(input),
+    };
+    work.prove(next)?;
+    Ok(work.report)
+}
+
+/// A report that has nothing in it yet.
+fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
+    Report {
+        version: REPORT_VERSION,
+        dockerfile: input.dockerfile.clone(),
+        verdict: Verdict::NotVerified,
+        reason: String::new(),
+        engine: engine.describe(),
+        platform: input
+            .request
+            .platform
+            .clone()
+            .unwrap_or_else(Platform::host)
+            .to_string(),
+        before: None,
+        after: None,
+        reduction: None,
+        checks: Vec::new(),
+        weak: false,
+        removed: None,
+        candidates: Vec::new(),
+        rebuild: None,
+        timing: Timing::default(),
+        notes: Vec::new(),
+    }
+}
+
+/// What the original's text says.
+struct Original {
+    variables: BTreeSet<String>,
+    labels: BTreeSet<String>,
+}
+
+impl Original {
+    fn of(input: &Input) -> Original {
+        let file = parse(&input.dockerfile, &input.request.dockerfile);
+        let mut original = Original {
+            variables: BTreeSet::new(),
+            labels: BTreeSet::new(),
+        };
+        for instruction in final_instructions(&file, input.request.target.as_deref()) {
+            let (pairs, names) = match &instruction.kind {
+                Kind::Env(pairs) => (pairs, &mut original.variables),
+                Kind::Label(pairs) => (pairs, &mut original.labels),
+                _ => continue,
+            };
+            for pair in pairs {
+                if let Some(name) = file.fixed_value(&pair.key, instruction.index) {
+                    names.insert(name);
+                }
+            }
+        }
+        original
+    }
+}
+
+fn parse(name: &str, text: &str) -> Dockerfile {
+    Dockerfile::parse(SourceFile::new(name, text.as_bytes().to_vec()))
+}
+
+/// The instructions whose results are in the image: those of the target and of the stages below it.
+fn final_instructions<'f>(
+    file: &'f Dockerfile,
+    target: Option<&str>,
+) -> impl Iterator<Item = &'f crate::model::Instruction> {
+    let stage = match target {
+        Some(name) => file.stage_by_name(name),
+        None => file.target(),
+    };
+    let stages: Vec<_> = stage.map(|stage| file.chain(stage).collect()).unwrap_or_default();
+    stages.into_iter().flat_map(|stage| file.instructions_of(stage))
+}
+
+/// The number of layers that a Dockerfile's own instructions made. BuildKit writes a line of history
+/// for each of them, and none for FROM.
+fn own_layers(contents: &ImageContents, name: &str, text: &str, target: Option<&str>) -> usize {
+    let file = parse(name, text);
+    let lines = final_instructions(&file, target)
+        .filter(|instruction| instruction.keyword != Keyword::From)
+        .count();
+    let history = contents.config.history.iter().rev().take(lines);
+    history.filter(|line| !line.empty_layer).count()
+}
+
+struct Work<'a> {
+    engine: &'a dyn Engine,
+    input: &'a Input,
+    options: &'a Options,
+    events: &'a dyn Sink,
+    cancel: &'a Cancel,
+    report: Report,
+    original: Original,
+}
+
+impl<'a> Work<'a> {
+    fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
+        let begun = Instant::now();
+        let before = match self.build(&self.input.request)? {
+            Ok(built) => built,
+            Err(error) => {
+                self.report.verdict = Verdict::OriginalFails;
+                self.report.reason = describe(&error);
+                return Ok(());
+            }
+        };
+        self.report.timing.build_before = millis(begun);
+
+        let begun = Instant::now();
+        let opened = self.open(&before, &self.input.request.dockerfile)?;
+        self.report.before = Some(opened.size.clone());
+        let learnt = self.learn_behaviour(&before.built.id)?;
+        let learnt = match learnt {
+            Ok(learnt) => learnt,
+            Err(why) => {
+                self.report.verdict = Verdict::OriginalFails;
+                self.report.reason = why;
+                return Ok(());
+            }
+        };
+        self.report.weak = learnt.is_weak();
+        let image = Image {
+            config: &opened.contents.config,
+            files: &opened.files,
+        };
+        let observed = learn(image, &opened.owners);
+        self.report.timing.compare += millis(begun);
+
+        let mut tried: Vec<String> = Vec::new();
+        while tried.len() < MOST_TRIES {
+            let rewrites = next(&observed);
+            let Some(rewrite) = rewrites.into_iter().find(|rewrite| !tried.contains(&rewrite.text)) else {
+                break;
+            };
+            tried.push(rewrite.text.clone());
+            let verdict = self.attempt(&rewrite, &before, &opened, &learnt)?;
+            self.report.verdict = verdict;
+            if verdict != Verdict::Broken {
+                if let (Verdict::Smaller, Some(touch)) = (verdict, self.options.rebuild.clone()) {
+                    self.rebuild(&rewrite, &touch)?;
+                }
+                return Ok(());
+            }
+        }
+        if tried.is_empty() {
+            self.report.verdict = Verdict::NotVerified;
+            self.report.reason = "there is no rewrite to compare with".to_owned();
+        }
+        Ok(())
+    }
+
+    /// Builds one rewrite and compares it; what was found goes into the report.
+    fn attempt(
+        &mut self,
+        rewrite: &Rewrite,
+        before: &Made<'_>,
+        was: &Opened,
+        learnt: &Learnt,
+    ) -> Result<Verdict, Error> {
+        let request = BuildRequest {
+            dockerfile: rewrite.text.clone(),
+            ..self.input.request.clone()
+        };
+        let begun = Instant::now();
+        let made = self.build(&request)?;
+        self.report.timing.build_after += millis(begun);
+        let made = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let check = Check::failed("build", describe(&error));
+                return Ok(self.fall(rewrite, None, vec![check]));
+            }
+        };
+        let begun = Instant::now();
+        let is = self.open(&made, &rewrite.text)?;
+        let (old, new) = (&was.contents.config, &is.contents.config);
+        let mut base_only = self.input.base_only.clone();
+        base_only.retain(|name| !self.original.variables.contains(name));
+        let terms = Terms {
+            announced: &rewrite.announced,
+            own_variables: Some(self.original.variables.clone()),
+            own_labels: Some(self.original.labels.clone()),
+            base_only,
+        };
+        let mut checks = config::compare(old, new, &is.files, &terms);
+        let (before_image, after_image) = (
+            Image {
+                config: old,
+                files: &was.files,
+            },
+            Image {
+                config: new,
+                files: &is.files,
+            },
+        );
+        checks.extend(start::compare(before_image, after_image));
+        checks.extend(tree::compare(&was.files, &is.files, &is.owners));
+        // What cannot start need not be started: the reason is known better than a run would tell it.
+        if !checks
+            .iter()
+            .any(|check| check.is_failure() && check.name == "closure.entrypoint")
+        {
+            let manner = &self.options.manner;
+            let mut run = self.observe(&made.built.id, Some(learnt.first()))?;
+            let mut compared = learnt.compare(&manner.probes, &run);
+            if compared.iter().any(Check::is_failure) {
+                // Once is chance: a busy machine makes slow starts and lost connections.
+                run = self.observe(&made.built.id, Some(learnt.first()))?;
+                compared = learnt.compare(&manner.probes, &run);
+            }
+            checks.extend(compared);
+        }
+        self.report.timing.compare += millis(begun);
+        if let (Some(stage), false) = (&rewrite.tester, self.options.skip_tests) {
+            let begun = Instant::now();
+            let request = BuildRequest {
+                target: Some(stage.clone()),
+                ..request.clone()
+            };
+            checks.push(match self.build(&request)? {
+                Ok(_) => Check::ok("tests", format!("the stage {stage} builds, so its tests pass")),
+                Err(error) => Check::failed("tests", describe(&error)),
+            });
+            self.report.timing.tests += millis(begun);
+        }
+        if checks.iter().any(Check::is_failure) {
+            return Ok(self.fall(rewrite, Some(is.size), checks));
+        }
+        let (old, new) = (was.size.unpacked_bytes, is.size.unpacked_bytes);
+        let verdict = match new < old {
+            true => Verdict::Smaller,
+            false => Verdict::NotSmaller,
+        };
+        self.report.removed = Some(removed(&was.files, &was.owners, &is.files));
+        self.report.candidates.push(Candidate {
+            name: rewrite.name.clone(),
+            verdict,
+            unpacked_bytes: Some(new),
+            why: String::new(),
+            text: rewrite.text.clone(),
+        });
+        self.report.reduction = Some(reduction(old, new));
+        self.report.after = Some(is.size);
+        self.report.checks = checks;
+        self.report.reason = match verdict {
+            Verdict::Smaller => "it is smaller, and every check holds".to_owned(),
+            _ => "every check holds, but it is not smaller".to_owned(),
+        };
+        let _ = before;
+        Ok(verdict)
+    }
+
+    /// Notes a rewrite that fell.
+    fn fall(&mut self, rewrite: &Rewrite, size: Option<ImageSize>, checks: Vec<Check>) -> Verdict {
+        let why = checks.iter().find(|check| check.is_failure());
+        let why = why.map_or_else(String::new, |check| format!("{}: {}", check.name, check.detail));
+        self.report.candidates.push(Candidate {
+            name: rewrite.name.clone(),
+            verdict: Verdict::Broken,
+            unpacked_bytes: size.as_ref().map(|size| size.unpacked_bytes),
+            why: why.clone(),
+            text: rewrite.text.clone(),
+        });
+        let before = self.report.before.as_ref().map(|size| size.unpacked_bytes);
+        let after = size.as_ref().map(|size| size.unpacked_bytes);
+        self.report.reduction = before.zip(after).map(|(old, new)| reduction(old, new));
+        self.report.after = size;
+        self.report.checks = checks;
+        self.report.reason = why;
+        Verdict::Broken
+    }
+
+    /// Builds, a second time where the first failed: networks are flaky. The inner error is the
+    /// build's own.
+    fn build(&self, request: &BuildRequest) -> Result<Result<Made<'a>, Error>, Error> {
+        let mut tries = 0;
+        loop {
+            self.cancel.check()?;
+            match self.engine.build(request, self.events, self.cancel) {
+                Ok(built) => {
+                    return Ok(Ok(Made {
+                        engine: self.engine,
+                        built,
+                    }));
+                }
+                Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
+                Err(error) if error.is_transient() && tries == 0 => {
+                    tries += 1;
+                    let message = format!("the build failed and is tried once more: {error}");
+                    self.events.event(Event::Warning { message: &message });
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
+        #[cfg_attr(not(target_os = "linux"), allow(unused_mut))]
+        let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
+        #[cfg(target_os = "linux")]
+        contents.measure(self.cancel)?;
+        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
+        let owners = Owners::of(&files);
+        let own = own_layers(
+            &contents,
+            &self.input.dockerfile,
+            text,
+            self.input.request.target.as_deref(),
+        );
+        let size = image_size(&contents, Some(own), &files, &owners);
+        Ok(Opened {
+            contents,
+            files,
+            owners,
+            size,
+        })
+    }
+
+    fn observe(&self, image: &ImageId, like: Option<&Run>) -> Result<Run, Error> {
+        observe(self.engine, image, &self.options.manner, like, self.cancel)
+    }
+
+    /// Runs the original twice; the inner error says why it cannot be started.
+    fn learn_behaviour(&self, image: &ImageId) -> Result<Result<Learnt, String>, Error> {
+        let first = self.observe(image, None)?;
+        let second = self.observe(image, Some(&first))?;
+        let learnt = Learnt::new(first, second);
+        Ok(match learnt.cannot_start() {
+            Some(why) => Err(format!("the original's image cannot be started: {why}")),
+            None => Ok(learnt),
+        })
+    }
+
+    /// Times both after a change to a source file; both have been built before, so that everything
+    /// that the change leaves alone is cached.
+    fn rebuild(&mut self, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut timed = Vec::new();
+        for text in [&self.input.request.dockerfile, &rewrite.text] {
+            let request = BuildRequest {
+                dockerfile: text.clone(),
+                context: touch.context.clone(),
+                no_cache: false,
+                ..self.input.request.clone()
+            };
+            let begun = Instant::now();
+            match self.build(&request)? {
+                Ok(made) => {
+                    let ran = made.built.steps.iter().filter(|step| !step.cached).count();
+                    timed.push((millis(begun), ran));
+                }
+                Err(error) => {
+                    self.report
+                        .notes
+                        .push(format!("the rebuild could not be timed: {}", describe(&error)));
+                    return Ok(());
+                }
+            }
+        }
+        if let [(before_millis, before_steps), (after_millis, after_steps)] = timed[..] {
+            self.report.rebuild = Some(Rebuild {
+                changed: touch.file.display().to_string(),
+                before_millis,
+                after_millis,
+                before_steps,
+                after_steps,
+            });
+        }
+        self.report.timing.rebuild = millis(begun);
+        Ok(())
+    }
+}
+
+fn reduction(before: u64, after: u64) -> f64 {
+    match before {
+        0 => 0.0,
+        _ => (before as f64 - after as f64) / before as f64,
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An error with the end of what a failed step wrote.
+fn describe(error: &Error) -> String {
+    match error {
+        Error::Step(failed) => {
+            let output = &failed.output;
+            let tail: Vec<&str> = output
+                .lines()
+                .rev()
+                .filter(|line| !line.trim().is_empty())
+                .take(3)
+                .collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            match tail.is_empty() {
+                true => error.to_string(),
+                false => format!("{error}: {}", tail.join(" | ")),
+            }
+        }
+        _ => error.to_string(),
+    }
+}
