@@ -22,6 +22,7 @@ pub mod need;
 pub mod neighbour;
 pub mod order;
 pub mod program;
+pub mod reach;
 pub mod refusal;
 pub mod replay;
 pub mod resolve;
