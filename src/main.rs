@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// For the static program: musl's allocator is slow by design.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The bundled engine runs this program again as the sandbox of a RUN.
     #[cfg(target_os = "linux")]

@@ -124,7 +124,7 @@ fn an_image_is_built_run_and_removed() {
 
     docker.remove(&built.id).expect("it goes");
     docker.remove(&built.id).expect("it is gone");
-    let mine = format!("label=mbopt={}", std::process::id());
+    let mine = format!("ancestor={}", built.id.0);
     assert_eq!(ids(&["ps", "-aq", "--filter", &mine]), "");
     assert_eq!(ids(&["images", "-q", "--no-trunc", &built.id.0]), "");
 }

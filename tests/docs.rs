@@ -233,9 +233,9 @@ fn commands_print_what_the_documents_say() {
     );
 }
 
-/// Variants or fields of a type in the rules' schema: name as YAML has it, and what its comment says.
-fn described(name: &str) -> Vec<(String, String)> {
-    let source = syn::parse_file(&fs::read_to_string(root().join("src/rule/schema.rs")).unwrap()).unwrap();
+/// Variants or fields of a type in a schema's source: name as YAML has it, and what its comment says.
+fn described(file: &str, name: &str) -> Vec<(String, String)> {
+    let source = syn::parse_file(&fs::read_to_string(root().join(file)).unwrap()).unwrap();
     let kebab = |name: &str| {
         let mut out = String::new();
         for c in name.chars() {
@@ -324,7 +324,7 @@ fn kind(schema: &serde_json::Value) -> String {
 }
 
 /// The tables that stand between marks in the documents.
-fn generated(name: &str) -> String {
+fn generated(file: &str, name: &str) -> String {
     let heading = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
     let (schema, _) = run("mbopt schema config", &root());
     let schema: serde_json::Value = serde_json::from_str(&schema).expect("a schema");
@@ -367,7 +367,7 @@ fn generated(name: &str) -> String {
             table(rows)
         }
         name => {
-            let rows = described(name)
+            let rows = described(file, name)
                 .into_iter()
                 .map(|(name, what)| vec![format!("`{name}`"), what]);
             table(std::iter::once(heading(&["", ""])).chain(rows))
@@ -378,7 +378,13 @@ fn generated(name: &str) -> String {
 #[test]
 fn generated_tables_are_current() {
     let mut stale = Vec::new();
-    for name in ["configuration.md", "writing-a-rule.md"] {
+    let rules = "src/rule/schema.rs";
+    let documents = [
+        ("configuration.md", rules),
+        ("writing-a-rule.md", rules),
+        ("adding-an-ecosystem.md", "src/knowledge/ecosystem/schema.rs"),
+    ];
+    for (name, source) in documents {
         let path = root().join("docs").join(name);
         let text = fs::read_to_string(&path).unwrap();
         let mut out = String::new();
@@ -388,7 +394,7 @@ fn generated_tables_are_current() {
             let (_, behind) = behind.split_once("<!-- end -->").expect("an end");
             out.push_str(&format!(
                 "{before}<!-- generated: {what} -->\n\n{}\n<!-- end -->",
-                generated(what)
+                generated(source, what)
             ));
             rest = behind;
         }
@@ -401,6 +407,27 @@ fn generated_tables_are_current() {
         }
     }
     assert!(stale.is_empty(), "{stale:?} (MBOPT_BLESS=1 writes them)");
+}
+
+/// A block behind `<!-- same as: PATH -->` is a file of the repository.
+#[test]
+fn files_that_are_shown_are_those_that_are_there() {
+    let mut count = 0;
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for part in text.split("<!-- same as: ").skip(1) {
+            let (file, rest) = part.split_once(" -->\n```").expect("a block");
+            let block = rest.split_once('\n').unwrap().1.split_once("```\n").unwrap().0;
+            let there = fs::read_to_string(root().join("docs").join(file)).unwrap();
+            assert_eq!(there, block, "{}: {file}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 2);
 }
 
 #[test]

@@ -98,7 +98,8 @@ if [ "${INPUT_VERIFY:-false}" = true ]; then
   lint -q --exit-zero --format json 2>/dev/null | jq -r '.files[].path' >"$work/files"
   while IFS= read -r file; do
     # Its exit code is its verdict, and that stands in its report.
-    quoted "$MBOPT" verify --format json --output "$work/verdict.json" "$file" </dev/null
+    rm -f "$work/verdict.json"
+    quoted "$MBOPT" verify --format json --output "$work/verdict.json" -- "$file" </dev/null
     [ -s "$work/verdict.json" ] || fail "mbopt verify gave no report"
     IFS=$'\t' read -r verdict old new < <(jq -r '[.verdict, .before.unpacked_bytes // 0, .after.unpacked_bytes // 0] | @tsv' "$work/verdict.json")
     before=$((before + old)) after=$((after + new))

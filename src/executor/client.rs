@@ -5,6 +5,7 @@ mod container;
 
 use super::cancel::Cancel;
 use super::config::ImageConfig;
+use super::contents::ImageContents;
 use super::engine::{ContainerSpec, ImageId, LABEL, Limits};
 use super::error::Error;
 use super::owner::Owner;
@@ -120,6 +121,20 @@ impl Client {
     pub fn save(&self, image: &str, to: &Path, cancel: &Cancel) -> Result<(), Error> {
         let args: [std::ffi::OsString; 4] = ["save".into(), "--output".into(), to.into(), image.into()];
         self.program.ask(args, None, cancel).map(drop)
+    }
+
+    /// An image's config and layers, by way of an archive that is gone with the value.
+    pub fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
+        let folder = tempfile::Builder::new()
+            .prefix("mbopt-image-")
+            .tempdir()
+            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let archive = folder.path().join("image.tar");
+        self.save(&image.0, &archive, cancel)?;
+        let mut contents = ImageContents::of_docker_archive(&archive, cancel)?;
+        contents.config.labels.remove(LABEL);
+        contents.keep = Some(folder);
+        Ok(contents)
     }
 
     /// Gives an image a name.

@@ -170,16 +170,7 @@ impl Engine for Docker {
     }
 
     fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
-        let folder = tempfile::Builder::new()
-            .prefix("mbopt-image-")
-            .tempdir()
-            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-        let archive = folder.path().join("image.tar");
-        self.client.save(&image.0, &archive, cancel)?;
-        let mut contents = ImageContents::of_docker_archive(&archive, cancel)?;
-        contents.config.labels.remove(super::engine::LABEL);
-        contents.keep = Some(folder);
-        Ok(contents)
+        self.client.contents(image, cancel)
     }
 
     fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, Error> {

@@ -119,7 +119,8 @@ pub struct BuildRequest {
     pub no_cache: bool,
     /// The platform to build for; the machine's if none.
     pub platform: Option<Platform>,
-    /// `--build-context name=folder`.
+    /// `--build-context name=folder`. For the native engine it may be an image, too: a `docker save`
+    /// archive, or a folder that is an OCI layout.
     pub named_contexts: Vec<(String, PathBuf)>,
     /// When to give up.
     pub limits: Limits,

@@ -15,11 +15,13 @@ pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod image_file;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
 pub mod native;
 mod owner;
+pub mod podman;
 mod process;
 mod progress;
 pub mod reference;
@@ -39,7 +41,8 @@ pub use engine::{
 };
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
+pub use podman::Podman;
 pub use reference::Reference;
-pub use root_tree::{Bytes, RootKind, RootNode, RootTree};
+pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

@@ -2,6 +2,7 @@
 
 use super::engine::LABEL;
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A process, as the value of [`LABEL`]: boot, pid namespace, pid, start time. Of two machines or
 /// containers that use one engine, neither takes the other's things for leftovers.
@@ -23,14 +24,16 @@ impl Owner {
         }
     }
 
-    /// `mbopt=...`, for `--label`.
+    /// `mbopt=...`, for `--label`; another one each time, so that no two images of this process are
+    /// one, of which the first to be removed would take the other along.
     pub fn label(&self) -> String {
-        format!("{LABEL}={self}")
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        format!("{LABEL}={self}.{}", NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether a label's value names a process of this world that has ended.
     pub fn is_gone(&self, value: &str) -> bool {
-        let mut parts = value.rsplitn(3, '.');
+        let mut parts = value.rsplitn(4, '.').skip(1);
         let (Some(begun_then), Some(pid), Some(world)) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
@@ -76,12 +79,14 @@ mod tests {
     #[test]
     fn a_process_that_works_is_not_gone() {
         let here = Owner::here();
-        assert!(!here.is_gone(&here.to_string()));
+        let value = |owner: &Owner| owner.label().split_once('=').map(|(_, v)| v.to_owned()).unwrap_or_default();
+        assert!(!here.is_gone(&value(&here)));
+        assert_ne!(value(&here), value(&here));
         let mut other = here.clone();
         other.begun = "1".to_owned();
-        assert!(here.is_gone(&other.to_string()));
+        assert!(here.is_gone(&value(&other)));
         other.world = "elsewhere.1".to_owned();
-        assert!(!here.is_gone(&other.to_string()));
+        assert!(!here.is_gone(&value(&other)));
         assert!(!here.is_gone("") && !here.is_gone("1"));
     }
 }

@@ -18,6 +18,9 @@ const KEPT: usize = 1 << 20;
 /// How often it is looked whether the program should end.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long output is waited for that a program wrote before it ended.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// What a program gets to put its things in order after it was asked to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -178,6 +181,7 @@ impl Program {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut running = Running(self.spawn(&args)?);
         let receive = running.listen();
+        let mut ended: Option<Instant> = None;
         let watched = loop {
             match receive.recv_timeout(TICK) {
                 Ok((stream, bytes)) => {
@@ -186,8 +190,9 @@ impl Program {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    // A program may leave a child behind that keeps the pipes open.
-                    if running.has_ended() {
+                    // A program may leave a child behind that keeps the pipes open; what it wrote
+                    // itself is still on its way for a moment.
+                    if running.has_ended() && ended.get_or_insert_with(Instant::now).elapsed() > LINGER {
                         break Ok(());
                     }
                     if let Err(error) = on(Stream::Stdout, &[]) {

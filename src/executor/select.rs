@@ -3,6 +3,7 @@
 use super::docker::Docker;
 use super::engine::{Engine, EngineName};
 use super::error::Error;
+use super::podman::Podman;
 use std::ffi::OsString;
 
 /// Where engines are looked for.
@@ -70,22 +71,23 @@ fn first_line(text: &str) -> &str {
 }
 
 fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
-    let absent = |why: &str| {
-        Err(Error::Unavailable {
-            engine: name,
-            why: why.to_owned(),
-            help: "use another engine: `--engine docker`".to_owned(),
-        })
-    };
     match name {
         EngineName::Docker => Ok(Box::new(Docker::find(
             places.docker.as_deref(),
             places.path.as_deref(),
         )?)),
-        EngineName::Podman => absent("it is not built in yet"),
+        EngineName::Podman => Ok(Box::new(Podman::find(places.podman.as_deref(), places.path.as_deref())?)),
         #[cfg(target_os = "linux")]
-        EngineName::Native => Ok(Box::new(super::native::engine::Native::new()?)),
+        EngineName::Native => {
+            // Without root, this starts the program again in a user namespace.
+            super::native::userns::ensure()?;
+            Ok(Box::new(super::native::engine::Native::new()?))
+        }
         #[cfg(not(target_os = "linux"))]
-        EngineName::Native => absent("it works on Linux only"),
+        EngineName::Native => Err(Error::Unavailable {
+            engine: name,
+            why: "it works on Linux only".to_owned(),
+            help: "use another engine: `--engine docker`".to_owned(),
+        }),
     }
 }

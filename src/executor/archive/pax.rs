@@ -2,8 +2,11 @@
 
 use super::Bad;
 
+/// Key and value.
+type Record<'a> = (&'a [u8], &'a [u8]);
+
 /// The records of a header, in order. A value may hold any byte.
-pub fn records(mut rest: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Bad> {
+pub fn records(mut rest: &[u8]) -> Result<Vec<Record<'_>>, Bad> {
     let mut records = Vec::new();
     // Some writers pad with zeros.
     while let Some(first) = rest.first()
@@ -15,8 +18,6 @@ pub fn records(mut rest: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Bad> {
     }
     Ok(records)
 }
-
-type Record<'a> = (&'a [u8], &'a [u8]);
 
 fn record(rest: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let space = rest.iter().take(20).position(|b| *b == b' ')?;

@@ -5,8 +5,8 @@ use super::frontend;
 use super::images;
 use super::layer::Form;
 use super::sandbox::{RunLimits, RunSpec, Sandbox, SandboxNetwork, User};
-use super::snapshot::Snapshot;
 use super::solve::{Done, Solver, rfc3339};
+use super::source::{Progress, Registries};
 use super::store::{Options, Scratch, Store};
 use super::vertex::{Graph, ImageSource};
 use crate::executor::cancel::Cancel;
@@ -103,7 +103,12 @@ impl Images<'_> {
             stage: None,
             name: &format!("pull {}", source.name),
         });
-        let found = match images::resolve(source, &self.native.store, self.events, self.cancel) {
+        let progress = Progress {
+            sink: self.events,
+            vertex,
+        };
+        let registries = Registries::default();
+        let found = match images::resolve(source, &self.native.store, &registries, progress, self.cancel) {
             Ok(found) => found,
             Err(error) => {
                 self.events.event(Event::StepFailed {
@@ -133,7 +138,10 @@ impl Engine for Native {
             Form::Trusted => "as root",
             Form::User => "rootless",
         };
-        format!("mbopt's own engine, {how}, with its store in {}", self.store.root().display())
+        format!(
+            "mbopt's own engine, {how}, with its store in {}",
+            self.store.root().display()
+        )
     }
 
     fn build(&self, request: &BuildRequest, events: &dyn Sink, cancel: &Cancel) -> Result<BuiltImage, Error> {
@@ -156,8 +164,11 @@ impl Engine for Native {
         let resolve = |source: &ImageSource| images.find(source).map(|found| found.config);
         let graph = frontend::graph(request, &file, &resolve)?;
         // Those that only `--from` names were not needed before.
-        let layers: Result<Vec<Vec<Digest>>, Error> =
-            graph.images.iter().map(|source| Ok(images.find(source)?.layers)).collect();
+        let layers: Result<Vec<Vec<Digest>>, Error> = graph
+            .images
+            .iter()
+            .map(|source| Ok(images.find(source)?.layers))
+            .collect();
         let solver = Solver {
             store: &self.store,
             sandbox: self.sandbox.clone(),
@@ -207,8 +218,8 @@ impl Engine for Native {
     fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, Error> {
         let config = self.image(&spec.image)?;
         let scratch = self.store.scratch()?;
-        let snapshot = Snapshot::create(scratch.path().join("s"), self.folders(&config.diff_ids)?)
-            .map_err(Error::io("create a snapshot in", scratch.path()))?;
+        let folders = self.folders(&config.diff_ids)?;
+        let snapshot = self.sandbox.snapshot(scratch.path().join("s"), folders)?;
         let mut env = config.env.clone();
         for (name, value) in &spec.env {
             match env.iter_mut().find(|(known, _)| known == name) {
@@ -216,7 +227,11 @@ impl Engine for Native {
                 None => env.push((name.clone(), value.clone())),
             }
         }
-        let entrypoint = spec.entrypoint.clone().or_else(|| config.entrypoint.clone()).unwrap_or_default();
+        let entrypoint = spec
+            .entrypoint
+            .clone()
+            .or_else(|| config.entrypoint.clone())
+            .unwrap_or_default();
         let args = match (&spec.args, &spec.entrypoint) {
             (Some(args), _) => args.clone(),
             // Another entrypoint takes no CMD.
@@ -249,13 +264,12 @@ impl Engine for Native {
         }))
     }
 
-    fn export(&self, image: &ImageId, _: &Output, _: &dyn Sink, _: &Cancel) -> Result<(), Error> {
+    fn export(&self, image: &ImageId, to: &Output, _: &dyn Sink, cancel: &Cancel) -> Result<(), Error> {
         self.image(image)?;
-        Err(Error::Unsupported {
-            engine: EngineName::Native,
-            what: "writing an image".to_owned(),
-            help: None,
-        })
+        match image.0.parse::<Digest>() {
+            Ok(digest) => super::output::export(&self.store, &digest, to, cancel),
+            Err(_) => Ok(()),
+        }
     }
 
     fn remove(&self, image: &ImageId) -> Result<(), Error> {

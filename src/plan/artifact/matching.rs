@@ -235,6 +235,8 @@ fn serves(program: &Program) -> Option<Option<String>> {
                     !w.starts_with('-') && !value
                 })
                 .map(|(_, w)| w.clone());
+            // nginx and its like take their folder from their configuration.
+            let operand = operand.filter(|_| server.default.is_some());
             return Some(by_option.or(operand).or(server.default.map(str::to_owned)));
         }
     }
@@ -273,6 +275,7 @@ fn serve(site: &Site<'_>, program: &Program, folder: Option<String>, list: &mut 
         if fits && let Some(wanted) = wanted.get_mut(at) {
             *wanted = true;
             found = true;
+            output.kind = ArtifactKind::Site;
             let says = format!("`{}` serves it", program.words.join(" "));
             output.sources.push(Evidence::new(cmd_of(site, program), says));
         }

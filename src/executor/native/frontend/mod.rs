@@ -30,7 +30,9 @@ const BUILD_ONLY_ARGS: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM
 /// [`Error::Dockerfile`] where BuildKit refuses the file with these arguments, and what `resolve`
 /// says.
 pub fn graph(request: &BuildRequest, file: &Dockerfile, resolve: &Resolve<'_>) -> Result<Graph, Error> {
-    if let Some(refusal) = file.hard_refusals().next() {
+    // The names of archives and layouts are no image names for BuildKit.
+    let named_by_place = |span| is_transport(file.source.slice(span));
+    if let Some(refusal) = file.hard_refusals().find(|refusal| !named_by_place(refusal.span)) {
         let line = refusal.line.unwrap_or_else(|| file.source.lines().line(refusal.span.start));
         return Err(Error::Dockerfile {
             file: name(request),
@@ -280,7 +282,8 @@ impl<'a> Frontend<'a> {
             let state = self.states.get(place).cloned().unwrap_or_default();
             return Ok((Base::Stage(place), state));
         }
-        if base == "scratch" || self.has_context(&base) {
+        let place = image_context(self.request, &base);
+        if base == "scratch" || place.is_none() && self.has_context(&base) {
             let mut config = ImageConfig {
                 platform,
                 working_dir: "/".to_owned(),
@@ -300,7 +303,7 @@ impl<'a> Frontend<'a> {
             }
             return Ok((Base::Scratch, state));
         }
-        let image = self.image(&base, platform, line)?;
+        let image = self.image(place.as_deref().unwrap_or(&base), platform, line)?;
         let source = self.images.get(image).cloned();
         let mut config = match source {
             Some(source) => (self.resolve)(&source)?,
@@ -351,15 +354,25 @@ impl<'a> Frontend<'a> {
             }
             return Ok(Source::Stage(self.stage(stage)?));
         }
-        if self.has_context(name) {
+        let place = image_context(self.request, name);
+        if place.is_none() && self.has_context(name) {
             return Ok(Source::Named(name.to_owned()));
         }
         if name == "scratch" {
             return Ok(Source::Scratch);
         }
         let platform = self.platform.clone();
-        Ok(Source::Image(self.image(name, platform, line)?))
+        Ok(Source::Image(self.image(place.as_deref().unwrap_or(name), platform, line)?))
     }
+}
+
+/// Where an image lies that a named context gives: a `docker save` archive, or an OCI layout.
+pub fn image_context(request: &BuildRequest, name: &str) -> Option<String> {
+    let (_, path) = request.named_contexts.iter().find(|(known, _)| known == name)?;
+    if path.is_file() {
+        return Some(format!("docker-archive:{}", path.display()));
+    }
+    path.join("oci-layout").is_file().then(|| format!("oci:{}", path.display()))
 }
 
 /// A name that says itself where the image lies.

@@ -295,9 +295,9 @@ impl Extraction<'_> {
         };
         if member.size > 4 << 20 && !reader.is_sparse() {
             // A disk that is too small says so now, not after minutes.
-            match rustix::fs::fallocate(&fd, rustix::fs::FallocateFlags::KEEP_SIZE, 0, member.size) {
-                Err(errno @ (Errno::NOSPC | Errno::FBIG | Errno::DQUOT)) => return Err(errno.into()),
-                _ => {}
+            let room = rustix::fs::fallocate(&fd, rustix::fs::FallocateFlags::KEEP_SIZE, 0, member.size);
+            if let Err(errno @ (Errno::NOSPC | Errno::FBIG | Errno::DQUOT)) = room {
+                return Err(errno.into());
             }
         }
         let mut file = std::fs::File::from(fd);

@@ -18,6 +18,9 @@ const DIRECTORY: OFlags = OFlags::PATH
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
+/// Makes a directory in a directory.
+pub type Make<'a> = &'a dyn Fn(BorrowedFd<'_>, &[u8]) -> Result<(), Errno>;
+
 /// A directory as the root of paths.
 #[derive(Debug)]
 pub struct Root {
@@ -80,11 +83,7 @@ impl Root {
     ///
     /// # Errors
     /// Something on the way is no directory, or leads out of the root.
-    pub fn directory(
-        &mut self,
-        path: &[&[u8]],
-        make: Option<&dyn Fn(BorrowedFd<'_>, &[u8]) -> Result<(), Errno>>,
-    ) -> Result<Rc<OwnedFd>, Lost> {
+    pub fn directory(&mut self, path: &[&[u8]], make: Option<Make<'_>>) -> Result<Rc<OwnedFd>, Lost> {
         if let Some((known, fd)) = &self.last
             && known.len() == path.len()
             && known.iter().zip(path).all(|(a, b)| a == b)
@@ -96,11 +95,7 @@ impl Root {
         Ok(fd)
     }
 
-    fn walk(
-        &self,
-        path: &[&[u8]],
-        make: Option<&dyn Fn(BorrowedFd<'_>, &[u8]) -> Result<(), Errno>>,
-    ) -> Result<Rc<OwnedFd>, Lost> {
+    fn walk(&self, path: &[&[u8]], make: Option<Make<'_>>) -> Result<Rc<OwnedFd>, Lost> {
         let shown = || display(&path.join(&b'/'));
         let mut stack = vec![self.top.clone()];
         let mut todo: VecDeque<Vec<u8>> = path.iter().map(|part| part.to_vec()).collect();

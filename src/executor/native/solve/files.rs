@@ -6,7 +6,8 @@ use crate::executor::archive::{Compression, decompress};
 use crate::executor::digest::Digest;
 use crate::executor::engine::EngineName;
 use crate::executor::error::Error;
-use crate::executor::native::layer::{Rules, extract};
+use crate::executor::event::{Event, Sink};
+use crate::executor::native::layer::{Owners, Rules, extract};
 use crate::executor::native::store::LayerRecord;
 use crate::executor::native::tree::{self, Chmod, Copier, CopyError, Rooted};
 use crate::executor::native::vertex::{Copy, Item, Mkdir};
@@ -60,7 +61,7 @@ impl Building<'_> {
         self.change(below, |root| {
             let owner = match mkdir.user.as_str() {
                 "" => None,
-                user => Some(owner(user, root)?),
+                user => Some(owner(user, root, self.solver.events)),
             };
             let copier = Copier::new(root, owner, None, &self.cancel);
             copier.make_folders(&mkdir.path, 0o755).map_err(failed)?;
@@ -72,10 +73,8 @@ impl Building<'_> {
     pub(super) fn copy(&self, copy: &Copy, below: &[Digest]) -> Result<LayerRecord, Failure> {
         let below = if copy.link { &[] } else { below };
         self.change(below, |root| {
-            let owner = match &copy.rules.chown {
-                Some(user) => Some(owner(user, root)?),
-                None => None,
-            };
+            let chown = copy.rules.chown.as_ref();
+            let owner = chown.map(|user| owner(user, root, self.solver.events));
             let chmod = match &copy.rules.chmod {
                 Some(text) => {
                     let wrong = || Failure::step(format!("`{text}` is no mode for `--chmod`"));
@@ -124,7 +123,10 @@ impl Building<'_> {
 
     pub(super) fn unpack(&self, archive: File, name: &OsString, dest: &str, copier: &mut Copier<'_>) -> Result<(), Failure> {
         let what = format!("the archive {}", name.to_string_lossy());
-        let rules = Rules::archive(what.clone());
+        let mut rules = Rules::archive(what.clone());
+        if let Some((uid, gid)) = copier.chown() {
+            rules.owners = Owners::Fixed(uid, gid);
+        }
         let folder = copier.folder(dest).map_err(failed)?;
         let stream = decompress(archive, &rules.limits).map_err(Error::io("read", &what))?;
         extract(stream, folder.as_fd(), &rules)?;
@@ -133,7 +135,11 @@ impl Building<'_> {
 }
 
 /// Whom `--chown` or USER means in a tree: a number is taken as it is, and a name is looked up.
-fn owner(spec: &str, root: &Rooted) -> Result<(u32, u32), Failure> {
+fn owner(spec: &str, root: &Rooted, events: &dyn Sink) -> (u32, u32) {
+    let warn = |message: &str| {
+        events.event(Event::Warning { message });
+        (0, 0)
+    };
     let (user, group) = match spec.split_once(':') {
         Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
         None => (spec, None),
@@ -151,7 +157,8 @@ fn owner(spec: &str, root: &Rooted) -> Result<(u32, u32), Failure> {
         Err(_) => {
             let found = fields("/etc/passwd", user);
             let found = found.as_deref().and_then(|fields| Some((number(fields, 2)?, number(fields, 3)?)));
-            found.ok_or_else(|| Failure::step(format!("there is no user `{user}` in the image's /etc/passwd")))?
+            // As BuildKit has it, and nobody expects.
+            found.unwrap_or_else(|| warn(&format!("there is no user `{user}` in the image's /etc/passwd: root is taken")))
         }
     };
     if let Some(group) = group {
@@ -160,11 +167,11 @@ fn owner(spec: &str, root: &Rooted) -> Result<(u32, u32), Failure> {
             Err(_) => {
                 let found = fields("/etc/group", group);
                 let found = found.as_deref().and_then(|fields| number(fields, 2));
-                found.ok_or_else(|| Failure::step(format!("there is no group `{group}` in the image's /etc/group")))?
+                found.unwrap_or_else(|| warn(&format!("there is no group `{group}` in the image's /etc/group")).1)
             }
         };
     }
-    Ok((uid, gid))
+    (uid, gid)
 }
 
 pub(super) fn failed(error: CopyError) -> Failure {

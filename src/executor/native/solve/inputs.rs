@@ -32,7 +32,8 @@ impl<'a> Inputs<'a> {
     pub fn open(request: &'a BuildRequest) -> Result<Inputs<'a>, Error> {
         let mut own = request.dockerfile_name.clone().into_os_string();
         own.push(".dockerignore");
-        let named = request.named_contexts.iter();
+        let files = |name: &str| crate::executor::native::frontend::image_context(request, name).is_none();
+        let named = request.named_contexts.iter().filter(|(name, _)| files(name));
         Ok(Inputs {
             main: open(&request.context, Some(Path::new(&own)))?,
             named: named

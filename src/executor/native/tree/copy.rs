@@ -1,7 +1,8 @@
 //! Copies a selection into a tree, as BuildKit's file operations do.
 //!
-//! A folder that is there already keeps its mode and owner; a new one gets those of its source. What
-//! is no folder is replaced, never followed. Hard links between copied files stay links.
+//! The folder that is copied to keeps its mode and owner where it is there already; folders in it get
+//! those of their source. What is no folder is replaced, never followed. Hard links between copied
+//! files stay links.
 
 use super::mode::Chmod;
 use super::walk::{Entry, Selection, Visitor};
@@ -68,6 +69,11 @@ impl<'a> Copier<'a> {
         }
     }
 
+    /// Who everything is given to, where somebody is.
+    pub fn chown(&self) -> Option<(u32, u32)> {
+        self.owner
+    }
+
     /// What was done so far.
     pub fn outcome(&self) -> Outcome {
         self.done
@@ -75,6 +81,14 @@ impl<'a> Copier<'a> {
 
     fn owner(&self) -> (u32, u32) {
         self.owner.unwrap_or((0, 0))
+    }
+
+    /// The mode of a folder that only leads to the destination.
+    fn folder_mode(&self) -> u32 {
+        match self.chmod {
+            Some(Chmod::Octal(mode)) => mode,
+            _ => 0o755,
+        }
     }
 
     /// Makes a folder and those above it where they are missing; gives its parts, links followed.
@@ -190,19 +204,19 @@ impl<'a> Copier<'a> {
             Some(at) => dest.get(..=at).unwrap_or("/"),
             None => "/",
         };
-        self.make_folders(above, 0o755)?;
+        self.make_folders(above, self.folder_mode())?;
         let mut target = self.dest.follow(dest.as_bytes(), true).map_err(os)?;
         let there = self.dest.look(&target).map_err(os)?;
         if folder {
             match there {
                 Some(stat) if !is_dir(&stat) => return Err(no_folder(dest)),
                 Some(_) => {}
-                None => self.make_parts(&target, 0o755)?,
+                None => self.make_parts(&target, self.folder_mode())?,
             }
         } else if there.is_some_and(|stat| is_dir(&stat)) {
             target.push(name.to_owned());
         } else if let Some((_, above)) = target.split_last() {
-            self.make_parts(above, 0o755)?;
+            self.make_parts(above, self.folder_mode())?;
         }
         Ok(target)
     }
@@ -229,7 +243,9 @@ struct Level {
     stat: Stat,
     attributes: Vec<(String, Vec<u8>)>,
     fd: Option<OwnedFd>,
-    /// It was made here, so that its times are the source's.
+    /// It counts by itself, and not only for what is below.
+    taken: bool,
+    /// Its times are to become the source's.
     made: bool,
 }
 
@@ -273,6 +289,7 @@ impl Into<'_, '_> {
             let Some(level) = self.levels.get(at) else { break };
             let (owner, mode) = (self.owner(&level.stat), self.mode(&level.stat));
             let name = level.name.clone();
+            let taken = level.taken;
             let made = match rustix::fs::statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if is_dir(&stat) => false,
                 Ok(_) => return Err(self.shape(&name.to_string_lossy())),
@@ -284,6 +301,11 @@ impl Into<'_, '_> {
             };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = rustix::fs::openat(&parent, &name, flags, Mode::empty())?;
+            // The folder that is copied to keeps what it is; those in it become the source's.
+            let made = made || taken;
+            if !made {
+                rustix::fs::fchmod(&fd, Mode::from_raw_mode(level.stat.st_mode & 0o7777))?;
+            }
             if made {
                 chown(fd.as_fd(), owner.0, owner.1)?;
                 rustix::fs::fchmod(&fd, mode)?;
@@ -404,6 +426,7 @@ impl Visitor for Into<'_, '_> {
             stat: *entry.stat,
             attributes,
             fd: None,
+            taken,
             made: false,
         });
         if taken {

@@ -110,11 +110,8 @@ impl Selection<'_> {
             let taken = !ignored && self.filter.include.is_none();
             return self.folder(parent.as_fd(), name, &stat, &place, &state, taken, visitor);
         }
-        // A file by itself is looked at by its name.
-        let named = name.to_string_lossy();
-        let excluded = self.filter.exclude.is_some_and(|exclude| exclude.matches(&named));
-        let included = self.filter.include.is_none_or(|include| include.matches(&named));
-        if ignored || excluded || !included {
+        // A file that is named by itself is never excluded: patterns are for what is in a folder.
+        if ignored || self.filter.include.is_some() {
             return Ok(());
         }
         visitor.leaf(&Entry {

@@ -1,0 +1,289 @@
+//! Imports of JavaScript and TypeScript. The TSX grammar reads both.
+
+use super::slice;
+use super::{Found, How, Import, Joined};
+use regex::Regex;
+use std::sync::LazyLock;
+use tree_sitter::Node;
+
+static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?-u:\b)(import|require|export|__dirname|__filename|cwd\(|spawn|exec|execSync|execFile|fork|Worker|process\.env|globSync|createRequire)(?-u:\b)",
+    )
+    .ok()
+});
+
+/// What a source says.
+pub fn look(text: &str) -> Found {
+    let mut found = Found::default();
+    let language = tree_sitter_typescript::LANGUAGE_TSX.into();
+    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
+    let Some(tree) = tree else { return found };
+    let mut cursor = tree.walk();
+    loop {
+        visit(cursor.node(), text, &mut found);
+        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                return found;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}
+
+fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
+    text.get(node.byte_range()).unwrap_or_default()
+}
+
+fn line(node: Node<'_>) -> usize {
+    node.start_position().row + 1
+}
+
+/// Whether a statement is indented: under a condition, or in a function.
+fn conditional(node: Node<'_>, text: &str) -> bool {
+    let start = node.start_byte();
+    let before = text.get(..start).unwrap_or_default();
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']))
+}
+
+/// A literal's text; none where variables are in it.
+fn literal<'t>(node: Node<'_>, text: &'t str) -> Option<&'t str> {
+    match node.kind() {
+        "string" => Some(source(node, text).trim_matches(['"', '\''])),
+        "template_string" if node.named_child_count() == 0 || !source(node, text).contains("${") => {
+            Some(source(node, text).trim_matches('`'))
+        }
+        _ => None,
+    }
+}
+
+fn visit(node: Node<'_>, text: &str, found: &mut Found) {
+    match node.kind() {
+        "import_statement" | "export_statement" => {
+            // Types leave nothing behind at run time.
+            let types = source(node, text)
+                .split_whitespace()
+                .nth(1)
+                .is_some_and(|word| word == "type");
+            let from = node.child_by_field_name("source").and_then(|s| literal(s, text));
+            if let Some(from) = from.filter(|_| !types) {
+                push(found, from, How::Static, false, line(node));
+            } else if node.kind() == "import_statement" && !types {
+                // `import x = require("y")`.
+                let inner = source(node, text);
+                if let Some((_, rest)) = inner.split_once("require(") {
+                    let name = rest
+                        .trim_start_matches(['"', '\''])
+                        .split(['"', '\''])
+                        .next()
+                        .unwrap_or_default();
+                    push(found, name, How::Static, false, line(node));
+                }
+            }
+        }
+        "call_expression" => call(node, text, found),
+        "new_expression" => {
+            let name = node.child_by_field_name("constructor").map(|n| source(n, text));
+            let first = argument(node, 0);
+            match (name, first) {
+                (Some("Worker"), Some(first)) => {
+                    if let Some(path) = literal(first, text) {
+                        here(found, path, line(node));
+                    }
+                }
+                (Some("URL"), Some(first)) => {
+                    let own = argument(node, 1).is_some_and(|n| source(n, text) == "import.meta.url");
+                    if let Some(path) = literal(first, text).filter(|_| own) {
+                        here(found, path, line(node));
+                    }
+                }
+                _ => {}
+            }
+        }
+        "member_expression" => {
+            let object = node.child_by_field_name("object").map(|n| source(n, text));
+            let property = node.child_by_field_name("property");
+            if let (Some("process.env"), Some(property)) = (object, property) {
+                found.env.insert(source(property, text).to_owned());
+            }
+        }
+        // `__dirname + "/x"`.
+        "binary_expression" => {
+            let left = node.child_by_field_name("left").map(|n| source(n, text));
+            let right = node.child_by_field_name("right").and_then(|n| literal(n, text));
+            if let (Some("__dirname"), Some(path)) = (left, right) {
+                here(found, path.trim_start_matches('/'), line(node));
+            }
+        }
+        "template_string" => {
+            let inner = source(node, text).trim_matches('`');
+            if let Some(rest) = inner.strip_prefix("${__dirname}/") {
+                let known = rest.split("${").next().unwrap_or_default();
+                let known = if rest.contains("${") { folder_of(known) } else { known };
+                here(found, known, line(node));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn here(found: &mut Found, path: &str, line: usize) {
+    found.joined.push(Joined {
+        here: true,
+        path: path.to_owned(),
+        line,
+    });
+}
+
+fn push(found: &mut Found, what: &str, how: How, conditional: bool, line: usize) {
+    if !what.is_empty() || how == How::Unknown {
+        found.imports.push(Import {
+            what: what.to_owned(),
+            how,
+            conditional,
+            line,
+        });
+    }
+}
+
+fn argument<'n>(node: Node<'n>, index: usize) -> Option<Node<'n>> {
+    let arguments = node.child_by_field_name("arguments")?;
+    arguments.named_child(u32::try_from(index).ok()?)
+}
+
+/// A path up to its last `/`.
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or_default()
+}
+
+fn call(node: Node<'_>, text: &str, found: &mut Found) {
+    let Some(function) = node.child_by_field_name("function") else {
+        return;
+    };
+    let name = source(function, text);
+    let at = line(node);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    match name {
+        "require" | "import" | "require.resolve" | "import.meta.resolve" | "jest.requireActual" => {
+            let Some(first) = argument(node, 0) else { return };
+            if let Some(what) = literal(first, text) {
+                push(found, what, How::Static, conditional(node, text), at);
+            } else {
+                dynamic(first, text, found, conditional(node, text), at);
+            }
+            return;
+        }
+        _ => {}
+    }
+    match last {
+        "join" | "resolve" => joined(node, text, found, at),
+        "exec" | "execSync" | "spawn" | "spawnSync" | "execFile" | "execFileSync" | "execa" | "fork" => {
+            let Some(command) = argument(node, 0).and_then(|n| literal(n, text)) else {
+                return;
+            };
+            let first = command.split_whitespace().next().unwrap_or_default();
+            if last == "fork" {
+                found.joined.push(Joined {
+                    here: false,
+                    path: first.to_owned(),
+                    line: at,
+                });
+            } else if is_program(first) {
+                found.programs.push((first.to_owned(), at));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a word could be a program's name; a regular expression's `exec` gives others.
+fn is_program(word: &str) -> bool {
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'+'))
+}
+
+/// An import by a name that is made: a template, a sum, a join.
+fn dynamic(node: Node<'_>, text: &str, found: &mut Found, conditional: bool, line: usize) {
+    let inner = source(node, text);
+    let prefix = match node.kind() {
+        "template_string" => {
+            let body = inner.trim_matches('`');
+            let body = body
+                .strip_prefix("${__dirname}")
+                .map_or(body.to_owned(), |rest| format!(".{rest}"));
+            Some(body.split("${").next().unwrap_or_default().to_owned())
+        }
+        "binary_expression" => {
+            let left = node.child_by_field_name("left");
+            left.and_then(|l| literal(l, text)).map(str::to_owned).or_else(|| {
+                let l = left.map(|l| source(l, text)).unwrap_or_default();
+                let right = node
+                    .child_by_field_name("right")
+                    .and_then(|r| literal(r, text))
+                    .unwrap_or_default();
+                if l == "__dirname" {
+                    Some(format!(".{right}"))
+                } else {
+                    l.starts_with("__dirname").then(|| "./".to_owned())
+                }
+            })
+        }
+        "call_expression"
+            if inner.starts_with("path.") || inner.starts_with("join(") || inner.starts_with("resolve(") =>
+        {
+            inner.contains("__dirname").then(|| {
+                let mut path = String::from("./");
+                let mut index = 1;
+                while let Some(part) = argument(node, index).and_then(|n| literal(n, text)) {
+                    path.push_str(part.trim_start_matches('/'));
+                    path.push('/');
+                    index += 1;
+                }
+                // All of it is known.
+                if argument(node, index).is_none() {
+                    path.pop();
+                }
+                path
+            })
+        }
+        _ => None,
+    };
+    match prefix.filter(|p| !p.is_empty()) {
+        Some(prefix) => push(found, &prefix, How::Prefix, conditional, line),
+        None => push(found, "", How::Unknown, conditional, line),
+    }
+}
+
+/// `path.join(__dirname, "a", b)`, `path.resolve("a")`.
+fn joined(node: Node<'_>, text: &str, found: &mut Found, line: usize) {
+    let Some(first) = argument(node, 0) else { return };
+    let start = source(first, text);
+    let here = matches!(start, "__dirname" | "import.meta.dirname");
+    let cwd = start.contains("cwd()");
+    let mut path = String::new();
+    let mut index = usize::from(here || cwd);
+    while let Some(part) = argument(node, index) {
+        match literal(part, text) {
+            Some(part) => {
+                if !path.is_empty() {
+                    path.push('/');
+                }
+                path.push_str(part.trim_matches('/'));
+            }
+            None => break,
+        }
+        index += 1;
+    }
+    if path.is_empty() || !here && !cwd && index == 0 {
+        return;
+    }
+    found.joined.push(Joined { here, path, line });
+}

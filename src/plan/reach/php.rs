@@ -1,0 +1,119 @@
+//! Includes of PHP.
+
+use super::slice;
+use super::{Found, How, Import, Joined};
+use regex::Regex;
+use std::sync::LazyLock;
+use tree_sitter::Node;
+
+static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"<\?php|(?-u:\b)(include|include_once|require|require_once|use|getenv|exec|shell_exec|__DIR__)(?-u:\b)")
+        .ok()
+});
+
+/// What a source says.
+pub fn look(text: &str) -> Found {
+    let mut found = Found::default();
+    let language = tree_sitter_php::LANGUAGE_PHP.into();
+    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
+    let Some(tree) = tree else { return found };
+    let mut cursor = tree.walk();
+    loop {
+        visit(cursor.node(), text, &mut found);
+        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                return found;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}
+
+fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
+    text.get(node.byte_range()).unwrap_or_default()
+}
+
+/// The literal at the end of `__DIR__ . '/x'`, or alone.
+fn path(node: Node<'_>, text: &str) -> Option<(bool, String)> {
+    let inner = source(node, text).trim().trim_matches(['(', ')']).trim();
+    let here = inner.contains("__DIR__") || inner.contains("dirname(__FILE__)");
+    let quote = inner.find(['"', '\''])?;
+    let mark = inner.as_bytes().get(quote).copied()? as char;
+    let rest = inner.get(quote + 1..)?;
+    let name = rest.get(..rest.find(mark)?)?;
+    let variable = name.contains('$') || !here && quote > 0;
+    (!variable).then(|| (here, name.trim_start_matches('/').to_owned()))
+}
+
+fn visit(node: Node<'_>, text: &str, found: &mut Found) {
+    let line = node.start_position().row + 1;
+    match node.kind() {
+        "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {
+            let inner = node.named_child(0);
+            match inner.and_then(|n| path(n, text)) {
+                Some((_, name)) => found.imports.push(Import {
+                    what: format!("./{name}"),
+                    how: How::Static,
+                    conditional: false,
+                    line,
+                }),
+                None => found.imports.push(Import {
+                    what: String::new(),
+                    how: How::Unknown,
+                    conditional: false,
+                    line,
+                }),
+            }
+        }
+        "namespace_use_clause" => {
+            let name = source(node, text)
+                .split(" as ")
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches('\\');
+            found.imports.push(Import {
+                what: name.replace('\\', "."),
+                how: How::Maybe,
+                conditional: false,
+                line,
+            });
+        }
+        "binary_expression" => {
+            if let Some((true, name)) = path(node, text) {
+                found.joined.push(Joined {
+                    here: true,
+                    path: name,
+                    line,
+                });
+            }
+        }
+        "function_call_expression" => {
+            let function = node
+                .child_by_field_name("function")
+                .map(|n| source(n, text))
+                .unwrap_or_default();
+            let first = node
+                .child_by_field_name("arguments")
+                .and_then(|a| a.named_child(0))
+                .map(|n| source(n, text).trim_matches(['"', '\'']).to_owned());
+            match (function, first) {
+                ("getenv" | "env", Some(name)) => {
+                    found.env.insert(name);
+                }
+                ("exec" | "shell_exec" | "system" | "passthru" | "proc_open", Some(command)) => {
+                    let word = command.split_whitespace().next().unwrap_or_default();
+                    if !word.is_empty() && !word.contains('$') {
+                        found.programs.push((word.to_owned(), line));
+                    }
+                }
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+}

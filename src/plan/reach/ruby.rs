@@ -1,0 +1,125 @@
+//! Requires of Ruby.
+
+use super::slice;
+use super::{Found, How, Import, Joined};
+use regex::Regex;
+use std::sync::LazyLock;
+use tree_sitter::Node;
+
+static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?-u:\b)(require|require_relative|load|autoload|system|ENV|join|expand_path|Dir)(?-u:\b)").ok()
+});
+
+/// What a source says.
+pub fn look(text: &str) -> Found {
+    let mut found = Found::default();
+    let language = tree_sitter_ruby::LANGUAGE.into();
+    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
+    let Some(tree) = tree else { return found };
+    let mut cursor = tree.walk();
+    loop {
+        visit(cursor.node(), text, &mut found);
+        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                return found;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}
+
+fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
+    text.get(node.byte_range()).unwrap_or_default()
+}
+
+fn literal<'t>(node: Node<'_>, text: &'t str) -> Option<&'t str> {
+    let inner = source(node, text);
+    (node.kind() == "string" && !inner.contains("#{")).then(|| inner.trim_matches(['"', '\'']))
+}
+
+fn visit(node: Node<'_>, text: &str, found: &mut Found) {
+    let line = node.start_position().row + 1;
+    if node.kind() == "element_reference" {
+        let mut cursor = node.walk();
+        let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
+        if let [object, key] = parts.as_slice()
+            && source(*object, text) == "ENV"
+            && let Some(key) = literal(*key, text)
+        {
+            found.env.insert(key.to_owned());
+        }
+        return;
+    }
+    if node.kind() != "call" {
+        return;
+    }
+    let Some(method) = node.child_by_field_name("method") else {
+        return;
+    };
+    let receiver = node.child_by_field_name("receiver").map(|n| source(n, text));
+    let arguments = node.child_by_field_name("arguments");
+    let argument = |index: u32| arguments.and_then(|a| a.named_child(index));
+    let before = text.get(..node.start_byte()).unwrap_or_default();
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    let conditional = before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']));
+    let mut push = |what: &str, how: How| {
+        found.imports.push(Import {
+            what: what.to_owned(),
+            how,
+            conditional,
+            line,
+        });
+    };
+    match source(method, text) {
+        "require" if receiver.is_none() => match argument(0).map(|n| (literal(n, text), n)) {
+            Some((Some(name), _)) => push(name, How::Static),
+            // `Dir[...].each { |f| require f }`: the pattern is a literal of its own.
+            Some((None, _)) => push("", How::Unknown),
+            None => {}
+        },
+        "require_relative" | "load" => match argument(0).map(|n| (literal(n, text), n)) {
+            Some((Some(name), _)) => push(&format!("./{}", name.trim_start_matches("./")), How::Static),
+            Some((None, _)) => push("", How::Unknown),
+            None => {}
+        },
+        "autoload" => {
+            if let Some(name) = argument(1).and_then(|n| literal(n, text)) {
+                push(name, How::Static);
+            }
+        }
+        "system" | "spawn" | "capture3" | "capture2" => {
+            let word = argument(0)
+                .and_then(|n| literal(n, text))
+                .and_then(|c| c.split_whitespace().next());
+            if let Some(word) = word {
+                found.programs.push((word.to_owned(), line));
+            }
+        }
+        "fetch" if receiver == Some("ENV") => {
+            if let Some(key) = argument(0).and_then(|n| literal(n, text)) {
+                found.env.insert(key.to_owned());
+            }
+        }
+        "join" | "expand_path" => {
+            let here = source(node, text).contains("__dir__") || source(node, text).contains("__FILE__");
+            let mut parts = Vec::new();
+            for index in 0..4 {
+                parts.extend(argument(index).and_then(|n| literal(n, text)));
+            }
+            let root = receiver.is_some_and(|r| r.contains("root"));
+            if (here || root) && !parts.is_empty() {
+                found.joined.push(Joined {
+                    here,
+                    path: parts.join("/"),
+                    line,
+                });
+            }
+        }
+        _ => {}
+    }
+}

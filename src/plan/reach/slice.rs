@@ -1,0 +1,116 @@
+//! The parts of a source that a parser has to see.
+
+use regex::Regex;
+use std::cell::RefCell;
+use tree_sitter::{Language, Parser, Point, Range, Tree};
+
+thread_local! {
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
+
+/// A part ends at the latest so many bytes behind its line, where its brackets do not close.
+const PART_LIMIT: usize = 4_000;
+
+/// Parses the lines of a text in which a pattern occurs, each with what its brackets enclose; none
+/// where nothing occurs. Positions are those of the whole text.
+pub fn parse(text: &str, wanted: &Regex, language: &Language) -> Option<Tree> {
+    let parts = parts(text, wanted);
+    if parts.is_empty() {
+        return None;
+    }
+    PARSER.with_borrow_mut(|parser| {
+        parser.set_language(language).ok()?;
+        parser.set_included_ranges(&parts).ok()?;
+        let tree = parser.parse(text, None);
+        let _ = parser.set_included_ranges(&[]);
+        tree
+    })
+}
+
+/// The parts, in order, none touching the next.
+fn parts(text: &str, wanted: &Regex) -> Vec<Range> {
+    let bytes = text.as_bytes();
+    let mut out: Vec<Range> = Vec::new();
+    let (mut row, mut row_start) = (0, 0);
+    let mut done = 0;
+    for hit in wanted.find_iter(text) {
+        if hit.start() < done {
+            continue;
+        }
+        // The line's beginning, counting lines on the way.
+        let mut at = row_start;
+        while let Some(offset) = bytes
+            .get(at..hit.start())
+            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
+        {
+            row += 1;
+            at += offset + 1;
+            row_start = at;
+        }
+        let start = row_start.max(done);
+        let start_point = Point::new(row, start - row_start);
+        let end = end_of(bytes, start);
+        while let Some(offset) = bytes
+            .get(row_start..end)
+            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
+        {
+            row += 1;
+            row_start += offset + 1;
+        }
+        let end_point = Point::new(row, end - row_start);
+        match out.last_mut() {
+            Some(last) if last.end_byte == start => {
+                last.end_byte = end;
+                last.end_point = end_point;
+            }
+            _ => out.push(Range {
+                start_byte: start,
+                end_byte: end,
+                start_point,
+                end_point,
+            }),
+        }
+        done = end;
+    }
+    out
+}
+
+/// Where the logical line that begins at `start` ends: behind the newline after which all of its
+/// brackets are closed.
+fn end_of(bytes: &[u8], start: usize) -> usize {
+    let mut depth = 0_i32;
+    let mut quote = 0;
+    let mut at = start;
+    let limit = bytes.len().min(start + PART_LIMIT);
+    let mut first_line = None;
+    while at < limit {
+        let byte = bytes.get(at).copied().unwrap_or(b'\n');
+        match byte {
+            b'\\' => at += 1,
+            b'\n' => {
+                first_line = first_line.or(Some(at + 1));
+                if depth <= 0 {
+                    return at + 1;
+                }
+                if quote != b'`' {
+                    quote = 0;
+                }
+            }
+            _ if quote != 0 => {
+                if byte == quote {
+                    quote = 0;
+                }
+            }
+            b'"' | b'\'' | b'`' => quote = byte,
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    if limit == bytes.len() {
+        return limit;
+    }
+    // Never closed: the line alone.
+    first_line.unwrap_or(limit)
+}
