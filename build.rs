@@ -314,9 +314,13 @@ impl Emitter {
                     edits.push_str(&text);
                     edits.push_str(", ");
                 }
+                let unsafe_when = match &fix.unsafe_when {
+                    Some(cond) => format!("Some({})", self.cond(cond)?),
+                    None => "None".into(),
+                };
                 let effects: String = fix.effects.iter().map(|e| format!("Effect::{}, ", camel(e))).collect();
                 format!(
-                    "Some(FixTemplate {{ title: {}, applicability: Applicability::{:?}, effects: &[{effects}], edits: &[{edits}] }})",
+                    "Some(FixTemplate {{ title: {}, applicability: Applicability::{:?}, unsafe_when: {unsafe_when}, effects: &[{effects}], edits: &[{edits}] }})",
                     template(&fix.title)?,
                     fix.applicability
                 )

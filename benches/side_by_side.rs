@@ -237,11 +237,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .filter(|a| a != "--bench")
         .map(PathBuf::from)
         .collect();
+    let mut classes = classes()?;
     let [folder, their_report] = arguments.as_slice() else {
         println!("side_by_side: give a folder and hadolint's report on it; nothing was compared");
         return Ok(());
     };
-    let mut classes = classes()?;
     let mut table: BTreeMap<String, Row> = BTreeMap::new();
     let mut files = 0;
     for (name, findings) in &report(folder, their_report)? {

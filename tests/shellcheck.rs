@@ -203,3 +203,48 @@ fn settings_of_hadolint_ask_it_where_it_is_installed() {
     assert!(said(".hadolint.yaml"));
     assert!(!said("mbopt.yaml"));
 }
+
+/// The scripts of many files are asked about in a few processes, not one for each file.
+#[cfg(unix)]
+#[test]
+fn many_files_take_few_processes() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let program = folder.path().join("shellcheck");
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >> {}\ncase \"$1\" in --version) echo 'version: 0.10.0' ;; *) echo '{{\"comments\": []}}' ;; esac\n",
+        log.display()
+    );
+    fs::write(&program, script).expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made executable");
+    let files = folder.path().join("files");
+    for n in 0..60 {
+        let one = files.join(format!("f{n}"));
+        fs::create_dir_all(&one).expect("a folder");
+        let text = format!("FROM debian:12\nRUN echo {n}\nCMD run {n}\nHEALTHCHECK CMD ask {n}\n");
+        fs::write(one.join("Dockerfile"), text).expect("written");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_mbopt"))
+        .args([
+            "lint",
+            "--no-config",
+            "--shellcheck",
+            "require",
+            "--select",
+            "shellcheck",
+        ])
+        .arg(&files)
+        .env("MBOPT_SHELLCHECK", &program)
+        .env("RAYON_NUM_THREADS", "2")
+        .output()
+        .expect("mbopt runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = fs::read_to_string(&log).expect("it was asked");
+    let asked: Vec<&str> = log.lines().filter(|line| !line.contains("--version")).collect();
+    let scripts: usize = asked
+        .iter()
+        .map(|line| line.split(' ').filter(|word| !word.starts_with('-')).count())
+        .sum();
+    assert_eq!((asked.len(), scripts), (2, 180), "{log}");
+}

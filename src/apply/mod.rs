@@ -9,7 +9,7 @@ pub mod edits;
 
 pub use edits::{EditError, LineEnding, apply_edits};
 
-use crate::edit::{Applicability, Edit, Isolation, NewFile};
+use crate::edit::{Applicability, Edit, Effect, Isolation, NewFile};
 use crate::model::Dockerfile;
 use crate::rule::Diagnostic;
 use crate::source::{SourceFile, Span};
@@ -40,6 +40,8 @@ pub struct AppliedFix {
     pub title: String,
     /// The line, from 1, in the text that the fix was made on.
     pub line: usize,
+    /// What it announced to change.
+    pub effects: Vec<Effect>,
 }
 
 /// Why a fix was not made.
@@ -180,6 +182,7 @@ fn describe(linted: &Linted, index: usize) -> Option<AppliedFix> {
         rule: diagnostic.rule.id,
         title: fix.title.clone(),
         line,
+        effects: fix.effects.clone(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::build::arguments::Build;
+use super::cache::Cache;
 use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
@@ -56,6 +57,9 @@ pub enum Command {
     Plan(Plan),
     /// Build an image with an engine that is there, or with the bundled one
     Build(Box<Build>),
+    /// Say what the bundled engine keeps on the disk, or drop it
+    #[command(subcommand, after_help = "Example: mbopt cache du")]
+    Cache(Cache),
     /// Build a Dockerfile and its rewrite, and prove that the rewrite is smaller and does the same
     Verify(Box<Verify>),
     /// List the rules
@@ -125,6 +129,12 @@ pub struct Lint {
     /// Also those after which the image may behave differently
     #[arg(long, help_heading = "Fix")]
     pub unsafe_fixes: bool,
+    /// Write only what builds prove to be smaller and to do the same; see `mbopt verify`
+    #[arg(long, help_heading = "Fix", requires = "fix", conflicts_with = "diff")]
+    pub verify: bool,
+    /// With --verify, write also where the original ends at once with an error
+    #[arg(long, help_heading = "Fix", requires = "verify")]
+    pub accept_weak: bool,
     /// Show as a diff what --fix would change; write nothing
     #[arg(long, help_heading = "Fix")]
     pub diff: bool,
@@ -137,7 +147,7 @@ pub struct Lint {
         help_heading = "Fix"
     )]
     pub stages: Option<Switch>,
-    /// How boldly at most: order, slim, application, artifacts [default: artifacts]
+    /// How boldly at most: order, slim, application, artifacts
     #[arg(
         long,
         value_name = "LEVEL",

@@ -1,7 +1,7 @@
 //! The engine of this crate: its settings, its build contexts, its rules and fixes, put together.
 
 use super::args::FailOn;
-use super::engine::{ConfigText, Created, Engine, Fixed, Linted, Planned, Request, Selection, Wishes};
+use super::engine::{ConfigText, Created, Engine, Fixed, Linted, Planned, Request, Selection, Upcoming, Wishes};
 use super::shellcheck::Asked;
 use super::surroundings::config_text;
 use super::tree::FolderTree;
@@ -15,6 +15,7 @@ use crate::plan;
 use crate::rule::{self, Registry, Rule, RuleMeta};
 use crate::shell;
 use crate::source::SourceFile;
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
@@ -211,22 +212,22 @@ fn user_rules(document: &Document) -> Result<Vec<&'static Rule>, miette::Report>
     Ok(rules)
 }
 
-/// What to say of the first RUN whose script is too large to be read.
+/// What to say of the first RUN whose script is too large, or made too deep, to be read.
 fn too_large(file: &Dockerfile) -> Option<String> {
     let is_too_large = |instruction: &&Instruction| match &instruction.inner().kind {
         Kind::Run { form, heredocs, .. } => {
             let body = match form {
-                Form::Shell(word) => word.span.len(),
-                Form::Exec(_) => 0,
+                Form::Shell(word) => Some(word.span),
+                Form::Exec(_) => None,
             };
-            let bodies = heredocs.iter().map(|heredoc| heredoc.body.len());
-            bodies.chain([body]).any(|len| len > shell::MAX_BODY)
+            let mut bodies = heredocs.iter().map(|heredoc| heredoc.body).chain(body);
+            bodies.any(|body| shell::is_beyond(file.source.slice(body)))
         }
         _ => false,
     };
     let found = file.instructions.iter().find(is_too_large)?;
     Some(format!(
-        "the script in line {} is larger than {} KiB, so its commands were not looked at",
+        "the script in line {} is larger than {} KiB, or has more pipes or brackets than any real one, so its commands were not looked at",
         file.source.lines().line(found.span.start),
         shell::MAX_BODY >> 10
     ))
@@ -359,6 +360,18 @@ impl Engine for Builtin {
         // A value made of strings can be written.
         serde_json::to_string_pretty(&config::schema(&entries, &Registry::builtin().categories())).unwrap_or_default()
             + "\n"
+    }
+
+    fn prepares(&self, config: &Config) -> bool {
+        config.settings.shellcheck != config::ShellCheck::Off
+    }
+
+    fn prepare(&self, files: Vec<Upcoming<Config>>) {
+        let scripts = files.into_par_iter().flat_map_iter(|file| {
+            let settings = file.config.settings.for_file(&file.framed);
+            Asked::scripts(&Dockerfile::parse(file.source), &settings)
+        });
+        self.shellcheck.prepare(&scripts.collect::<Vec<_>>());
     }
 
     fn lint(&self, source: SourceFile, request: &Request<'_, Config>) -> Linted {

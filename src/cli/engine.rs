@@ -57,6 +57,17 @@ pub struct Request<'a, Config> {
     pub context_is_named: bool,
 }
 
+/// A file that will be linted.
+#[derive(Debug)]
+pub struct Upcoming<Config> {
+    /// Its text.
+    pub source: SourceFile,
+    /// Its path in the frame of the config.
+    pub framed: String,
+    /// The config in force.
+    pub config: Arc<Config>,
+}
+
 /// What a config says to the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
@@ -159,6 +170,15 @@ pub trait Engine: Sync {
 
     /// The config's JSON schema.
     fn config_schema(&self) -> String;
+
+    /// Whether [`Engine::prepare`] does anything under this config.
+    fn prepares(&self, _config: &Self::Config) -> bool {
+        false
+    }
+
+    /// Told of files that will be linted soon, to do at once what is slow to do for each. Nothing may
+    /// depend on it.
+    fn prepare(&self, _files: Vec<Upcoming<Self::Config>>) {}
 
     /// Lints one file.
     fn lint(&self, source: SourceFile, request: &Request<'_, Self::Config>) -> Linted;

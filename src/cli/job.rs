@@ -4,15 +4,17 @@ use super::args::FailOn;
 use super::baseline::Baseline;
 use super::diff;
 use super::discover::{Input, Target};
-use super::engine::{Engine, Fixed, Request};
+use super::engine::{Engine, Fixed, Request, Upcoming};
 use super::panics;
+use super::prover::{Proposal, Prover};
 use super::read;
 use super::surroundings::Surroundings;
 use super::tree::FolderTree;
 use super::write::{self, WriteError};
-use crate::edit::Applicability;
+use crate::edit::{Applicability, Effect};
 use crate::report::FileReport;
 use crate::source::SourceFile;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +49,8 @@ pub struct Run<'a, E: Engine> {
     pub relative: Option<PathBuf>,
     /// Whether the diff is coloured.
     pub colour: bool,
+    /// `--verify`: what proves a file before it is written.
+    pub prover: Option<Prover>,
 }
 
 /// What became of a file.
@@ -79,6 +83,25 @@ impl Done {
 }
 
 impl<E: Engine> Run<'_, E> {
+    /// Lets the engine prepare for files that are done next.
+    pub fn prepare(&self, targets: &[Target]) {
+        let upcoming = targets.par_iter().filter_map(|target| {
+            let Input::File(path) = &target.input else { return None };
+            let config = self.around.config(path).ok()?;
+            self.engine.prepares(&config).then(|| {
+                Some(Upcoming {
+                    source: SourceFile::new(String::new(), read::file(path).ok()?),
+                    framed: self.around.framed(path),
+                    config,
+                })
+            })?
+        });
+        let upcoming: Vec<_> = upcoming.collect();
+        if !upcoming.is_empty() {
+            self.engine.prepare(upcoming);
+        }
+    }
+
     /// Does one file.
     pub fn job(&self, target: &Target) -> Done {
         let shown = self.shown(&target.input);
@@ -196,7 +219,18 @@ impl<E: Engine> Run<'_, E> {
         shown: &str,
         level: Applicability,
     ) -> Done {
-        let fixed = self.engine.fix(source, request, level);
+        let mut fixed = self.engine.fix(source, request, level);
+        if let (Some(prover), Input::File(path)) = (&self.prover, &target.input) {
+            match self.prove(prover, path, request, fixed) {
+                Ok(proved) => fixed = proved,
+                Err(refused) => {
+                    let (original, why) = *refused;
+                    let mut done = self.lint(original, request, shown);
+                    done.report.notes.push(why);
+                    return done;
+                }
+            }
+        }
         match &target.input {
             Input::Stdin => {
                 let text = fixed.source.bytes().to_vec();
@@ -221,6 +255,58 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
+    /// The fixed file, or a bolder rewrite, where a build proves it; else the file as it was, and why.
+    fn prove(
+        &self,
+        prover: &Prover,
+        path: &Path,
+        request: &Request<'_, E::Config>,
+        fixed: Fixed,
+    ) -> Result<Fixed, Box<(SourceFile, String)>> {
+        let planned = self.engine.plan(fixed.original.clone(), request);
+        let mut proposals = Vec::new();
+        for candidate in &planned.plan.candidates {
+            // What is proved is what will be written: with the safe fixes, but not other stages.
+            let text = SourceFile::new(fixed.original.name(), candidate.text.as_bytes().to_vec());
+            let mended = self.engine.fix(text, request, Applicability::Safe);
+            proposals.push(Proposal {
+                name: super::verify::level(candidate.level).to_owned(),
+                text: mended.source.text().to_owned(),
+                effects: candidate.effects.iter().copied().chain(effects(&mended)).collect(),
+            });
+        }
+        if fixed.source.bytes() != fixed.original.bytes() {
+            proposals.push(Proposal {
+                name: "the fixed file".to_owned(),
+                text: fixed.source.text().to_owned(),
+                effects: effects(&fixed).collect(),
+            });
+        }
+        if proposals.is_empty() {
+            return Ok(fixed);
+        }
+        let context = match request.contexts.first() {
+            Some(tree) => tree.root().to_owned(),
+            None => path.parent().unwrap_or(Path::new(".")).to_owned(),
+        };
+        match prover.choose(&planned.file, path, &context, proposals) {
+            Ok((text, note)) => {
+                let source = SourceFile::new(fixed.original.name(), text.into_bytes());
+                let linted = self.engine.lint(source.clone(), request);
+                let mut notes = linted.notes;
+                notes.push(note);
+                Ok(Fixed {
+                    source,
+                    remaining: linted.diagnostics,
+                    refusals: linted.refusals,
+                    notes,
+                    ..fixed
+                })
+            }
+            Err(why) => Err(Box::new((fixed.original, why))),
+        }
+    }
+
     /// New files first: the Dockerfile is not touched where one of them cannot be made.
     fn write(&self, path: &Path, target: &Target, fixed: &Fixed) -> Result<Vec<String>, String> {
         let mut notes = Vec::new();
@@ -242,6 +328,11 @@ impl<E: Engine> Run<'_, E> {
         }
         Ok(notes)
     }
+}
+
+/// What the fixes of a file announced.
+fn effects(fixed: &Fixed) -> impl Iterator<Item = Effect> + '_ {
+    fixed.applied.iter().flat_map(|fix| fix.effects.iter().copied())
 }
 
 /// What became of a fixed file.

@@ -2,12 +2,15 @@
 
 use super::args::{FormatName, Global, Lint, Switch};
 use super::baseline::{Baseline, Recorder};
+use super::build::arguments::How;
+use super::build::{self, show::Show};
 use super::colour;
 use super::console::{Sink, say};
 use super::discover::{self, Excludes, Found, Input, Target};
 use super::engine::{Engine, Selection};
 use super::exit::Outcome;
 use super::job::{Done, Mode, Run};
+use super::prover::Prover;
 use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
 use super::write;
@@ -110,8 +113,13 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         Some(file) => Some(Baseline::read(file, &here)?),
         None => None,
     };
+    let prover = match args.verify {
+        true => Some(prover(args, global)?),
+        false => None,
+    };
     let run = Run {
         engine,
+        prover,
         around,
         baseline,
         fail_on: args.fail_on,
@@ -122,6 +130,21 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         colour: args.output.is_none() && colour::wanted_here(global.color, std::io::stdout().is_terminal()),
     };
     Ok((run, found))
+}
+
+/// What proves files before they are written.
+fn prover(args: &Lint, global: Global) -> Result<Prover, String> {
+    let terminal = colour::wanted_here(global.color, std::io::stderr().is_terminal());
+    let show = Show::new(global.quiet, global.verbose, terminal);
+    let how = How::of_environment()?;
+    Prover::new(
+        build::how(&how),
+        &build::places(&how),
+        how.engine.name(),
+        args.accept_weak,
+        show,
+    )
+    .map_err(|error| error.to_string())
 }
 
 /// Groups that are no category of rules.
@@ -313,6 +336,7 @@ impl<'a> Report<'a> {
         // A pool that is there already does as well.
         let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
         for batch in targets.chunks(BATCH) {
+            run.prepare(batch);
             let this = &*self;
             let done: Vec<(Done, Vec<u8>)> = batch
                 .par_iter()

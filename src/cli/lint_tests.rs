@@ -98,6 +98,7 @@ impl Engine for Fake {
             rule: "sample-rule",
             title: "make it good".into(),
             line: 1,
+            effects: Vec::new(),
         });
         let applied = applied.collect();
         let linted = self.lint(new, request);

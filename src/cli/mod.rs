@@ -5,6 +5,7 @@ pub mod args;
 mod baseline;
 mod build;
 pub(crate) mod builtin;
+pub mod cache;
 pub mod colour;
 mod console;
 mod diff;
@@ -21,6 +22,7 @@ mod lint_tests;
 mod manual;
 pub(crate) mod panics;
 mod plan;
+mod prover;
 mod read;
 mod rules;
 mod shellcheck;
@@ -66,6 +68,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
         Command::Build(args) => build::run(args, cli.global),
+        Command::Cache(command) => cache::run(command),
         Command::Verify(args) => verify::run(args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),

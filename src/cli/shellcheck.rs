@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 pub const PROGRAM: &str = "MBOPT_SHELLCHECK";
 
 /// What is said where ShellCheck is wished for and not there.
-const ABSENT: &str = "ShellCheck is not installed, so RUN scripts were not shown to it (its packages are called `shellcheck`; `shellcheck: off` is silent)";
+const ABSENT: &str = "ShellCheck is not installed, so scripts were not shown to it (its packages are called `shellcheck`; `shellcheck: off` is silent)";
 
 /// What is said where its findings are selected and it is not asked.
 const OFF: &str = "ShellCheck's findings are selected, but it is not asked: `--shellcheck auto` does that";
@@ -50,6 +50,22 @@ impl Asked {
         ))
     }
 
+    /// The scripts of a file that ShellCheck is to be asked about.
+    pub fn scripts(file: &Dockerfile, settings: &FileSettings<'_>) -> Vec<Transcript> {
+        if settings.settings().shellcheck == Setting::Off || !shellcheck::is_wanted(settings) {
+            return Vec::new();
+        }
+        transcript::transcripts(file)
+    }
+
+    /// Asks about the scripts of many files in a few processes; the answers are kept for
+    /// [`Asked::look`]. What goes wrong is left to it, too, which can say for which file.
+    pub fn prepare(&self, scripts: &[Transcript]) {
+        if let Some(program) = self.program().filter(|_| !scripts.is_empty()) {
+            let _ = program.check(scripts);
+        }
+    }
+
     /// What ShellCheck finds in a file, none where it was not asked; and what to say of that.
     pub fn look(&self, file: &Dockerfile, settings: &FileSettings<'_>) -> (Option<Vec<ShellFinding>>, Option<String>) {
         if settings.settings().shellcheck == Setting::Off {
@@ -63,7 +79,7 @@ impl Asked {
         if !shellcheck::is_wanted(settings) {
             return (None, None);
         }
-        let scripts = transcript::transcripts(file);
+        let scripts = Asked::scripts(file, settings);
         if scripts.is_empty() {
             return (Some(Vec::new()), None);
         }
@@ -76,7 +92,7 @@ impl Asked {
                 let found = findings.flat_map(|(script, remarks)| remarks.iter().filter_map(|r| finding(script, r)));
                 (Some(found.collect()), None)
             }
-            Err(failure) => (None, Some(format!("RUN scripts were not checked: {failure}"))),
+            Err(failure) => (None, Some(format!("scripts were not checked: {failure}"))),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod image_file;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
@@ -40,6 +41,6 @@ pub use engine::{
 pub use error::{Error, StepFailure};
 pub use event::{Event, Sink, Stream};
 pub use reference::Reference;
-pub use root_tree::{Bytes, RootKind, RootNode, RootTree};
+pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;

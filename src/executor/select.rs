@@ -84,7 +84,11 @@ fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
         )?)),
         EngineName::Podman => absent("it is not built in yet"),
         #[cfg(target_os = "linux")]
-        EngineName::Native => Ok(Box::new(super::native::engine::Native::new()?)),
+        EngineName::Native => {
+            // Without root, this starts the program again in a user namespace.
+            super::native::userns::ensure()?;
+            Ok(Box::new(super::native::engine::Native::new()?))
+        }
         #[cfg(not(target_os = "linux"))]
         EngineName::Native => absent("it works on Linux only"),
     }

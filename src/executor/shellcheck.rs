@@ -2,6 +2,7 @@
 
 use crate::facts::Transcript;
 use crate::shell::Dialect;
+use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -19,8 +20,10 @@ use std::time::Duration;
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes that one process may answer with.
 const OUTPUT_LIMIT: u64 = 64 * 1024 * 1024;
-/// Scripts for one process.
+/// Scripts for one process, at most.
 const SCRIPTS: usize = 256;
+/// Scripts that are not worth another process: it starts slower than it reads these.
+const LEAST: usize = 8;
 /// Bytes of scripts whose answers are kept, so that a script which many files have, or the next pass
 /// of a fix, costs nothing.
 const KEPT: usize = 16 * 1024 * 1024;
@@ -193,8 +196,12 @@ impl ShellCheck {
         }
         open.sort_unstable();
         open.dedup();
-        for batch in open.chunks(SCRIPTS) {
-            let answers = self.run(batch)?;
+        // One process a core, as long as there is enough for all of them.
+        let each = open.len().div_ceil(rayon::current_num_threads()).clamp(LEAST, SCRIPTS);
+        let batches: Vec<&[&str]> = open.chunks(each).collect();
+        let answers: Vec<Result<Vec<Vec<Remark>>, Failure>> = batches.par_iter().map(|batch| self.run(batch)).collect();
+        for (batch, answers) in batches.into_iter().zip(answers) {
+            let answers = answers?;
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             for (text, remarks) in batch.iter().zip(answers) {
                 let remarks: Arc<[Remark]> = remarks.into();

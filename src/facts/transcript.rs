@@ -1,12 +1,14 @@
-//! A RUN's script as the shell gets it, for a checker that reads text: continuations glued, comment
+//! The script of a RUN, CMD, ENTRYPOINT or HEALTHCHECK as the shell gets it, for a checker that reads text: continuations glued, comment
 //! lines gone, variables of the Dockerfile declared above it, and every place with its way back.
 
 use super::scripts::Shells;
+use crate::model::instruction::Healthcheck;
+use crate::model::scope::Variable;
 use crate::model::{Dockerfile, Form, Instruction, Keyword, Kind, scope};
 use crate::shell::{Dialect, MAX_BODY};
 use crate::source::Span;
 use crate::syntax::heredoc::announce;
-use crate::syntax::{Heredoc, Joined, suppress};
+use crate::syntax::{Heredoc, Joined, Word, suppress};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -25,12 +27,12 @@ pub struct Transcript {
     script: Joined,
     /// Offsets in the script at which its lines begin.
     lines: Vec<usize>,
-    /// The RUN.
+    /// The instruction.
     instruction: Span,
 }
 
-/// The scripts of all RUN instructions, those behind ONBUILD included; exec forms and shells that
-/// are no relative of `sh` have none.
+/// The scripts of all RUN, CMD, ENTRYPOINT and HEALTHCHECK instructions, those behind ONBUILD
+/// included; exec forms and shells that are no relative of `sh` have none.
 pub fn transcripts(file: &Dockerfile) -> Vec<Transcript> {
     let shells = Shells::of(file);
     let comments = suppress::suppressions(&file.source, &file.lines);
@@ -46,19 +48,22 @@ pub fn transcripts(file: &Dockerfile) -> Vec<Transcript> {
             hinted = Some(Dialect::of_program(&hint.shell));
         }
         let dialect = hinted.as_ref().unwrap_or_else(|| shells.at(instruction.index));
-        found.extend(of_run(file, instruction.inner(), dialect));
+        found.extend(of_script(file, instruction.inner(), dialect));
     }
     found
 }
 
-fn of_run(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Option<Transcript> {
-    let Kind::Run {
-        form: Form::Shell(word),
-        heredocs,
-        ..
-    } = &instruction.kind
-    else {
-        return None;
+fn of_script(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Option<Transcript> {
+    let (word, heredocs): (&Word, &[Heredoc]) = match &instruction.kind {
+        Kind::Run {
+            form: Form::Shell(word),
+            heredocs,
+            ..
+        } => (word, heredocs),
+        Kind::Cmd(Form::Shell(word))
+        | Kind::Entrypoint(Form::Shell(word))
+        | Kind::Healthcheck(Healthcheck::Cmd(Form::Shell(word))) => (word, &[]),
+        _ => return None,
     };
     if !dialect.is_posix_like() {
         return None;
@@ -76,7 +81,7 @@ fn of_run(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Op
     }
     let mut script = Joined::new();
     let mut dialect = dialect.clone();
-    match heredocs.as_slice() {
+    match heredocs {
         // BuildKit runs the heredoc itself where it is the only word, and gives it to the shell otherwise.
         [heredoc] if matches!(announce(command.trim()), Ok(Some(_))) => {
             dialect = Dialect::of_shebang(file.source.slice(heredoc.body)).unwrap_or(dialect);
@@ -98,7 +103,8 @@ fn of_run(file: &Dockerfile, instruction: &Instruction, dialect: &Dialect) -> Op
     if !dialect.is_posix_like() || script.text().trim().is_empty() {
         return None;
     }
-    let mut text = header(file, instruction.index);
+    let in_build = matches!(instruction.kind, Kind::Run { .. });
+    let mut text = header(file, instruction.index, in_build);
     let header = text.len();
     let header_lines = text.matches('\n').count();
     text.push_str(script.text());
@@ -162,20 +168,22 @@ fn push_lines(script: &mut Joined, file: &Dockerfile, span: Span, chomp: bool) {
     }
 }
 
-/// What the script may take for granted: the shell's options, and the variables in force. A value
-/// that is one plain word is told, since such a one needs no quotes; others stay unknown.
-fn header(file: &Dockerfile, index: usize) -> String {
+/// What the script may take for granted: the shell's options, and the variables in force; those of
+/// ARG and the proxies' only in the build. A value that is one plain word is told, since such a one
+/// needs no quotes; others stay unknown, and so do all in a container, which is started with others.
+fn header(file: &Dockerfile, index: usize, in_build: bool) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    for name in scope::PROXY_ARGS {
+    for name in scope::PROXY_ARGS.iter().filter(|_| in_build) {
         let lower = name.to_ascii_lowercase();
         let _ = writeln!(out, "export {name}=\"${{{name}-}}\" {lower}=\"${{{lower}-}}\"");
     }
     let mut variables = file.view_at(index).variables();
     variables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    for variable in variables.into_iter().filter(|v| is_shell_name(&v.name)) {
+    let is_seen = |v: &&Variable| (in_build || v.is_env) && is_shell_name(&v.name);
+    for variable in variables.into_iter().filter(is_seen) {
         let name = &variable.name;
-        let _ = match variable.value.as_deref().filter(|value| is_plain(value)) {
+        let _ = match variable.value.as_deref().filter(|value| in_build && is_plain(value)) {
             Some(value) => writeln!(out, "export {name}={value}"),
             None => writeln!(out, "export {name}=\"${{{name}-}}\""),
         };
@@ -317,6 +325,23 @@ mod tests {
         );
         let scripts: Vec<_> = found.iter().map(Transcript::script).collect();
         assert_eq!(scripts, ["a\nb\n", "cat <<F >x && y\n$z\nF\n"]);
+    }
+
+    #[test]
+    fn what_a_container_runs_has_its_own_variables() {
+        let text = "FROM a\nARG v=1\nENV w=2\nCMD a \\\n $v\nENTRYPOINT b\nHEALTHCHECK --interval=5s CMD c $w || exit 1\nCMD [\"x\"]\nHEALTHCHECK NONE\n";
+        let (_, found) = read(text);
+        let scripts: Vec<_> = found.iter().map(Transcript::script).collect();
+        assert_eq!(scripts, ["a  $v\n", "b\n", "c $w || exit 1\n"]);
+        for transcript in &found {
+            let text = transcript.text();
+            assert!(text.contains("export w=\"${w-}\"\n"), "{text}");
+            assert!(!text.contains("export v=") && !text.contains("http_proxy"), "{text}");
+        }
+        let health = &found[2];
+        let line = health.header_lines + 1;
+        let span = health.span((line, 3), (line, 5)).unwrap();
+        assert_eq!(&text[span.range()], "$w");
     }
 
     #[test]

@@ -166,7 +166,9 @@ impl Dockerfile {
                 .get(instruction.line)
                 .is_some_and(|l| self.grammar().agrees(l))
         };
-        instruction.opaque || !agrees()
+        // Of ports, the grammar knows fewer forms than BuildKit; the words are the splitter's alone.
+        let needs_grammar = !matches!(instruction.kind, super::Kind::Expose(_));
+        instruction.opaque || needs_grammar && !agrees()
     }
 
     /// The reasons for which BuildKit refuses the file whatever the context and the arguments.

@@ -2,11 +2,13 @@
 
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
+use super::program::{Program, What};
 use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
 use super::split::{self, Cuttable};
 use super::{Level, Tester};
 use crate::model::{Instruction, Keyword, Kind};
+use crate::shell::{Manager, Operation};
 use std::collections::BTreeMap;
 
 /// The stages that a piece goes to; none of them where nothing needs it any more.
@@ -47,7 +49,13 @@ pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
 
 /// Deals the pieces out for a level that builds in a stage of its own. `tree` are folders that are
 /// copied from the builder as a whole.
-pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[String]) -> Option<Deal> {
+pub fn deal(
+    site: &Site<'_>,
+    programs: &[Program],
+    artifacts: &[Artifact],
+    level: Level,
+    trees: &[String],
+) -> Option<Deal> {
     let anchor = anchor(site, artifacts)?;
     let mut deal = Deal {
         anchor: anchor.instruction,
@@ -55,8 +63,18 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
     };
     let accounts = needs_accounts(site, anchor);
     for role in site.roles {
+        let makes = artifacts.iter().any(|a| a.made_by == Some(role.place));
         let before = role.place <= anchor || role.place.instruction < anchor.instruction;
         let lot = match role.role {
+            // What an artifact comes from builds, whatever it is called.
+            Role::Unknown | Role::Tool | Role::RuntimeSetup if makes => Lot {
+                builder: true,
+                ..Lot::default()
+            },
+            Role::Dependencies { .. } | Role::Tool if started(site, role, programs) => Lot {
+                runtime: true,
+                ..Lot::default()
+            },
             // Dealt out below, once it is known where the builder ends.
             Role::Metadata => Lot::default(),
             Role::Dependencies { .. } | Role::Tool => {
@@ -151,6 +169,40 @@ pub fn deal(site: &Site<'_>, artifacts: &[Artifact], level: Level, trees: &[Stri
         }
     }
     Some(deal)
+}
+
+/// Whether a package that is installed for all is a program that the image starts: it is installed
+/// where it runs.
+fn started(site: &Site<'_>, role: &RoleOf, programs: &[Program]) -> bool {
+    let instruction = site.file().instructions.get(role.place.instruction);
+    let Some(run) = instruction.and_then(|i| site.facts.run(i)) else {
+        return false;
+    };
+    let range = role
+        .place
+        .piece
+        .and_then(|p| run.script.chain.get(p))
+        .map(|l| l.commands.clone());
+    let installed = instruction
+        .into_iter()
+        .flat_map(|i| run.views(site.file(), i))
+        .filter(|view| range.as_ref().is_some_and(|r| r.contains(&view.index)))
+        .flat_map(|view| view.operations)
+        .filter_map(|operation| match operation {
+            Operation::Packages(p) if p.global || matches!(p.manager, Manager::Pip | Manager::Gem) => Some(p),
+            _ => None,
+        })
+        .flat_map(|p| &p.packages);
+    let mut names = installed.filter_map(|p| p.name.rsplit('/').next());
+    names.any(|package| {
+        programs.iter().any(|program| match &program.what {
+            What::FromPath { name } => name == package,
+            _ => {
+                program.words.first().is_some_and(|w| w == package)
+                    || program.via.iter().any(|v| v.starts_with(package))
+            }
+        })
+    })
 }
 
 /// A command's beginning, for a message.
@@ -248,7 +300,7 @@ fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
 }
 
 /// The names of the programs of a piece.
-fn commands<'a>(site: &Site<'a>, place: Place) -> impl Iterator<Item = &'a str> {
+pub fn commands<'a>(site: &Site<'a>, place: Place) -> impl Iterator<Item = &'a str> {
     let instruction = site.file().instructions.get(place.instruction);
     let run = instruction.and_then(|i| site.facts.run(i));
     run.into_iter().flat_map(move |run| {

@@ -1,7 +1,7 @@
 //! What each level rests on, and the rewrites that can be written.
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
-use super::carry;
+use super::carry::{self, Carried, Origin};
 use super::compose::{self, Composed, Parts};
 use super::deal::{self, Deal};
 use super::evidence::{Condition, Evidence, Met};
@@ -12,7 +12,7 @@ use super::role::Role;
 use super::runtime::RuntimeBase;
 use super::site::Site;
 use super::system::SystemPackages;
-use super::{Candidate, Considered, Estimate, Level, Reason, Tester, Verdict, audit};
+use super::{Candidate, Considered, Estimate, Level, Reason, Tester, Verdict, audit, replay};
 use crate::edit::{Applicability, Effect};
 use crate::knowledge::{self, Libc, PackageKind};
 use crate::model::Kind;
@@ -73,9 +73,11 @@ fn rank(conditions: &[Condition]) -> (usize, usize) {
     (count(Met::No), count(Met::Unproven))
 }
 
-/// The candidate to take: the one with the least that is unproven, of several the boldest.
-pub fn choose(candidates: &[Candidate]) -> Option<usize> {
-    (0..candidates.len()).min_by_key(|&at| {
+/// The candidate to take, of those that are worth it: the one with the least that is unproven, of
+/// several the boldest.
+pub fn choose(site: &Site<'_>, candidates: &[Candidate]) -> Option<usize> {
+    let paying = (0..candidates.len()).filter(|at| candidates.get(*at).is_some_and(|c| pays(site, c)));
+    paying.min_by_key(|&at| {
         let candidate = candidates.get(at);
         candidate.map(|c| (c.unsafe_because.len(), std::cmp::Reverse(c.level), at))
     })
@@ -88,13 +90,30 @@ const LEAST_BYTES: u64 = 10_000_000;
 
 /// What is to be done, and how large the image is and would be.
 pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate]) -> (Verdict, Option<Estimate>) {
-    let Some(index) = choose(candidates) else {
+    if candidates.is_empty() {
         return (Verdict::LeftAlone(why_not(levels)), None);
-    };
-    let estimate = candidates.get(index).and_then(|c| estimate(site, c));
-    if let Some(Estimate { before, after }) = estimate {
-        let gain = before.saturating_sub(after);
-        if gain < LEAST_BYTES.max(before / 100 * LEAST_SHARE) {
+    }
+    let Some(index) = choose(site, candidates) else {
+        let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
+        let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
+        if candidates.iter().all(same) {
+            let tag = knowledge::Tag::parse(site.base_tag());
+            let advice = match (tag.codename(), tag.alpine_word()) {
+                (None, None) => "; a base whose tag names its release may tell",
+                _ => "",
+            };
+            let reason = Reason {
+                says: format!("no smaller image is known to have what it needs{advice}"),
+                evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
+            };
+            return (Verdict::LeftAlone(vec![reason]), None);
+        }
+        let best = candidates
+            .iter()
+            .filter_map(|c| estimate(site, c))
+            .min_by_key(|e| e.after);
+        if let Some(Estimate { before, after }) = best {
+            let gain = before.saturating_sub(after);
             let reason = Reason {
                 says: format!(
                     "it would save about {} MB of {} MB, which is not worth a second stage",
@@ -105,8 +124,18 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
             };
             return (Verdict::LeftAlone(vec![reason]), Some(Estimate { before, after }));
         }
-    }
+        return (Verdict::LeftAlone(why_not(levels)), None);
+    };
+    let estimate = candidates.get(index).and_then(|c| estimate(site, c));
     (Verdict::Rewrite(index), estimate)
+}
+
+/// Whether the bases alone show that it is worth a second stage; sizes that are not known do not
+/// speak against it.
+fn pays(site: &Site<'_>, candidate: &Candidate) -> bool {
+    estimate(site, candidate).is_none_or(|Estimate { before, after }| {
+        before.saturating_sub(after) >= LEAST_BYTES.max(before / 100 * LEAST_SHARE)
+    })
 }
 
 /// About what a compiler takes with what it needs, in bytes; Debian's and Alpine's are alike.
@@ -166,11 +195,44 @@ fn why_not(levels: &[Considered]) -> Vec<Reason> {
         .filter(|c| c.met == Met::No);
     broken
         .map(|c| Reason {
-            says: format!("it does not hold that {}", c.what),
+            says: negated(&c.what),
             evidence: c.evidence.clone(),
         })
         .collect()
 }
+
+/// A condition that does not hold, as a sentence.
+fn negated(what: &str) -> String {
+    if what == KNOWN {
+        return "what the build makes is not known".to_owned();
+    }
+    // The first verb outside of what is quoted.
+    let verbs = [
+        (" can be ", " cannot be "),
+        (" is ", " is not "),
+        (" are ", " are not "),
+        (" exists", " does not exist"),
+        (" has ", " does not have "),
+        (" agree ", " do not agree "),
+    ];
+    let mut quoted = false;
+    for (at, c) in what.char_indices() {
+        quoted ^= c == '`';
+        if quoted {
+            continue;
+        }
+        let rest = what.get(at..).unwrap_or_default();
+        if let Some((verb, not)) = verbs.iter().find(|(verb, _)| rest.starts_with(verb)) {
+            let before = what.get(..at).unwrap_or_default();
+            let behind = rest.get(verb.len()..).unwrap_or_default();
+            return format!("{before}{not}{behind}");
+        }
+    }
+    format!("it does not hold that {what}")
+}
+
+/// The condition without which there is nothing to copy.
+const KNOWN: &str = "the build makes something that is known";
 
 /// What must hold whatever the base is.
 fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
@@ -180,7 +242,7 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             .map(|span| Evidence::command(span, "what it makes is not known"))
             .take(2)
             .collect();
-        out.push(Condition::not_met("the build makes something that is known", evidence));
+        out.push(Condition::not_met(KNOWN, evidence));
     }
     out.extend(known.artifacts.conditions.iter().cloned());
     for artifact in &known.artifacts.found {
@@ -230,7 +292,10 @@ fn with_base(
 ) -> (Vec<Condition>, Option<Candidate>) {
     let mut conditions = common.to_vec();
     conditions.extend(base.conditions.iter().cloned());
-    let artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    let mut artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suited(a, base)).collect();
+    if level == Level::Artifacts {
+        artifacts.extend(changed(known));
+    }
     let below = artifacts.iter().find(|a| {
         let made = a
             .made_by
@@ -246,18 +311,20 @@ fn with_base(
     }
     let altered = artifacts.iter().filter_map(|a| a.alter.as_ref());
     conditions.extend(altered.flat_map(|a| a.conditions.iter().cloned()));
-    let carried = carry::carry(site, known.programs, base);
+    let mut carried = carry::carry(site, known.programs, base);
+    drop_idle_path(&mut carried, &known.artifacts.found, base);
     conditions.extend(carried.conditions.iter().cloned());
     let trees = if level == Level::Application {
         trees(site, known.artifacts)
     } else {
         Trees::default()
     };
-    let Some(deal) = deal::deal(site, &artifacts, level, &trees.copied) else {
+    let Some(deal) = deal::deal(site, known.programs, &artifacts, level, &trees.copied) else {
         conditions.push(Condition::not_met("something is built", Vec::new()));
         return (conditions, None);
     };
     conditions.extend(deal.conditions.iter().cloned());
+    conditions.extend(replay::replayed(site, &deal, base));
     let mut files: Vec<Need> = match level {
         Level::Artifacts => known
             .needs
@@ -297,6 +364,34 @@ fn with_base(
     }
     let candidate = candidate(site, known, &parts, composed, &conditions);
     (conditions, Some(candidate))
+}
+
+/// Folders of the old PATH are only wanted where something is copied to one of them.
+fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
+    let filled = |folder: &str| {
+        let inside = |path: &str| path.starts_with(&format!("{}/", folder.trim_end_matches('/')));
+        artifacts.iter().any(|a| inside(&a.path)) || base.files.iter().any(|f| inside(&f.to))
+    };
+    carried.instructions.retain(|carry| {
+        let folders = carry
+            .text
+            .strip_prefix("ENV PATH=")
+            .filter(|_| carry.from == Origin::Base);
+        folders.is_none_or(|list| list.split(':').any(|folder| !folder.starts_with('$') && filled(folder)))
+    });
+}
+
+/// Files that the build changes in place are copied from where it does.
+fn changed<'k>(known: &'k Known<'_>) -> impl Iterator<Item = Artifact> + 'k {
+    let files = known.needs.files.iter().filter(|n| n.context.is_none() && !n.written);
+    files.map(|need| Artifact {
+        path: need.path.clone(),
+        kind: ArtifactKind::Tree,
+        made_by: None,
+        sources: need.evidence.clone(),
+        ecosystem: "",
+        alter: None,
+    })
 }
 
 /// The artifact as it is built for a base: altered only where it would not run there otherwise.

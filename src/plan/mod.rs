@@ -23,9 +23,11 @@ pub mod neighbour;
 pub mod order;
 pub mod program;
 pub mod refusal;
+pub mod replay;
 pub mod resolve;
 pub mod role;
 pub mod runtime;
+mod settle;
 pub mod site;
 pub mod split;
 pub mod system;
@@ -45,6 +47,8 @@ pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Teste
 
 use crate::edit::{Applicability, Effect};
 use crate::facts::Facts;
+use crate::model::Dockerfile;
+use crate::source::SourceFile;
 use std::collections::BTreeMap;
 
 /// What is wanted.
@@ -225,6 +229,27 @@ pub struct Estimate {
 
 /// Plans the default target of a file.
 pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
+    let mut plan = once(facts, options);
+    if options.level == Level::Artifacts
+        && plan.chosen().is_none()
+        && let Some(stage) = facts.file().target()
+    {
+        let site = Site {
+            facts,
+            stage,
+            context: facts.context(),
+            base: site::base_of(facts.file(), stage),
+            roles: &plan.roles,
+            options,
+        };
+        if let Some(compiled) = program::precompiled(&site, &plan.programs) {
+            plan.compile_first(facts, options, compiled);
+        }
+    }
+    plan
+}
+
+fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let file = facts.file();
     let mut plan = Plan::default();
     let Some(stage) = file.target() else {
@@ -253,6 +278,10 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.leave("its last stage copies from others already", Vec::new());
         return plan;
     }
+    if let Some(reason) = refusal::compiles_at_start(&site, &plan.programs) {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
     if !refusal::works(&site) {
         plan.leave(
             "it builds and installs nothing, so there is nothing to leave out",
@@ -260,7 +289,8 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         );
         return plan;
     }
-    let artifacts = artifact::artifacts(&site, &plan.programs);
+    let mut artifacts = artifact::artifacts(&site, &plan.programs);
+    artifacts.settle();
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
     {
@@ -312,6 +342,28 @@ impl Plan {
             says: says.to_owned(),
             evidence,
         }]);
+    }
+
+    /// Takes the rewrites of a file that compiles before it starts. What is said of levels and
+    /// evidence stays that of the file itself.
+    fn compile_first(&mut self, facts: &Facts<'_>, options: &Options, compiled: program::Precompiled) {
+        let source = SourceFile::new(facts.file().source.name(), compiled.text);
+        let file = Dockerfile::parse(source);
+        let again = once(&Facts::new(&file, facts.context()), options);
+        let Some(chosen) = again.chosen().filter(|c| c.level == Level::Artifacts).cloned() else {
+            return;
+        };
+        self.candidates = vec![Candidate {
+            applicability: chosen.applicability.min(Applicability::Unsafe),
+            unsafe_because: vec![Reason {
+                says: compiled.says.clone(),
+                evidence: Vec::new(),
+            }],
+            announces: chosen.announces.iter().cloned().chain([compiled.says]).collect(),
+            ..chosen
+        }];
+        self.verdict = Verdict::Rewrite(0);
+        self.estimate = again.estimate;
     }
 
     /// The rewrite to take, where there is one.

@@ -8,7 +8,7 @@
 mod leftovers;
 mod literals;
 
-use super::artifact::{ArtifactKind, Artifacts, Landing, absolute};
+use super::artifact::{Artifact, ArtifactKind, Artifacts, Landing, absolute};
 use super::evidence::{Condition, Evidence};
 use super::program::{Program, What};
 use super::site::Site;
@@ -104,12 +104,15 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     }
     let mut chosen: HashMap<&str, Evidence> = HashMap::new();
     started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
-    let site_only = !artifacts.found.is_empty() && artifacts.found.iter().all(|a| a.kind == ArtifactKind::Site);
+    let modules = |a: &Artifact| a.path.ends_with("/node_modules/");
+    let site_only = artifacts.found.iter().all(|a| a.kind == ArtifactKind::Site || modules(a));
     let roots = if site_only {
         projects(site, artifacts)
     } else {
         Vec::new()
     };
+    let workdir = site.workdir();
+    let sourced = sourced(&landing, &ecosystems, &listing.files);
     let names = Names::of(site, &literals);
     let embedded = Embedded::of(&literals);
     let mut kept: HashMap<&str, usize> = HashMap::new();
@@ -124,7 +127,10 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         if chosen.contains_key(file.path.as_str()) {
             continue;
         }
-        let in_project = roots.iter().any(|root| places.iter().all(|(p, _)| inside(p, root)));
+        // A server out of node_modules reads the configuration beside package.json.
+        let configures =
+            artifacts.found.iter().any(modules) && file.path.contains(".config.") && !file.path.contains('/');
+        let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| inside(p, root)));
         if in_project || embedded.holds(&file.path) {
             continue;
         }
@@ -136,7 +142,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 &file.path,
                 Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")),
             );
-        } else if !leftovers::is_left_out(&ecosystems, &file.path) {
+        } else if configures {
+            chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
+        } else if !leftovers::is_left_out(&ecosystems, &file.path)
+            && within_reach(&landing, workdir.as_deref(), &sourced, &places)
+        {
             let says = "nothing shows that it is not read".to_owned();
             chosen.insert(&file.path, Evidence::tool(says));
         }
@@ -270,6 +280,11 @@ fn started<'c>(
         for via in program.via.iter().filter(|v| v.starts_with('/')) {
             take(via, program);
         }
+        // A script of package.json is looked up when it runs.
+        let launchers = ["npm ", "yarn ", "pnpm ", "npx ", "bun "];
+        if program.via.iter().any(|v| launchers.iter().any(|l| v.starts_with(l))) {
+            take("package.json", program);
+        }
         // Arguments may be files: `./app -config conf.yaml`, `nginx -c /etc/x.conf`.
         for word in program.words.iter().skip(1) {
             let word = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
@@ -278,6 +293,31 @@ fn started<'c>(
             }
         }
     }
+}
+
+/// The folders of the image that COPY puts sources into.
+fn sourced(landing: &Landing, ecosystems: &[&'static Ecosystem], files: &[ListedFile]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (image, context) in landing.trees() {
+        let of_tree = |f: &&ListedFile| context.is_empty() || inside(&f.path, context);
+        let mut own = files.iter().filter(of_tree);
+        if own.any(|f| leftovers::is_source(ecosystems, &f.path)) {
+            found.push(image.to_owned());
+        }
+    }
+    found
+}
+
+/// Whether a file may be opened by a relative path, or was copied for its own sake. What is beside
+/// sources in a folder that only the build works in can be reached only by a path that names it.
+fn within_reach(landing: &Landing, workdir: Option<&str>, sourced: &[String], places: &[(String, usize)]) -> bool {
+    let Some(workdir) = workdir else { return true };
+    places.iter().any(|(place, _)| {
+        let trees = landing.trees().map(|(image, _)| image);
+        let tree = trees.filter(|image| inside(place, image)).max_by_key(|i| i.len());
+        // A working directory below the sources may look up to them.
+        inside(place, workdir) || tree.is_none_or(|tree| !sourced.iter().any(|s| s == tree) || inside(workdir, tree))
+    })
 }
 
 /// The folders of the image whose sources only make sites.

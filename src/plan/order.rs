@@ -70,12 +70,16 @@ fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[
             .collect::<Vec<_>>()
     };
     let is_plain = |run: &Instruction| matches!(&run.kind, Kind::Run { mounts, .. } if mounts.is_empty());
-    if let Some(install) = dependencies::install_of(site.facts, run)
-        && install.is_alone
-        && is_plain(run)
-        && deal.part(site, run, |lot| lot.builder) == Part::Whole
-    {
-        let paths = dependencies::inputs(context, install.packages)?;
+    let whole = is_plain(run) && deal.part(site, run, |lot| lot.builder) == Part::Whole;
+    let paths = if whole && is_go_download(site, run) {
+        Some(go_manifests(context)?)
+    } else {
+        match dependencies::install_of(site.facts, run).filter(|install| whole && install.is_alone) {
+            Some(install) => Some(dependencies::inputs(context, install.packages)?),
+            None => None,
+        }
+    };
+    if let Some(paths) = paths {
         if paths.iter().any(|p| p.contains([' ', '"', '\\', '$', '*', '['])) {
             return None;
         }
@@ -120,6 +124,22 @@ fn takes_root_here(site: &Site<'_>, copy: &Instruction) -> bool {
     here && root && workdir.is_some_and(|dir| dir != "/") && copy.keyword == Keyword::Copy
 }
 
+/// Whether a RUN is `go mod download` and nothing else.
+fn is_go_download(site: &Site<'_>, run: &Instruction) -> bool {
+    let words = site.file().source.slice(run.arguments_span).split_whitespace();
+    words.eq(["go", "mod", "download"])
+}
+
+/// What `go mod download` reads; none where it may read more.
+fn go_manifests(context: &Context) -> Option<Vec<String>> {
+    let module = context.go_mod("")?;
+    if context.exists("go.work") || module.replaces.iter().any(|replace| replace.is_local()) {
+        return None;
+    }
+    let files = ["go.mod", "go.sum"].iter().filter(|path| context.is_sent(path));
+    Some(files.map(ToString::to_string).collect::<Vec<_>>()).filter(|files| !files.is_empty())
+}
+
 /// The manifests of a Go module whose dependencies could be downloaded before the sources are there,
 /// where the file does not do so itself.
 fn go_download(
@@ -160,4 +180,41 @@ fn go_download(
         return None;
     }
     (context.is_sent("go.mod") && context.is_sent("go.sum")).then(|| vec!["go.mod".to_owned(), "go.sum".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::context::{Context, Memory};
+    use crate::facts::Facts;
+    use crate::model::Dockerfile;
+    use crate::plan::{Options, plan};
+    use crate::source::SourceFile;
+    use std::sync::Arc;
+
+    #[test]
+    fn installs_move_above_the_sources() {
+        let module = "module example.org/a\n\ngo 1.22\n\nrequire example.org/b v1.0.0\n";
+        let files = [
+            ("go.mod", module),
+            ("go.sum", "x"),
+            ("main.go", "package main\n\nfunc main() {}\n"),
+        ];
+        let context = Context::new("app", Arc::new(Memory::new(files)), Some("Dockerfile"));
+        let rewritten = |steps: &str| {
+            let text = format!("FROM golang:1.22-bookworm\nWORKDIR /app\nCOPY . .\n{steps}CMD [\"/app/a\"]\n");
+            let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+            let plan = plan(&Facts::new(&file, Some(&context)), &Options::default());
+            plan.chosen().map(|c| c.text.clone()).unwrap_or_default()
+        };
+        let wanted = "COPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\nRUN ";
+        for steps in [
+            "RUN go mod download\nRUN go build -o /app/a .\n",
+            "RUN go build -o /app/a .\n",
+        ] {
+            let text = rewritten(steps);
+            assert!(text.contains(wanted), "{text}");
+        }
+        let text = rewritten("RUN touch x\nRUN go mod download\nRUN go build -o /app/a .\n");
+        assert!(!text.contains(wanted) && !text.is_empty(), "{text}");
+    }
 }

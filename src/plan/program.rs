@@ -1,6 +1,10 @@
 //! What runs in the end: CMD, ENTRYPOINT and HEALTHCHECK, followed through the scripts and
 //! launchers that they name until real programs stand there.
 
+mod precompile;
+
+pub use precompile::{Precompiled, precompiled};
+
 use super::artifact::{Step, Walker, absolute};
 use super::evidence::{Evidence, EvidenceSource};
 use super::site::Site;
@@ -314,6 +318,9 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
     if let Some(interpreter) = interpreted(step) {
         return interpreter;
     }
+    if let Some(local) = from_modules(walker, step) {
+        return local;
+    }
     if !step.name.contains('/') {
         return What::FromPath {
             name: step.name.clone(),
@@ -332,6 +339,23 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
         };
     }
     What::File { path }
+}
+
+/// A program that npm's scripts and `npx` find in node_modules.
+fn from_modules(walker: &Walker<'_>, step: &Step) -> Option<What> {
+    let launcher = step.via.last()?.split(' ').next()?;
+    if !matches!(launcher, "npm" | "npx" | "yarn" | "pnpm" | "pnpx" | "bunx") || step.name.contains('/') {
+        return None;
+    }
+    let context = walker.site.context?;
+    let folder = step.cwd.as_deref()?.trim_end_matches('/');
+    let manifest = walker.landing.existing(context, &format!("{folder}/package.json"))?;
+    let package = context.package_json(manifest.rsplit_once('/').map_or("", |(f, _)| f))?;
+    // Most packages bring a program of their own name.
+    package.depends_on(&step.name).then(|| What::Interpreter {
+        program: "node".to_owned(),
+        script: Some(format!("{folder}/node_modules/.bin/{}", step.name)),
+    })
 }
 
 /// The interpreter that a script's first line names.

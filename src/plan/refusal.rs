@@ -57,6 +57,23 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     None
 }
 
+/// Why a program that is compiled when the container starts keeps its compiler.
+pub fn compiles_at_start(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
+    let found = programs.iter().find_map(|p| match &p.what {
+        What::CompilesAtStart { tool } => Some((p, tool)),
+        _ => None,
+    });
+    let (program, tool) = found?;
+    let span = site.file().instructions.get(program.by).map(|i| i.arguments_span)?;
+    Some(Reason {
+        says: format!(
+            "`{tool}` compiles whenever a container starts, so the image needs its compiler; build the program in a \
+             RUN and start what that makes"
+        ),
+        evidence: vec![Evidence::cmd(span, format!("`{tool}` is started"))],
+    })
+}
+
 /// Why there is nothing to leave behind: nothing is compiled or bundled. None where something is.
 pub fn nothing_built(site: &Site<'_>) -> Option<Reason> {
     if site.roles.iter().any(|r| r.role == Role::Build) {

@@ -13,12 +13,12 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
     let what = format!("`{}` is found in the stage that runs", program.words.join(" "));
     let found = match &program.what {
         What::File { path } => file(site, known, parts, path),
-        What::FromPath { name } => by_name(known, parts, name),
+        What::FromPath { name } => by_name(site, known, parts, name),
         What::Interpreter { program, script } => {
             let interpreter = if program.starts_with('/') {
                 file(site, known, parts, program)
             } else {
-                by_name(known, parts, program)
+                by_name(site, known, parts, program)
             };
             match (interpreter, script) {
                 (Some(evidence), None) => Some(evidence),
@@ -137,12 +137,12 @@ fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Op
     ]
     .contains(&folder)
     {
-        return by_name(known, parts, name);
+        return by_name(site, known, parts, name);
     }
     None
 }
 
-fn by_name(known: &Known<'_>, parts: &Parts<'_>, name: &str) -> Option<Evidence> {
+fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) -> Option<Evidence> {
     for artifact in parts.artifacts {
         if artifact.path.rsplit('/').next() == Some(name) {
             return Some(Evidence::tool(format!(
@@ -181,6 +181,25 @@ fn by_name(known: &Known<'_>, parts: &Parts<'_>, name: &str) -> Option<Evidence>
             && (package.name == name || names.iter().any(|n| n == name))
         {
             return Some(Evidence::tool(format!("the package `{name}` is installed")));
+        }
+    }
+    // Installed where it runs, by a language's own package manager.
+    let installed = site.roles.iter().zip(&parts.deal.lots).find(|(role, lot)| {
+        lot.runtime
+            && matches!(
+                role.role,
+                super::role::Role::Dependencies { .. } | super::role::Role::Tool
+            )
+            && site.file().source.slice(role.span).split_whitespace().any(|w| {
+                let package = w.rsplit('/').next().unwrap_or(w);
+                package == name || package.split('@').next() == Some(name)
+            })
+    });
+    if let Some((role, _)) = installed {
+        let manager = super::deal::commands(site, role.place).next().unwrap_or_default();
+        let has = image_family(&parts.base.reference).is_some_and(|family| family_has(family, manager));
+        if has {
+            return Some(Evidence::command(role.span, "it is installed in the stage that runs"));
         }
     }
     image_family(&parts.base.reference)

@@ -107,6 +107,7 @@ mod tests {
             rule: "other",
             title: "add `-y`".into(),
             line: 2,
+            effects: Vec::new(),
         });
         report.skipped.push(SkippedFix {
             rule: "third",

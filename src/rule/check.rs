@@ -68,9 +68,14 @@ impl Cx<'_> {
             let promised = self.rule.fixable.unwrap_or(Applicability::DisplayOnly);
             fix.applicability = fix.applicability.min(promised);
         }
+        let severity = match finding.severity {
+            // What the project's settings say goes before what the rule thinks of this one.
+            Some(own) if self.settings.severity(self.rule.id).is_none() => own,
+            _ => self.severity,
+        };
         self.out.push(Diagnostic {
             rule: self.rule,
-            severity: self.severity,
+            severity,
             message: finding.message,
             primary: finding.primary,
             related: finding.related,

@@ -72,6 +72,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// The change that mends it.
     pub fix: Option<Fix>,
+    /// How bad it is, where that is not the rule's own severity. The config goes before it.
+    pub severity: Option<Severity>,
 }
 
 impl Finding {
@@ -86,7 +88,14 @@ impl Finding {
             related: Vec::new(),
             help: None,
             fix: None,
+            severity: None,
         }
+    }
+
+    /// With a severity of its own.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
     }
 
     /// With words at the primary place.

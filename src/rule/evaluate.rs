@@ -4,9 +4,10 @@ use super::check::Cx;
 use super::cleanup;
 use super::diagnostic::Finding;
 use super::fields::{self, Element, Subject, Value};
+use super::filters;
 use super::matcher::{Cond, EditTemplate, FixTemplate, Matcher, Op, Part, Template, version};
 use super::schema::{Field, Filter, ScopeWord};
-use crate::edit::{Edit, Fix, Isolation};
+use crate::edit::{Applicability, Edit, Fix, Isolation};
 use crate::source::Span;
 
 /// The values that fields had when a condition held: what `{field}` and `at` mean.
@@ -86,8 +87,8 @@ fn check<'a>(cx: &mut Cx<'_>, matcher: &'static Matcher, subject: &Subject<'a>) 
     else {
         return;
     };
-    let mut finding = Finding::new(span, render(&matcher.message, subject, &captures));
-    finding.help = matcher.help.as_ref().map(|help| render(help, subject, &captures));
+    let mut finding = Finding::new(span, render(&matcher.message, subject, &captures).unwrap_or_default());
+    finding.help = matcher.help.as_ref().and_then(|help| render(help, subject, &captures));
     finding.fix = matcher
         .fix
         .as_ref()
@@ -145,7 +146,8 @@ fn passes(op: &'static Op, text: &str) -> bool {
     }
 }
 
-fn render<'a>(template: &Template, subject: &Subject<'a>, captures: &Captures<'a>) -> String {
+/// The text; none where a filter has nothing to give.
+fn render<'a>(template: &Template, subject: &Subject<'a>, captures: &Captures<'a>) -> Option<String> {
     let mut out = String::new();
     for part in template.0 {
         match part {
@@ -154,37 +156,16 @@ fn render<'a>(template: &Template, subject: &Subject<'a>, captures: &Captures<'a
                 let text = captures.get(subject, *field).map(|v| v.text).unwrap_or_default();
                 match filter {
                     Filter::Plain => out.push_str(&text),
-                    Filter::Lower => out.push_str(&text.to_lowercase()),
-                    Filter::Upper => out.push_str(&text.to_uppercase()),
-                    Filter::Json => quote(&text, subject.file.lines.escape, &mut out),
+                    filter => out.push_str(&filters::apply(*filter, &text, subject.file.lines.escape)?),
                 }
             }
         }
     }
-    out
-}
-
-/// Writes a text as a string in double quotes that means what the bare text says. One that is quoted as a
-/// whole keeps the quotes it has.
-fn quote(text: &str, escape: char, out: &mut String) {
-    let special = |c: char| c == '"' || c == '$' || c == escape;
-    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-    let bare = match inner {
-        Some(inner) if !inner.contains('"') => inner,
-        _ => text,
-    };
-    out.push('"');
-    for c in bare.chars() {
-        if special(c) {
-            out.push(escape);
-        }
-        out.push(c);
-    }
-    out.push('"');
+    Some(out)
 }
 
 /// The fix, if every field it edits has a place in the text.
-fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures<'a>) -> Option<Fix> {
+fn instantiate<'a>(fix: &'static FixTemplate, subject: &Subject<'a>, captures: &Captures<'a>) -> Option<Fix> {
     let place = |field: Field| captures.get(subject, field).and_then(|v| v.span);
     let text = subject.file.source.text();
     let mut edits = Vec::new();
@@ -193,10 +174,10 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
             EditTemplate::InsertArg(after, new) => {
                 edits.push(Edit::insert(
                     place(*after)?.end,
-                    format!(" {}", render(new, subject, captures)),
+                    format!(" {}", render(new, subject, captures)?),
                 ));
             }
-            EditTemplate::Replace(at, new) => edits.push(Edit::replace(place(*at)?, render(new, subject, captures))),
+            EditTemplate::Replace(at, new) => edits.push(Edit::replace(place(*at)?, render(new, subject, captures)?)),
             EditTemplate::Delete(at) => {
                 let span = place(*at)?;
                 let before = text.get(..span.start)?;
@@ -212,16 +193,24 @@ fn instantiate<'a>(fix: &FixTemplate, subject: &Subject<'a>, captures: &Captures
                 edits.push(cleanup::append(
                     subject.facts,
                     subject.command?,
-                    &render(new, subject, captures),
+                    &render(new, subject, captures)?,
                 )?);
             }
         }
     }
+    let risky = fix
+        .unsafe_when
+        .as_ref()
+        .is_some_and(|cond| holds(cond, subject, &mut Captures::default()));
     Some(Fix {
-        title: render(&fix.title, subject, captures),
+        title: render(&fix.title, subject, captures)?,
         edits,
         creates: Vec::new(),
-        applicability: fix.applicability,
+        applicability: if risky {
+            fix.applicability.min(Applicability::Unsafe)
+        } else {
+            fix.applicability
+        },
         isolation: Isolation::None,
         effects: fix.effects.to_vec(),
     })

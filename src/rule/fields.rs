@@ -5,6 +5,7 @@
 
 use super::schema::{Each, Field};
 use crate::facts::{CommandView, Facts, leftovers, pins};
+use crate::knowledge;
 use crate::model::instruction::{Healthcheck, Transfer};
 use crate::model::{Dockerfile, Flag, Form, ImageRef, Instruction, Kind, Mount, Pair, Stage, StageRef};
 use crate::shell::operations::{Operation, Package, Packages};
@@ -108,6 +109,15 @@ pub fn visit<'a>(subject: &Subject<'a>, field: Field, found: Visitor<'_, 'a>) ->
     }
     match (subject.stage, field) {
         (Some(stage), Field::StageName) => stage.name.as_deref().is_some_and(|n| found(value(n, stage.name_span))),
+        (Some(stage), Field::BaseRelease) => {
+            let image = stage.root_image.as_ref();
+            let release = image.and_then(|image| {
+                let tag = image.tag.as_deref().unwrap_or_default();
+                let known = knowledge::image(image.registry.as_deref(), &image.repository);
+                known.map_or_else(|| knowledge::Tag::parse(tag).codename(), |known| known.suite(tag))
+            });
+            release.is_some_and(|r| found(value(format!("{} {}", r.product, r.version), None)))
+        }
         (Some(stage), Field::User) => {
             let user = subject.facts.stage(stage.id).and_then(|f| f.user.as_ref());
             user.is_some_and(|(user, span)| found(value(user, *span)))

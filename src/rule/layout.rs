@@ -73,7 +73,7 @@ pub fn append(file: &Dockerfile, instruction: &Instruction, script: &Script, com
 
 /// What stands between two commands of the RUN when a third is added: ` && `, or the continuation
 /// that the author writes.
-fn separator(file: &Dockerfile, script: &Script) -> String {
+pub fn separator(file: &Dockerfile, script: &Script) -> String {
     let text = |span: Span| file.source.slice(span);
     for pair in script.chain.windows(2).rev() {
         let [before, link] = pair else { continue };
@@ -106,6 +106,30 @@ fn separator(file: &Dockerfile, script: &Script) -> String {
 /// Where a RUN's last command ends, if a command may be put behind it.
 pub fn end(file: &Dockerfile, instruction: &Instruction, script: &Script) -> Option<usize> {
     last_link(file, instruction, script).map(|link| link.span.end)
+}
+
+/// The RUN from its keyword to its end, where it is nothing but one command or one pipeline: in shell
+/// form, without flags and heredocs. None for every other, and behind ONBUILD.
+pub fn sole(file: &Dockerfile, instruction: &Instruction, script: &Script) -> Option<Span> {
+    let is_plain = match &instruction.kind {
+        Kind::Run {
+            form: Form::Shell(_),
+            heredocs,
+            ..
+        } => heredocs.is_empty() && instruction.flags.is_empty() && !instruction.opaque,
+        _ => false,
+    };
+    let [link] = script.chain.as_slice() else { return None };
+    let outer = file.instructions.get(instruction.index)?;
+    let behind = Span::new(link.span.end, script.span.end.max(link.span.end));
+    let above = Span::new(instruction.keyword_span.end, link.span.start);
+    let plain = is_plain
+        && !script.has_error
+        && link.is_simple
+        && outer.keyword_span == instruction.keyword_span
+        && file.source.slice(behind).trim().is_empty()
+        && !file.source.slice(above).contains('#');
+    plain.then(|| Span::new(instruction.keyword_span.start, link.span.end))
 }
 
 /// Makes two RUNs that follow each other one. None where a comment stands between, where the first

@@ -123,6 +123,8 @@ pub struct FixTemplate {
     pub title: Template,
     /// How far it can be trusted.
     pub applicability: Applicability,
+    /// Where this holds, it is unsafe.
+    pub unsafe_when: Option<Cond>,
     /// What it announces.
     pub effects: &'static [Effect],
     /// Its edits.

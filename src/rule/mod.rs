@@ -10,6 +10,7 @@ pub mod cleanup;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod fields;
+pub mod filters;
 pub mod layout;
 pub mod matcher;
 pub mod meta;

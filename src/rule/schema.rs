@@ -146,7 +146,7 @@ pub struct Docs {
 
 /// An option.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OptionFile {
     /// `bool`, `integer`, `string`, `list` or `map`.
     #[serde(rename = "type")]
@@ -171,7 +171,7 @@ pub enum OptionKind {
 
 /// An example.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExampleFile {
     /// What it shows.
     #[serde(default)]
@@ -293,6 +293,9 @@ pub enum Field {
     Tag,
     /// Its digest.
     Digest,
+    /// The Debian or Ubuntu release at the root of the stage, as far as the image's name tells:
+    /// `debian 8`, `ubuntu 14.04`.
+    BaseRelease,
     /// What FROM builds on: `image`, `stage`, `scratch`, `unknown`.
     BaseKind,
     /// `--platform`.
@@ -439,6 +442,9 @@ pub struct FixFile {
     pub title: String,
     /// How far it can be trusted.
     pub applicability: Trust,
+    /// Where this holds, it is unsafe.
+    #[serde(default)]
+    pub unsafe_when: Option<CondFile>,
     /// What it announces to change.
     #[serde(default)]
     pub effects: Vec<String>,
@@ -532,6 +538,10 @@ pub enum Filter {
     Upper,
     /// As a string in double quotes.
     Json,
+    /// As a JSON array, where an array that is none was meant to be one; else there is no fix.
+    JsonArray,
+    /// Only what stands behind the last `:` outside of `${...}`; without one there is no fix.
+    BehindColon,
 }
 
 /// Reads `text with {field} and {field|filter}`; `{{` is a brace.

@@ -248,6 +248,7 @@ fn fix(file: &FixFile) -> Result<FixTemplate, RuleError> {
     Ok(FixTemplate {
         title: template(&file.title)?,
         applicability: trust(file.applicability),
+        unsafe_when: file.unsafe_when.as_ref().map(cond).transpose()?,
         effects: leak_slice(effects),
         edits: leak_slice(edits),
     })

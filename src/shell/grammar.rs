@@ -159,6 +159,11 @@ fn nesting(bytes: &[u8]) -> usize {
     most
 }
 
+/// Whether a body has what would cost too much.
+pub(super) fn is_beyond(bytes: &[u8]) -> bool {
+    bytes.iter().filter(|&&b| b == b'|').count() > MAX_PIPES || nesting(bytes) > MAX_NESTING
+}
+
 /// A body takes some 40 microseconds, the longest real ones a few milliseconds. Whatever takes this
 /// long was made to.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -166,7 +171,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Parses a body. None where it is one of those that cost too much, or where the runtime refuses
 /// the grammar, which a matching version never does.
 pub(super) fn parse(bytes: &[u8]) -> Option<Tree> {
-    if bytes.iter().filter(|&&b| b == b'|').count() > MAX_PIPES || nesting(bytes) > MAX_NESTING {
+    if is_beyond(bytes) {
         return None;
     }
     PARSER.with_borrow_mut(|slot| {

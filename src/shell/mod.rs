@@ -220,6 +220,12 @@ impl Command {
     }
 }
 
+/// Whether a script's text is so large or so deep that it is not read: it then has an error, and no
+/// commands.
+pub fn is_beyond(body: &str) -> bool {
+    body.len() > MAX_BODY || grammar::is_beyond(body.as_bytes())
+}
+
 /// Reads the script of a shell-form instruction. Never fails; see [`Script::has_error`].
 pub fn parse(input: Input) -> Script {
     let Some(body) = input.text.get(input.body.range()) else {

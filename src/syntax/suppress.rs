@@ -224,7 +224,8 @@ fn instruction_of(lines: &Lines, comment: &Comment) -> Option<usize> {
     (i < lines.instructions.len()).then_some(i)
 }
 
-const NOTHING_BELOW: &str = "no instruction follows";
+/// What is wrong with a comment below the last instruction.
+pub const NOTHING_BELOW: &str = "no instruction follows";
 
 fn read_mbopt(source: &SourceFile, lines: &Lines, comment: &Comment, mut cursor: Cursor, found: &mut Suppressions) {
     cursor.blanks();

@@ -1,6 +1,7 @@
 //! An image's files, all layers merged, as verification looks at them.
 
-use crate::executor::{RootKind, RootNode, RootTree};
+use crate::executor::RootTree;
+use crate::executor::root_tree::{Node as RootNode, NodeKind};
 use std::collections::BTreeMap;
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
@@ -62,10 +63,10 @@ impl From<&RootNode> for Node {
     fn from(node: &RootNode) -> Node {
         Node {
             kind: match &node.kind {
-                RootKind::File(bytes, _) => Kind::File(*bytes),
-                RootKind::Folder => Kind::Folder,
-                RootKind::Link(target) => Kind::Link(target.clone()),
-                RootKind::Special => Kind::Special,
+                NodeKind::File => Kind::File(node.size),
+                NodeKind::Directory => Kind::Folder,
+                NodeKind::Symlink(target) => Kind::Link(target.to_string_lossy().into_owned()),
+                NodeKind::Character(..) | NodeKind::Block(..) | NodeKind::Fifo => Kind::Special,
             },
             mode: node.mode,
             uid: node.uid,
@@ -77,20 +78,26 @@ impl From<&RootNode> for Node {
 
 impl Files for RootTree {
     fn node(&self, path: &str) -> Option<Node> {
-        RootTree::node(self, path).map(Node::from)
+        self.get(path).filter(|_| path != "/").map(Node::from)
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
-        RootTree::read(self, path, limit)
+        self.get(path)
+            .filter(|node| node.kind == NodeKind::File && node.size <= limit)?;
+        RootTree::read(self, path, limit).ok()?
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
-        RootTree::names(self, folder).into_iter().map(str::to_owned).collect()
+        let name = |path: &std::path::Path| Some(path.file_name()?.to_str()?.to_owned());
+        self.list(folder).filter_map(|(path, _)| name(path)).collect()
     }
 
     fn each(&self, visit: &mut dyn FnMut(&str, &Node)) {
-        for (path, node) in self.nodes() {
-            visit(path, &Node::from(node));
+        for (path, node) in self.iter().skip(1) {
+            // A name that is no UTF-8 can be looked at by nobody here.
+            if let Some(path) = path.to_str() {
+                visit(path, &Node::from(node));
+            }
         }
     }
 }

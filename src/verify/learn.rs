@@ -35,7 +35,11 @@ pub fn learn(image: Image<'_>, owners: &Owners) -> Vec<Observed> {
         let candidate = matches!(node.kind, Kind::File(bytes) if bytes > 64 && bytes <= LIMIT)
             && (library || node.is_executable())
             && node.layer > 0;
-        let system = || owners.of_file(path).is_some_and(|o| o.starts_with("apt:") || o.starts_with("apk:"));
+        let system = || {
+            owners
+                .of_file(path)
+                .is_some_and(|o| o.starts_with("apt:") || o.starts_with("apk:"))
+        };
         if candidate && native.len() < MOST && !path.starts_with("/usr/share/") && !system() {
             native.push(path.to_owned());
         }

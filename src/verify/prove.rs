@@ -11,7 +11,7 @@ use super::tree;
 use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use crate::edit::Effect;
 use crate::executor::{
-    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink,
+    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
 };
 use crate::model::{Dockerfile, Keyword, Kind};
 use crate::plan::Observed;
@@ -127,7 +127,12 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
         verdict: Verdict::NotVerified,
         reason: String::new(),
         engine: engine.describe(),
-        platform: input.request.platform.clone().unwrap_or_else(Platform::host).to_string(),
+        platform: input
+            .request
+            .platform
+            .clone()
+            .unwrap_or_else(Platform::host)
+            .to_string(),
         before: None,
         after: None,
         reduction: None,
@@ -311,7 +316,10 @@ impl<'a> Work<'a> {
         checks.extend(start::compare(before_image, after_image));
         checks.extend(tree::compare(&was.files, &is.files, &is.owners));
         // What cannot start need not be started: the reason is known better than a run would tell it.
-        if !checks.iter().any(|check| check.is_failure() && check.name == "closure.entrypoint") {
+        if !checks
+            .iter()
+            .any(|check| check.is_failure() && check.name == "closure.entrypoint")
+        {
             let manner = &self.options.manner;
             let mut run = self.observe(&made.built.id, Some(learnt.first()))?;
             let mut compared = learnt.compare(&manner.probes, &run);
@@ -411,9 +419,14 @@ impl<'a> Work<'a> {
         let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
         #[cfg(target_os = "linux")]
         contents.measure(self.cancel)?;
-        let files = RootTree::of(&contents, self.cancel)?;
+        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
         let owners = Owners::of(&files);
-        let own = own_layers(&contents, &self.input.dockerfile, text, self.input.request.target.as_deref());
+        let own = own_layers(
+            &contents,
+            &self.input.dockerfile,
+            text,
+            self.input.request.target.as_deref(),
+        );
         let size = image_size(&contents, Some(own), &files, &owners);
         Ok(Opened {
             contents,
@@ -457,7 +470,9 @@ impl<'a> Work<'a> {
                     timed.push((millis(begun), ran));
                 }
                 Err(error) => {
-                    self.report.notes.push(format!("the rebuild could not be timed: {}", describe(&error)));
+                    self.report
+                        .notes
+                        .push(format!("the rebuild could not be timed: {}", describe(&error)));
                     return Ok(());
                 }
             }
@@ -492,7 +507,12 @@ fn describe(error: &Error) -> String {
     match error {
         Error::Step(failed) => {
             let output = &failed.output;
-            let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+            let tail: Vec<&str> = output
+                .lines()
+                .rev()
+                .filter(|line| !line.trim().is_empty())
+                .take(3)
+                .collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             match tail.is_empty() {
                 true => error.to_string(),
@@ -502,4 +522,3 @@ fn describe(error: &Error) -> String {
         _ => error.to_string(),
     }
 }
-

@@ -42,7 +42,11 @@ impl<'a> Image<'a> {
         match test.split_first()? {
             (kind, rest) if kind == "CMD" => Some(rest.to_vec()),
             (kind, rest) if kind == "CMD-SHELL" => {
-                let shell = self.config.shell.clone().unwrap_or_else(|| vec!["/bin/sh".into(), "-c".into()]);
+                let shell = self
+                    .config
+                    .shell
+                    .clone()
+                    .unwrap_or_else(|| vec!["/bin/sh".into(), "-c".into()]);
                 Some(shell.into_iter().chain(rest.iter().cloned()).collect())
             }
             _ => None,
@@ -59,7 +63,9 @@ impl<'a> Image<'a> {
     }
 
     fn collect(&self, words: &[String], found: &mut Vec<String>, seen: &mut BTreeSet<String>, depth: u32) {
-        let Some((program, arguments)) = words.split_first() else { return };
+        let Some((program, arguments)) = words.split_first() else {
+            return;
+        };
         if program.is_empty() || program.contains('$') || depth > 4 || !seen.insert(words.join("\0")) {
             return;
         }
@@ -70,7 +76,12 @@ impl<'a> Image<'a> {
         if is_shell(name) {
             match arguments.iter().position(|word| !word.starts_with(['-', '+'])) {
                 // `sh -c SCRIPT`, `sh FILE`.
-                Some(at) if arguments.iter().take(at).any(|flags| flags.starts_with('-') && flags.contains('c')) => {
+                Some(at)
+                    if arguments
+                        .iter()
+                        .take(at)
+                        .any(|flags| flags.starts_with('-') && flags.contains('c')) =>
+                {
                     if let Some(script) = arguments.get(at) {
                         self.script(script, found, seen, depth);
                     }
@@ -88,8 +99,13 @@ impl<'a> Image<'a> {
             self.script_file(&path, found, seen, depth);
         }
         // What wraps another program names it behind its own options.
-        if matches!(name, "tini" | "dumb-init" | "env" | "exec" | "nice" | "nohup" | "setsid" | "catatonit") {
-            let rest = arguments.iter().position(|word| !word.starts_with('-') && !word.contains('='));
+        if matches!(
+            name,
+            "tini" | "dumb-init" | "env" | "exec" | "nice" | "nohup" | "setsid" | "catatonit"
+        ) {
+            let rest = arguments
+                .iter()
+                .position(|word| !word.starts_with('-') && !word.contains('='));
             if let Some(rest) = rest.and_then(|at| arguments.get(at..)) {
                 self.collect(rest, found, seen, depth + 1);
             }
@@ -105,11 +121,15 @@ impl<'a> Image<'a> {
 
     /// A file, where it is a shell script.
     fn script_file(&self, path: &str, found: &mut Vec<String>, seen: &mut BTreeSet<String>, depth: u32) {
-        let Ok((path, node)) = resolve(self.files, path) else { return };
+        let Ok((path, node)) = resolve(self.files, path) else {
+            return;
+        };
         if !matches!(node.kind, Kind::File(bytes) if bytes <= SCRIPT_LIMIT) {
             return;
         }
-        let Some(bytes) = self.files.read(&path, SCRIPT_LIMIT) else { return };
+        let Some(bytes) = self.files.read(&path, SCRIPT_LIMIT) else {
+            return;
+        };
         let Ok(text) = String::from_utf8(bytes) else { return };
         if Dialect::of_shebang(&text).is_some_and(|dialect| dialect.is_posix_like()) {
             self.script(&text, found, seen, depth);
@@ -203,9 +223,18 @@ pub fn compare(before: Image<'_>, after: Image<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     let line = after.command_line();
     if line.is_empty() {
-        checks.push(Check::skipped("closure.entrypoint", "the image names no program to start"));
+        checks.push(Check::skipped(
+            "closure.entrypoint",
+            "the image names no program to start",
+        ));
     } else {
-        checks.push(programs("closure.entrypoint", before, after, &before.command_line(), &line));
+        checks.push(programs(
+            "closure.entrypoint",
+            before,
+            after,
+            &before.command_line(),
+            &line,
+        ));
     }
     if let Some(words) = after.health_command() {
         let was = before.health_command().unwrap_or_default();
@@ -240,7 +269,10 @@ fn programs(name: &str, before: Image<'_>, after: Image<'_>, was: &[String], is:
         }
     }
     match missing.is_empty() {
-        true => Check::ok(name, format!("{} with the {count} files that starting it needs", shown(is))),
+        true => Check::ok(
+            name,
+            format!("{} with the {count} files that starting it needs", shown(is)),
+        ),
         false => Check::failed(name, missing.join("; ")),
     }
 }
@@ -320,7 +352,11 @@ mod tests {
             .file("/usr/bin/gosu", 0o755, "x")
             .file("/usr/bin/curl", 0o755, "x")
             .file("/app/run", 0o755, "x")
-            .file("/entry.sh", 0o755, "#!/bin/sh\nset -e\nif [ -n \"$X\" ]; then maybe; fi\nexec gosu app /app/run \"$@\"\n")
+            .file(
+                "/entry.sh",
+                0o755,
+                "#!/bin/sh\nset -e\nif [ -n \"$X\" ]; then maybe; fi\nexec gosu app /app/run \"$@\"\n",
+            )
             .file("/etc/passwd", 0o644, "root:x:0:0::/:\napp:x:1000:1000::/:\n");
         files
     }
@@ -329,7 +365,11 @@ mod tests {
         let whole = base();
         let before = Image { config, files: &whole };
         let checks = compare(before, Image { config, files });
-        checks.into_iter().filter(Check::is_failure).map(|check| check.detail).collect()
+        checks
+            .into_iter()
+            .filter(Check::is_failure)
+            .map(|check| check.detail)
+            .collect()
     }
 
     #[test]
@@ -348,12 +388,16 @@ mod tests {
     fn what_a_script_needs_is_missed() {
         let config = config(&["/entry.sh"], &[]);
         let mut files = Memory::default();
-        files
-            .file("/bin/sh", 0o755, "x")
-            .file("/app/run", 0o755, "x")
-            .file("/entry.sh", 0o755, "#!/bin/sh\nexec gosu app /app/run\n");
+        files.file("/bin/sh", 0o755, "x").file("/app/run", 0o755, "x").file(
+            "/entry.sh",
+            0o755,
+            "#!/bin/sh\nexec gosu app /app/run\n",
+        );
         let found = failures(&files, &config);
-        assert!(found.len() == 1 && found[0].starts_with("`gosu` is in no folder of PATH"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with("`gosu` is in no folder of PATH"),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub fn compare(before: &dyn Files, after: &dyn Files, owners: &Owners) -> Vec<Ch
                 flat.push(format!("{path} (mode {:o} became {:o})", was.mode, node.mode));
             }
             (_, Kind::Link(target)) => {
-                let known = owners.of_file(path).is_some_and(|owner| owner.starts_with("apt:") || owner.starts_with("apk:"));
+                let known = owners
+                    .of_file(path)
+                    .is_some_and(|owner| owner.starts_with("apt:") || owner.starts_with("apk:"));
                 // Alternatives and documentation lead nowhere in slim images, too.
                 let usual = known || path.starts_with("/etc/alternatives/") || path.starts_with("/usr/share/");
                 if !usual && resolve(before, path).is_ok() && resolve(after, path).is_err() {
@@ -33,13 +35,25 @@ pub fn compare(before: &dyn Files, after: &dyn Files, owners: &Owners) -> Vec<Ch
         0 => Check::ok(name, fine),
         count => {
             offenders.truncate(SHOWN);
-            let more = if count > SHOWN { format!(" and {} more", count - SHOWN) } else { String::new() };
+            let more = if count > SHOWN {
+                format!(" and {} more", count - SHOWN)
+            } else {
+                String::new()
+            };
             Check::failed(name, format!("{}{more}", offenders.join(", ")))
         }
     };
     vec![
-        say("files.executable", flat, format!("{both} files that both have, none lost its permission to execute")),
-        say("files.links", dangling, "no link leads nowhere that led somewhere before".to_owned()),
+        say(
+            "files.executable",
+            flat,
+            format!("{both} files that both have, none lost its permission to execute"),
+        ),
+        say(
+            "files.links",
+            dangling,
+            "no link leads nowhere that led somewhere before".to_owned(),
+        ),
     ]
 }
 

@@ -149,7 +149,11 @@ fn what_works_here_is_found_out() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    super::sandbox().backing(directory.path()).unwrap();
+    let snapshot = super::sandbox()
+        .snapshot(directory.path().join("s"), vec![BASE.clone()])
+        .unwrap();
+    assert!(snapshot.upper().is_dir());
+    snapshot.remove();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     // Overlayfs does not take changes on a file system without the attributes that it needs.
     if let Ok(found) = super::sandbox().backing(Path::new("/proc")) {

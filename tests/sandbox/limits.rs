@@ -111,6 +111,21 @@ fn processes_are_limited_where_there_are_groups() {
 }
 
 #[test]
+fn memory_is_limited_where_there_are_groups() {
+    let groups = [
+        "/sys/fs/cgroup/memory/cgroup.procs",
+        "/sys/fs/cgroup/cgroup.subtree_control",
+    ];
+    if super::unprivileged() || super::rootless() || !groups.iter().any(|path| Path::new(path).exists()) {
+        return;
+    }
+    let ran = sh_with("head -c 300000000 /dev/zero | tail > /dev/null; echo $?", |spec| {
+        spec.limits.memory = Some(64 << 20);
+    });
+    assert_eq!(ran.out, "137\n", "{}", ran.err);
+}
+
+#[test]
 fn nothing_of_a_run_is_mounted_on_the_host() {
     if super::unprivileged() {
         return;

@@ -41,6 +41,8 @@ pub struct How {
     /// Who builds: auto, docker, podman, native
     #[arg(
         long,
+        env = "MBOPT_ENGINE",
+        hide_env = true,
         value_name = "NAME",
         value_enum,
         default_value_t,
@@ -86,6 +88,8 @@ pub struct How {
     /// What RUN reaches: default, host, none
     #[arg(
         long,
+        env = "MBOPT_NETWORK",
+        hide_env = true,
         value_name = "NET",
         value_enum,
         default_value_t,
@@ -117,6 +121,31 @@ pub enum EngineChoice {
     Docker,
     /// Podman or Buildah.
     Podman,
+}
+
+impl How {
+    /// What the environment says (`MBOPT_ENGINE`, `MBOPT_NETWORK`, `MBOPT_DOCKER`, `MBOPT_PODMAN`),
+    /// for commands that build on the side and have no arguments for it.
+    ///
+    /// # Errors
+    /// A variable has a value that its argument would not take.
+    pub fn of_environment() -> Result<How, String> {
+        fn choice<T: ValueEnum + Default>(name: &str) -> Result<T, String> {
+            match std::env::var(name) {
+                Ok(value) if !value.is_empty() => {
+                    T::from_str(&value, true).map_err(|_| format!("{name}: there is no `{value}`"))
+                }
+                _ => Ok(T::default()),
+            }
+        }
+        Ok(How {
+            engine: choice("MBOPT_ENGINE")?,
+            network: choice("MBOPT_NETWORK")?,
+            docker: std::env::var_os("MBOPT_DOCKER").map(PathBuf::from),
+            podman: std::env::var_os("MBOPT_PODMAN").map(PathBuf::from),
+            ..How::default()
+        })
+    }
 }
 
 impl EngineChoice {

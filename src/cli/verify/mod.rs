@@ -16,6 +16,7 @@ use crate::verify::behaviour::Manner;
 use crate::verify::{Input, Options, Report, Touch, Verdict, prove};
 use arguments::{Verify, VerifyFormat};
 use rewrites::Source;
+pub use rewrites::{base_only, level, tester};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -111,7 +112,11 @@ fn verify_one(engine: &dyn Engine, source: &Source, args: &Verify, show: &Show) 
     if let Some(seconds) = args.patience {
         manner.patience = Duration::from_secs(seconds);
     }
-    let copy = args.rebuild.as_deref().map(|file| changed_copy(source.context(), file)).transpose()?;
+    let copy = args
+        .rebuild
+        .as_deref()
+        .map(|file| changed_copy(source.context(), file))
+        .transpose()?;
     let options = Options {
         manner,
         skip_tests: args.skip_tests,
@@ -140,7 +145,10 @@ fn place(args: &Verify) -> Result<(PathBuf, PathBuf), Failure> {
     };
     match context.is_dir() {
         true => Ok((file, context)),
-        false => Err(Failure::Usage(format!("the build context {} is no folder", context.display()))),
+        false => Err(Failure::Usage(format!(
+            "the build context {} is no folder",
+            context.display()
+        ))),
     }
 }
 
@@ -154,7 +162,9 @@ fn changed_copy(context: &Path, file: &Path) -> Result<tempfile::TempDir, Failur
         .map_err(|error| failed(context, error))?;
     for entry in ignore::WalkBuilder::new(context).standard_filters(false).build() {
         let entry = entry.map_err(|error| Failure::Usage(error.to_string()))?;
-        let Ok(relative) = entry.path().strip_prefix(context) else { continue };
+        let Ok(relative) = entry.path().strip_prefix(context) else {
+            continue;
+        };
         let to = copy.path().join(relative);
         let Some(kind) = entry.file_type() else { continue };
         if kind.is_dir() {

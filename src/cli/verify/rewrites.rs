@@ -77,20 +77,9 @@ impl Source {
         &self.folder
     }
 
-    /// Variables by which its base image only describes itself or its build tools: those that only
-    /// builds read, and those whose value is a version.
+    /// See [`base_only`].
     pub fn base_only(&self) -> BTreeSet<String> {
-        let stage = self.file.target();
-        let lowest = stage.and_then(|stage| self.file.chain(stage).last());
-        let Some(image) = lowest.and_then(|stage| stage.image.as_ref()) else {
-            return BTreeSet::new();
-        };
-        let tag = image.tag.as_deref().unwrap_or_default();
-        let Some(config) = knowledge::config(image.registry.as_deref(), &image.repository, tag) else {
-            return BTreeSet::new();
-        };
-        let described = config.varying.iter().chain(config.build_env);
-        described.map(|name| (*name).to_owned()).collect()
+        base_only(&self.file)
     }
 
     /// What to compare with, the boldest first.
@@ -109,7 +98,11 @@ impl Source {
                 Some(runtime) => format!("{} on {}", level(candidate.level), runtime.reference),
                 None => level(candidate.level).to_owned(),
             },
-            tester: candidate.stages.iter().find(|stage| stage.role == "tester").map(|stage| stage.name.clone()),
+            tester: candidate
+                .stages
+                .iter()
+                .find(|stage| stage.role == "tester")
+                .map(|stage| stage.name.clone()),
             text: candidate.text,
             announced: candidate.effects,
         });
@@ -117,7 +110,22 @@ impl Source {
     }
 }
 
-fn level(level: Level) -> &'static str {
+/// Variables by which a file's base image only describes itself or its build tools: those that only
+/// builds read, and those whose value is a version.
+pub fn base_only(file: &Dockerfile) -> BTreeSet<String> {
+    let lowest = file.target().and_then(|stage| file.chain(stage).last());
+    let Some(image) = lowest.and_then(|stage| stage.image.as_ref()) else {
+        return BTreeSet::new();
+    };
+    let tag = image.tag.as_deref().unwrap_or_default();
+    let Some(config) = knowledge::config(image.registry.as_deref(), &image.repository, tag) else {
+        return BTreeSet::new();
+    };
+    let described = config.varying.iter().chain(config.build_env);
+    described.map(|name| (*name).to_owned()).collect()
+}
+
+pub fn level(level: Level) -> &'static str {
     match level {
         Level::Order => "order and caches",
         Level::Slim => "the whole application",
@@ -127,7 +135,7 @@ fn level(level: Level) -> &'static str {
 }
 
 /// A stage that somebody named for its tests and that the target does not need.
-fn tester(file: &Dockerfile) -> Option<String> {
+pub fn tester(file: &Dockerfile) -> Option<String> {
     let names = ["tester", "test", "tests"];
     let stage = file.stages.iter().find(|stage| {
         let name = stage.name.as_deref().unwrap_or_default().to_ascii_lowercase();

@@ -15,7 +15,7 @@ pub use compression::{Compression, Decompressed, decompress};
 pub use limits::Limits;
 pub use member::{Kind, Member, Time, components, display as member_display};
 pub use pax::append as append_record;
-pub use reader::Reader;
+pub use reader::{Reader, Skip};
 
 /// What is wrong with an archive. The caller knows which archive, and makes an
 /// [`Error::Refused`](super::Error::Refused) of it.

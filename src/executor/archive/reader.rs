@@ -24,6 +24,15 @@ pub struct Reader<R> {
     done: bool,
 }
 
+/// A source in which one can go on without reading.
+pub trait Skip {
+    /// Goes on by so many bytes.
+    ///
+    /// # Errors
+    /// There are fewer, or the system refuses.
+    fn skip(&mut self, bytes: u64) -> io::Result<()>;
+}
+
 /// What extension headers said about the next entry.
 #[derive(Default)]
 struct Extension {
@@ -126,6 +135,22 @@ impl<R: Read> Reader<R> {
             }
             return self.member(&header, size, extension).map(Some);
         }
+    }
+
+    /// [`next`](Self::next), for a source in which one can skip: contents that nobody read are not
+    /// read.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn next_by_skipping(&mut self) -> Result<Option<Member>, Bad>
+    where
+        R: Skip,
+    {
+        let bytes = self.left.saturating_add(self.padding);
+        self.source.skip(bytes)?;
+        self.position = self.position.saturating_add(bytes);
+        self.begin(0);
+        self.next()
     }
 
     fn member(&mut self, header: &Header, size: u64, extension: Extension) -> Result<Member, Bad> {

@@ -1,6 +1,7 @@
 //! A container of the bundled engine: a sandbox that goes on running while it is looked at.
 
-use super::sandbox::{Exec, ExitStatus, News, Report, Request, RunError, RunSpec, Running, Sandbox};
+use super::limits::DiskWatch;
+use super::sandbox::{Exec, ExitStatus, News, Report, Request, RunError, RunSpec, Running, Sandbox, changes};
 use super::snapshot::Snapshot;
 use crate::executor::engine::{self, ExecOutput, Exit, Logs, Stopped};
 use crate::executor::error::Error;
@@ -140,7 +141,7 @@ impl Container {
 }
 
 /// Takes what comes from a sandbox until it ended.
-fn listen(mut running: Running, shared: &Shared, time: Option<Duration>) {
+fn listen(mut running: Running, shared: &Shared, time: Option<Duration>, mut disk: Option<DiskWatch>) {
     loop {
         let (requests, end) = {
             let mut state = shared.lock();
@@ -154,6 +155,9 @@ fn listen(mut running: Running, shared: &Shared, time: Option<Duration>) {
             running.end(RunError::Cancelled);
         } else if let Some(limit) = time.filter(|limit| running.began.elapsed() > *limit) {
             running.end(RunError::Limit(format!("{} s", limit.as_secs_f32())));
+        } else if disk.as_mut().is_some_and(DiskWatch::exceeded) {
+            let limit = disk.as_ref().map_or(0, DiskWatch::limit);
+            running.end(RunError::Limit(format!("{} MiB on the disk", limit >> 20)));
         }
         let news = match running.next(TICK) {
             Ok(None) => continue,
@@ -225,9 +229,14 @@ impl engine::Container for Container {
         }
         let running = self.sandbox.start(&self.spec)?;
         let (shared, time) = (Arc::clone(&self.shared), self.spec.limits.time);
+        let disk = self
+            .spec
+            .limits
+            .disk
+            .map(|limit| DiskWatch::new(changes(&self.spec.root), limit));
         let listener = std::thread::Builder::new()
             .name(self.id.clone())
-            .spawn(move || listen(running, &shared, time))
+            .spawn(move || listen(running, &shared, time, disk))
             .map_err(Error::io("start a thread for", &self.id))?;
         self.listener = Some(listener);
         let state = self.shared.lock();

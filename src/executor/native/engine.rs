@@ -5,7 +5,6 @@ use super::frontend;
 use super::images;
 use super::layer::Form;
 use super::sandbox::{RunLimits, RunSpec, Sandbox, SandboxNetwork, User};
-use super::snapshot::Snapshot;
 use super::solve::{Done, Solver, rfc3339};
 use super::store::{Options, Scratch, Store};
 use super::vertex::{Graph, ImageSource};
@@ -207,8 +206,8 @@ impl Engine for Native {
     fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, Error> {
         let config = self.image(&spec.image)?;
         let scratch = self.store.scratch()?;
-        let snapshot = Snapshot::create(scratch.path().join("s"), self.folders(&config.diff_ids)?)
-            .map_err(Error::io("create a snapshot in", scratch.path()))?;
+        let folders = self.folders(&config.diff_ids)?;
+        let snapshot = self.sandbox.snapshot(scratch.path().join("s"), folders)?;
         let mut env = config.env.clone();
         for (name, value) in &spec.env {
             match env.iter_mut().find(|(known, _)| known == name) {

@@ -29,6 +29,11 @@ impl DiskWatch {
         }
     }
 
+    /// In bytes.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Whether the directory holds more than the limit. Cheap to ask often: the files are only summed
     /// up when the file system has lost that much, and not all the time.
     pub(super) fn exceeded(&mut self) -> bool {

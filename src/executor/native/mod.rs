@@ -10,8 +10,10 @@ pub mod layer;
 mod limits;
 #[allow(unsafe_code)] // Namespaces have no safe form; each use says why it is sound.
 pub mod sandbox;
+pub mod output;
 pub mod snapshot;
 pub mod solve;
+pub mod source;
 pub mod store;
 pub mod tree;
 

@@ -6,7 +6,7 @@
 //! again and once inside, so its process id, terminal and exit code stay what the user sees.
 
 use super::sandbox::process::{self, Side};
-use super::sandbox::{RunError, not_allowed};
+use super::sandbox::{RunError, not_allowed, restartable};
 use rustix::process::Uid;
 use rustix::thread::{CapabilitySet, UnshareFlags};
 use std::ffi::{OsStr, OsString};
@@ -33,6 +33,9 @@ pub fn ensure() -> Result<(), RunError> {
     }
     if let Some(outcome) = std::env::var_os(OUTCOME) {
         return Err(refused(&outcome.to_string_lossy()));
+    }
+    if !restartable() {
+        return Err(refused("this program cannot start itself again"));
     }
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| OsString::from("mbopt"));
@@ -132,7 +135,9 @@ fn enter() -> Result<(), Refusal> {
         }
         Side::Parent(mapper) => {
             drop((told, answers));
-            let entered = process::unshare(UnshareFlags::NEWUSER);
+            // With mounts of its own, because mounting is up to whoever owns the mount namespace. What is
+            // mounted outside still comes in; nothing goes out.
+            let entered = process::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS);
             if entered.is_ok() {
                 let _ = tells.write_all(b"x");
             }

@@ -281,6 +281,12 @@ fn setting(config: &str, key: &str) -> Option<String> {
     None
 }
 
+/// The names of the programs of a package, or of all members of a workspace.
+pub fn program_names(context: &Context, folder: &str, package: Option<&str>) -> Vec<String> {
+    let found = programs(context, folder, package, 0);
+    found.into_iter().map(|(name, _)| name).collect()
+}
+
 /// The programs of a package, or of all members of a workspace.
 fn programs(context: &Context, folder: &str, wanted: Option<&str>, depth: usize) -> Vec<(String, Evidence)> {
     let Some(cargo) = context.cargo_toml(folder) else {
@@ -382,7 +388,7 @@ fn link(
                     }
                     Some(native) => {
                         for library in native.libraries {
-                            needs.push((*library).to_owned());
+                            needs.push(linkage::package(library));
                         }
                         evidence.push(Evidence::manifest(
                             &file,

@@ -92,9 +92,9 @@ pub fn libraries(words: &[String]) -> Vec<String> {
         } else if let Some(name) = word.strip_prefix("-l") {
             found.extend(library(name));
         } else if word == "-fopenmp" {
-            found.push("libgomp".to_owned());
+            found.push(linkage::package("libgomp"));
         } else if word.starts_with("-fsanitize=address") {
-            found.push("libasan".to_owned());
+            found.push(linkage::package("libasan"));
         }
     }
     found

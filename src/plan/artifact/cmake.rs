@@ -244,6 +244,10 @@ fn read(
     }
 }
 
+fn library_of(name: &str) -> Option<String> {
+    Some(linkage::package(name))
+}
+
 /// The library behind a name that `target_link_libraries` takes; none for targets of the project and
 /// for what belongs to the C library.
 fn linked(name: &str) -> Option<String> {
@@ -268,10 +272,10 @@ fn linked(name: &str) -> Option<String> {
         ("${Boost_LIBRARIES}", "libboost"),
     ];
     if let Some((_, library)) = known.iter().find(|(written, _)| *written == name) {
-        return Some((*library).to_owned());
+        return library_of(library);
     }
     if let Some(part) = name.strip_prefix("Boost::") {
-        return Some(format!("libboost_{part}"));
+        return library_of(&format!("libboost_{part}"));
     }
     if let Some(name) = name.strip_prefix("-l") {
         return library(name);

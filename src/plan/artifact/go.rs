@@ -352,7 +352,7 @@ fn purity(
         {
             let says = format!("{name} needs C");
             out.needs_c = Some(Evidence::manifest(path.clone(), None, says));
-            out.libraries.extend(native.libraries.iter().map(|l| (*l).to_owned()));
+            out.libraries.extend(native.libraries.iter().map(|l| linkage::package(l)));
         }
     }
     for cgo in sources.cgo.iter().chain(&sources.cgo_optional) {

@@ -259,6 +259,13 @@ pub fn jar(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
     });
     let Some(name) = named else { return };
     let Some(path) = step.path(&name) else { return };
+    // What goes into the archive is not wanted beside it.
+    let taken: Vec<String> = step.words.iter().filter_map(|w| step.path(w)).collect();
+    for known in &mut outputs.list {
+        if taken.iter().any(|t| known.path.trim_end_matches('/') == t || known.path.starts_with(&format!("{t}/"))) {
+            known.explicit = false;
+        }
+    }
     let sources = vec![step.evidence(format!("`jar` writes {name}"))];
     let mut made = output(step, ecosystem, path, ArtifactKind::Jar, sources);
     made.explicit = step.via.is_empty();

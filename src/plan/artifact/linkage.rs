@@ -13,7 +13,8 @@ pub fn dynamic(outputs: &Outputs<'_>) -> Linkage {
     }
 }
 
-/// A library as the linker names it, with `lib` in front; none for what belongs to the C library.
+/// The Debian package with the headers of a library that the linker knows by this name; none for what
+/// belongs to the C library. It leads to the package with the library itself in any release.
 pub fn library(name: &str) -> Option<String> {
     let own = [
         "c", "m", "pthread", "dl", "rt", "util", "crypt", "resolv", "nsl", "anl", "gcc", "gcc_s", "gcc_eh",
@@ -23,8 +24,48 @@ pub fn library(name: &str) -> Option<String> {
         return None;
     }
     Some(if name.starts_with("lib") {
-        name.to_owned()
+        package(name)
     } else {
-        format!("lib{name}")
+        package(&format!("lib{name}"))
     })
+}
+
+/// Like [`library`], for a name with `lib` in front.
+pub fn package(library: &str) -> String {
+    let known = [
+        ("libX11", "libx11-dev"),
+        ("libasound", "libasound2-dev"),
+        ("libcrypto", "libssl-dev"),
+        ("libcurl", "libcurl4-openssl-dev"),
+        ("libglib-2.0", "libglib2.0-dev"),
+        ("libGL", "libgl1-mesa-dev"),
+        ("libmariadb", "libmariadb-dev"),
+        ("libMagickWand", "libmagickwand-dev"),
+        ("libmysqlclient", "default-libmysqlclient-dev"),
+        ("libncursesw", "libncurses-dev"),
+        ("libodbc", "unixodbc-dev"),
+        ("libopenssl", "libssl-dev"),
+        ("libpcre2-8", "libpcre2-dev"),
+        ("libpng16", "libpng-dev"),
+        ("libtinfo", "libncurses-dev"),
+        ("libturbojpeg", "libturbojpeg0-dev"),
+        ("libusb-1.0", "libusb-1.0-0-dev"),
+        ("libuv", "libuv1-dev"),
+        ("libz", "zlib1g-dev"),
+        ("libzlib", "zlib1g-dev"),
+        ("libzmq", "libzmq3-dev"),
+        ("libSDL2", "libsdl2-dev"),
+        ("libexpat", "libexpat1-dev"),
+        ("libmagic", "libmagic-dev"),
+        ("libudev", "libudev-dev"),
+        ("libgc", "libgc-dev"),
+        ("libgcc_s", "libgcc_s.so.1"),
+        ("libstdc++", "libstdc++"),
+        ("libgomp", "libgomp1"),
+    ];
+    if let Some((_, package)) = known.iter().find(|(name, _)| *name == library) {
+        return (*package).to_owned();
+    }
+    let plain = library.replace('_', "-").to_ascii_lowercase();
+    if library.ends_with("-dev") { library.to_owned() } else { format!("{plain}-dev") }
 }

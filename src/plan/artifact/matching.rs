@@ -273,6 +273,7 @@ fn serve(site: &Site<'_>, program: &Program, folder: Option<String>, list: &mut 
         if fits && let Some(wanted) = wanted.get_mut(at) {
             *wanted = true;
             found = true;
+            output.kind = ArtifactKind::Site;
             let says = format!("`{}` serves it", program.words.join(" "));
             output.sources.push(Evidence::new(cmd_of(site, program), says));
         }

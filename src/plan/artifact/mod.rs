@@ -21,6 +21,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use cargo::program_names as cargo_programs;
 pub use landing::{Landing, absolute};
 pub use step::{Step, Walker};
 
@@ -55,7 +56,8 @@ pub enum ArtifactKind {
     Binary {
         /// How it is linked.
         linkage: Linkage,
-        /// Shared libraries, or packages that hold them, beyond the C library.
+        /// What holds the shared libraries beyond the C library: Debian's packages with their headers,
+        /// packages as they are called, or sonames.
         needs: Vec<String>,
     },
     /// A Java archive that `java -jar` or a class path takes.

@@ -67,6 +67,10 @@ impl<'a> Outputs<'a> {
         if moves::step(self, step) {
             return;
         }
+        if let Some(modules) = table::node_modules(step) {
+            self.push(modules);
+            return;
+        }
         for known in ecosystem::all() {
             for build in known.builds {
                 let Some(taken) = ecosystem::begins(build.command, &step.program, &step.words) else {

@@ -71,7 +71,7 @@ pub fn step(
     let kind = match makes {
         Makes::Binary => ArtifactKind::Binary {
             linkage: linkage::dynamic(outputs),
-            needs: build.libraries.iter().map(|l| (*l).to_owned()).collect(),
+            needs: build.libraries.iter().map(|l| linkage::package(l)).collect(),
         },
         Makes::StaticBinary => ArtifactKind::Binary {
             linkage: Linkage::Static,
@@ -95,6 +95,32 @@ pub fn step(
         explicit: explicit && step.via.is_empty(),
         conditions: Vec::new(),
     });
+}
+
+/// The folder that an install of npm's packages writes.
+pub fn node_modules(step: &Step) -> Option<Output> {
+    let program = step.program.as_str();
+    let verb = step.words.iter().find(|w| !w.starts_with('-')).map(String::as_str);
+    let installs = match program {
+        "npm" | "cnpm" => matches!(verb, Some("install" | "i" | "ci")),
+        "yarn" | "yarnpkg" => matches!(verb, None | Some("install")),
+        "pnpm" | "bun" => matches!(verb, Some("install" | "i")),
+        _ => false,
+    };
+    let global = step.has("-g") || step.has("--global");
+    let folder = step.option(&["--prefix", "--cwd", "--dir", "-C"]).unwrap_or(".");
+    let folder = step.path(folder).filter(|_| installs && !global)?;
+    let at = format!("{}/node_modules/", folder.trim_end_matches('/'));
+    Some(Output {
+        path: at,
+        kind: ArtifactKind::Tree,
+        place: step.place,
+        sources: vec![Evidence::tool(format!("`{program}` installs packages to node_modules"))],
+        ecosystem: "node",
+        alter: None,
+        explicit: false,
+        conditions: Vec::new(),
+    })
 }
 
 /// The word that a file of the project gives.

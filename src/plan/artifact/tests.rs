@@ -60,7 +60,7 @@ fn go_programs() {
         ["/app/myapp DynamicGlibc or Some(4) if Unproven"]
     );
     let cgo = ("c.go", "package main\n// #cgo LDFLAGS: -lsqlite3 -lm\nimport \"C\"\n");
-    assert_eq!(found(text, &[module, net, cgo]), ["/app/myapp DynamicGlibc libsqlite3"]);
+    assert_eq!(found(text, &[module, net, cgo]), ["/app/myapp DynamicGlibc libsqlite3-dev"]);
     let default = text.replace(" -o myapp", "").replace("./myapp", "/app/hello");
     assert_eq!(found(&default, &[module, plain]), ["/app/hello Static"]);
     let install = text
@@ -100,7 +100,7 @@ fn rust_programs() {
     );
     assert_eq!(
         found(text, &[cargo, main, lock]),
-        ["/src/target/release/srv DynamicGlibc libcrypto,libssl"]
+        ["/src/target/release/srv DynamicGlibc libssl-dev"]
     );
     let odd = ("Cargo.lock", "[[package]]\nname = \"odd-sys\"\n");
     assert_eq!(
@@ -144,7 +144,7 @@ fn c_programs() {
     let text = "FROM gcc:12\nWORKDIR /src\nCOPY . .\nRUN gcc -O2 -o /usr/bin/srv main.c -lm -lz `pkg-config --libs sqlite3`\nCMD srv\n";
     assert_eq!(
         found(text, &[("main.c", "")]),
-        ["/usr/bin/srv DynamicGlibc libsqlite3,libz"]
+        ["/usr/bin/srv DynamicGlibc libsqlite3-dev,zlib1g-dev"]
     );
     assert_eq!(
         found(&text.replace("-O2", "-static"), &[("main.c", "")]),
@@ -166,7 +166,7 @@ fn c_programs() {
     ];
     assert_eq!(
         found(cmake, &lists),
-        ["/src/build/app/srv DynamicGlibc libssl,libstdc++"]
+        ["/src/build/app/srv DynamicGlibc libssl-dev,libstdc++"]
     );
     let installed = "FROM debian:12\nCOPY . /src\nRUN cmake -S /src -B /b -DCMAKE_INSTALL_PREFIX=/usr && cmake --build /b && cmake --install /b\nCMD [\"srv\"]\n";
     let lists = [(
@@ -179,7 +179,7 @@ fn c_programs() {
         ("configure", "#!/bin/sh\n"),
         ("Makefile.am", "bin_PROGRAMS = srv\nsrv_LDADD = -lcurl\n"),
     ];
-    assert_eq!(found(autotools, &files), ["/opt/x/bin/srv DynamicGlibc libcurl"]);
+    assert_eq!(found(autotools, &files), ["/opt/x/bin/srv DynamicGlibc libcurl4-openssl-dev"]);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn others() {
         ["/app/_build/prod/rel/hello/ Tree"]
     );
     let deno = "FROM denoland/deno:2\nWORKDIR /app\nCOPY . .\nRUN deno compile -o srv main.ts\nCMD [\"./srv\"]\n";
-    assert_eq!(found(deno, &[("main.ts", "")])[0], "/app/srv DynamicGlibc libgcc_s");
+    assert_eq!(found(deno, &[("main.ts", "")])[0], "/app/srv DynamicGlibc libgcc_s.so.1");
     let hugo = "FROM debian:12\nCOPY . /site\nRUN cd /site && hugo\nCMD [\"python3\", \"-m\", \"http.server\", \"-d\", \"/site/public\"]\n";
     assert_eq!(found(hugo, &[("config.toml", "")]), ["/site/public/ Site"]);
     let gradle =

@@ -21,7 +21,9 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:co
 /// The report as a page; `original` is the Dockerfile's text.
 pub fn html(report: &Report, original: &str) -> String {
     let mut out = String::new();
-    let class = serde_json::to_value(report.verdict).ok().and_then(|v| v.as_str().map(str::to_owned));
+    let class = serde_json::to_value(report.verdict)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned));
     // Writing to a string cannot fail, here and below.
     let _ = write!(
         out,
@@ -38,7 +40,12 @@ pub fn html(report: &Report, original: &str) -> String {
     sizes(&mut out, report);
     layers(&mut out, report);
     if let Some(removed) = &report.removed {
-        let _ = write!(out, "<h2>What left: {} in {} files</h2>", size(removed.bytes), removed.files);
+        let _ = write!(
+            out,
+            "<h2>What left: {} in {} files</h2>",
+            size(removed.bytes),
+            removed.files
+        );
         let groups = match removed.packages.is_empty() {
             true => &removed.directories,
             false => &removed.packages,
@@ -72,7 +79,9 @@ pub fn html(report: &Report, original: &str) -> String {
 }
 
 fn sizes(out: &mut String, report: &Report) {
-    let (Some(before), Some(after)) = (&report.before, &report.after) else { return };
+    let (Some(before), Some(after)) = (&report.before, &report.after) else {
+        return;
+    };
     out.push_str("<table><tr><th></th><th class=\"n\">before</th><th class=\"n\">after</th></tr>");
     let rows = [
         ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
@@ -93,8 +102,14 @@ fn sizes(out: &mut String, report: &Report) {
 
 /// Both images' layers, each as wide as it is large.
 fn layers(out: &mut String, report: &Report) {
-    let (Some(before), Some(after)) = (&report.before, &report.after) else { return };
-    let sizes = before.layers.iter().chain(&after.layers).map(|layer| layer.unpacked_bytes);
+    let (Some(before), Some(after)) = (&report.before, &report.after) else {
+        return;
+    };
+    let sizes = before
+        .layers
+        .iter()
+        .chain(&after.layers)
+        .map(|layer| layer.unpacked_bytes);
     let largest = sizes.max().unwrap_or(1).max(1) as f64;
     out.push_str("<h2>Layers</h2><div class=\"cols\">");
     let mut column = |title: &str, image: &ImageSize| {

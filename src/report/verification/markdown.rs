@@ -14,7 +14,12 @@ pub fn markdown(report: &Report) -> String {
         _ => String::new(),
     };
     // Writing to a string cannot fail, here and below.
-    let _ = writeln!(out, "### {}: {}{change}\n", cell(&report.dockerfile), report.verdict.as_str());
+    let _ = writeln!(
+        out,
+        "### {}: {}{change}\n",
+        cell(&report.dockerfile),
+        report.verdict.as_str()
+    );
     let _ = writeln!(out, "{}\n", cell(&report.reason));
     if let (Some(before), Some(after)) = (&report.before, &report.after) {
         let _ = writeln!(out, "| | before | after |\n|---|---:|---:|");
@@ -37,8 +42,16 @@ pub fn markdown(report: &Report) -> String {
         out.push('\n');
     }
     if !report.checks.is_empty() {
-        let held = report.checks.iter().filter(|check| check.outcome == Outcome::Ok).count();
-        let _ = writeln!(out, "<details><summary>{held} of {} checks hold</summary>\n", report.checks.len());
+        let held = report
+            .checks
+            .iter()
+            .filter(|check| check.outcome == Outcome::Ok)
+            .count();
+        let _ = writeln!(
+            out,
+            "<details><summary>{held} of {} checks hold</summary>\n",
+            report.checks.len()
+        );
         let _ = writeln!(out, "| check | | what was seen |\n|---|---|---|");
         for check in &report.checks {
             let mark = match check.outcome {
@@ -72,6 +85,11 @@ pub fn markdown(report: &Report) -> String {
             );
         }
     }
-    let _ = writeln!(out, "\nBuilt with {} for {}.", cell(&report.engine), cell(&report.platform));
+    let _ = writeln!(
+        out,
+        "\nBuilt with {} for {}.",
+        cell(&report.engine),
+        cell(&report.platform)
+    );
     out
 }

@@ -35,7 +35,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `-92.3 %`, `+4.0 %`.
-pub(super) fn change(reduction: f64) -> String {
+pub fn change(reduction: f64) -> String {
     match reduction < 0.0 {
         true => format!("+{:.1} %", -reduction * 100.0),
         false => format!("-{:.1} %", reduction * 100.0),
@@ -48,8 +48,14 @@ mod tests {
 
     #[test]
     fn sizes_and_changes_are_short() {
-        assert_eq!((size(0), size(999), size(1000)), ("0 B".into(), "999 B".into(), "1.00 kB".into()));
-        assert_eq!((size(832_100_000), size(1_230_000_000)), ("832 MB".into(), "1.23 GB".into()));
+        assert_eq!(
+            (size(0), size(999), size(1000)),
+            ("0 B".into(), "999 B".into(), "1.00 kB".into())
+        );
+        assert_eq!(
+            (size(832_100_000), size(1_230_000_000)),
+            ("832 MB".into(), "1.23 GB".into())
+        );
         assert_eq!((change(0.923), change(-0.04)), ("-92.3 %".into(), "+4.0 %".into()));
     }
 }

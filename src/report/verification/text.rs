@@ -62,7 +62,11 @@ impl Page {
     fn sizes(&mut self, report: &Report) {
         let Some(before) = &report.before else { return };
         let Some(after) = &report.after else {
-            self.line(&format!("\n  the original: {} unpacked, {} layers", size(before.unpacked_bytes), before.layers.len()));
+            self.line(&format!(
+                "\n  the original: {} unpacked, {} layers",
+                size(before.unpacked_bytes),
+                before.layers.len()
+            ));
             return;
         };
         self.line("");
@@ -80,7 +84,12 @@ impl Page {
             let row = format!("  {:<11} after  {:>8}  {}", "", size(new), self.paint(green, &bar(new)));
             self.line(&row);
         }
-        self.line(&format!("  {:<11} {} before, {} after", "layers", before.layers.len(), after.layers.len()));
+        self.line(&format!(
+            "  {:<11} {} before, {} after",
+            "layers",
+            before.layers.len(),
+            after.layers.len()
+        ));
     }
 
     fn checks(&mut self, report: &Report) {
@@ -89,7 +98,9 @@ impl Page {
         }
         let count = |outcome| report.checks.iter().filter(|check| check.outcome == outcome).count();
         let (ok, failed, skipped) = (count(Outcome::Ok), count(Outcome::Failed), count(Outcome::Skipped));
-        self.line(&format!("\n  checks: {ok} hold, {failed} failed, {skipped} not looked at"));
+        self.line(&format!(
+            "\n  checks: {ok} hold, {failed} failed, {skipped} not looked at"
+        ));
         for check in &report.checks {
             let (mark, style) = match check.outcome {
                 Outcome::Ok => ("ok", AnsiColor::Green.on_default()),
@@ -138,12 +149,19 @@ impl Page {
             self.line("\n  tried");
         }
         for candidate in &report.candidates {
-            let bytes = candidate.unpacked_bytes.map(size).unwrap_or_else(|| "not built".to_owned());
+            let bytes = candidate
+                .unpacked_bytes
+                .map(size)
+                .unwrap_or_else(|| "not built".to_owned());
             let why = match candidate.why.is_empty() {
                 true => String::new(),
                 false => format!(": {}", visible(&candidate.why)),
             };
-            self.line(&format!("    {}, {bytes}, {}{why}", visible(&candidate.name), candidate.verdict.as_str()));
+            self.line(&format!(
+                "    {}, {bytes}, {}{why}",
+                visible(&candidate.name),
+                candidate.verdict.as_str()
+            ));
         }
     }
 

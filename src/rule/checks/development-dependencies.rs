@@ -65,6 +65,11 @@ const HABITS: &[Habit] = &[
         variables: &["COMPOSER_NO_DEV"],
     },
     Habit {
+        manager: Manager::Maven,
+        option: "-DincludeScope=runtime",
+        variables: &[],
+    },
+    Habit {
         manager: Manager::Bundle,
         option: "",
         variables: &["BUNDLE_WITHOUT", "BUNDLE_ONLY"],
@@ -81,7 +86,10 @@ impl Inspect for Rule {
         };
         if packages.action != Action::InstallProject
             || packages.selection != Selection::Unsaid
-            || !cx.ships(view.instruction)
+            || !match habit.manager {
+                Manager::Maven => copies_tests(view) && (cx.ships(view.instruction) || is_taken(cx, view)),
+                _ => cx.ships(view.instruction),
+            }
         {
             return;
         }
@@ -103,7 +111,9 @@ impl Inspect for Rule {
             option => finding.help(format!("add `{option}`, or install and build in a stage of its own")),
         };
         let program = packages.action_span.unwrap_or(view.name_span());
-        if !habit.option.is_empty() && !builds_later(cx, view) && program.end <= view.command.span.end {
+        // Maven's option is for this copy alone.
+        let is_free = habit.manager == Manager::Maven || !builds_later(cx, view);
+        if !habit.option.is_empty() && is_free && program.end <= view.command.span.end {
             let edit = Edit::insert(program.end, format!(" {}", habit.option));
             let fix = Fix::unsafe_(format!("add `{}`", habit.option), vec![edit]).with_effects([Effect::Packages]);
             finding = finding.fix(fix);
@@ -119,8 +129,36 @@ fn packages(operation: &Operation) -> Option<&Packages> {
     }
 }
 
+/// Whether Maven copies the jars of all scopes, that of tests included.
+fn copies_tests(view: &CommandView<'_>) -> bool {
+    let says = |text: &str| view.words().iter().any(|word| word.text.contains(text));
+    says("dependency:copy-dependencies") && !says("-DincludeScope=") && !says("-DexcludeScope=test")
+}
+
+/// Whether another stage takes the jars: the folder that Maven names so, or the one given.
+fn is_taken(cx: &Cx<'_>, view: &CommandView<'_>) -> bool {
+    let given = view
+        .words()
+        .iter()
+        .find_map(|w| w.text.strip_prefix("-DoutputDirectory="));
+    let folder = given.unwrap_or("dependency").trim_end_matches('/');
+    let name = folder.rsplit('/').next().unwrap_or(folder);
+    cx.file
+        .instructions
+        .iter()
+        .filter_map(|i| i.transfer())
+        .any(|transfer| {
+            let from = transfer.from.as_ref().and_then(|(_, from)| from.stage());
+            from.is_some() && from == view.instruction.stage && transfer.sources.iter().any(|s| s.value.contains(name))
+        })
+}
+
 /// Whether the project has any; where its manifest is not at hand, it may.
 fn has_development(cx: &Cx<'_>, manager: Manager) -> bool {
+    if manager == Manager::Maven {
+        let manifest = cx.context.and_then(|c| c.read_text("pom.xml"));
+        return manifest.is_none_or(|text| text.contains("<scope>test</scope>"));
+    }
     let is_node = matches!(manager, Manager::Npm | Manager::Yarn | Manager::Pnpm);
     !is_node
         || cx

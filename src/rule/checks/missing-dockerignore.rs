@@ -3,7 +3,7 @@
 use crate::edit::{Effect, Fix};
 use crate::facts::sources;
 use crate::facts::unneeded::{self, Reason, Unneeded};
-use crate::rule::{Cx, Finding, Inspect};
+use crate::rule::{Cx, Finding, Inspect, Severity};
 
 /// See `rules/missing-dockerignore.yaml`.
 pub struct Rule;
@@ -58,6 +58,14 @@ impl Inspect for Rule {
         };
         let lines: Vec<&str> = patterns.iter().map(|p| p.pattern.as_str()).collect();
         let finding = Finding::new(span, format!("{what}, so this copies {}{rest}", named.join(", ")));
+        // Caches alone cost a little space; the rest tells secrets or breaks builds.
+        let finding = match patterns
+            .iter()
+            .all(|p| matches!(p.reason, Reason::Cache | Reason::Recipe))
+        {
+            true => finding.severity(Severity::Info),
+            false => finding,
+        };
         let finding = if is_there {
             finding.help(format!("write these lines into it: {}", lines.join(" | ")))
         } else {

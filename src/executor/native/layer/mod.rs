@@ -5,6 +5,8 @@
 //! following links; where a link is followed, it is taken apart here, and the root stays the root.
 
 mod extract;
+#[cfg(test)]
+mod hostile;
 mod pack;
 mod root;
 

@@ -119,12 +119,15 @@ fn overlay(at: &str, lowers: &[PathBuf], upper: Option<(&PathBuf, &PathBuf)>, pr
         link(work, &work_name)?;
         options.push_str(&format!(",upperdir={upper_name},workdir={work_name}"));
     }
+    let mut redirects = "off";
     if !rustix::process::geteuid().is_root() || in_user_namespace() {
         options.push_str(",userxattr");
+        // The kernel takes no other word for "no redirects" then.
+        redirects = "nofollow";
     }
     // A layer must say by itself what it holds: no redirects, no metadata without data. `volatile`
     // saves waiting for the disk, which whoever keeps the layer does once. Old kernels know less.
-    let full = format!("{options},index=off,metacopy=off,redirect_dir=off");
+    let full = format!("{options},index=off,metacopy=off,redirect_dir={redirects}");
     let fast = format!("{full},volatile");
     let mut last = Errno::INVAL;
     for options in [fast, full, options] {
@@ -168,6 +171,7 @@ fn clone_at(directory: BorrowedFd<'_>, path: &Path, what: &str) -> Result<OwnedF
 /// A new file system, detached.
 fn fresh(kind: &str, options: &[(&str, &str)], flags: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let system = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(&system, "source", kind)?;
     for (key, value) in options {
         rustix::mount::fsconfig_set_string(&system, *key, *value)?;
     }

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How often cancelling and limits are looked at.
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     program: PathBuf,
+    /// What [`Sandbox::backing`] found, for all clones.
+    backing: Arc<OnceLock<Backing>>,
 }
 
 impl Default for Sandbox {
@@ -46,6 +49,7 @@ impl Sandbox {
     pub fn with_program(program: impl Into<PathBuf>) -> Sandbox {
         Sandbox {
             program: program.into(),
+            backing: Arc::default(),
         }
     }
 
@@ -80,8 +84,25 @@ impl Sandbox {
         }
     }
 
+    /// A snapshot in `directory`, which is made, over `lowers`, the lowest first; in the way that works
+    /// here.
+    ///
+    /// # Errors
+    /// Sandboxes are not allowed here at all, or there is no space.
+    pub fn snapshot(&self, directory: impl Into<PathBuf>, lowers: Vec<PathBuf>) -> Result<Snapshot, RunError> {
+        let directory = directory.into();
+        let backing = match self.backing.get() {
+            Some(known) => *known,
+            None => {
+                let found = self.backing(directory.parent().unwrap_or(&directory))?;
+                *self.backing.get_or_init(|| found)
+            }
+        };
+        Snapshot::create_as(backing, directory, lowers).map_err(RunError::system("make a snapshot"))
+    }
+
     /// Whether sandboxes are allowed here at all, and how snapshots in `directory` have to be made. It
-    /// mounts one and runs nothing; an answer holds as long as the process runs.
+    /// mounts one and runs nothing.
     ///
     /// # Errors
     /// [`RunError::NotAllowed`] says what to do.
@@ -138,7 +159,7 @@ impl Sandbox {
 }
 
 /// Where a root's changes go.
-fn changes(root: &Root) -> &Path {
+pub(in crate::executor::native) fn changes(root: &Root) -> &Path {
     match root {
         Root::Overlay { upper, .. } => upper,
         Root::Directory { path, .. } => path,

@@ -6,7 +6,6 @@ use crate::executor::engine::{Network, SecretSource};
 use crate::executor::error::Error;
 use crate::executor::event::Event;
 use crate::executor::native::sandbox::{self, MountSpec, RunError, RunLimits, RunSpec, SandboxNetwork, User};
-use crate::executor::native::snapshot::Snapshot;
 use crate::executor::native::store::{LayerRecord, Lock, Scratch, digest_of};
 use crate::executor::native::tree::{Copier, Rooted};
 use crate::executor::native::vertex::{CopyRules, Mount, MountKind, Run, RunNetwork, Sharing, Source};
@@ -33,8 +32,9 @@ impl Building<'_> {
     pub(super) fn run(&self, run: &Run, below: &[Digest], vertex: usize) -> Result<LayerRecord, Failure> {
         let store = self.solver.store;
         let scratch = store.scratch()?;
-        let snapshot = Snapshot::create(scratch.path().join("s"), self.folders(below)?)
-            .map_err(Error::io("create a snapshot in", scratch.path()))?;
+        let folders = self.folders(below)?;
+        let snapshot = self.solver.sandbox.snapshot(scratch.path().join("s"), folders);
+        let mut snapshot = snapshot.map_err(|error| self.refused(error))?;
         let upper = snapshot.upper();
         fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &upper))?;
         let mut held = Held::default();
@@ -81,7 +81,11 @@ impl Building<'_> {
         );
         drop(held);
         match ran {
-            Ok(status) if status.success() => Ok(store.commit(&upper)?),
+            Ok(status) if status.success() => {
+                let changes = snapshot.finish(store.form());
+                let changes = changes.map_err(Error::io("tell the changes in", scratch.path()))?;
+                Ok(store.commit(&changes)?)
+            }
             Ok(status) => Err(Failure::Exit(
                 status.code(),
                 String::from_utf8_lossy(&tail).trim_end().to_owned(),

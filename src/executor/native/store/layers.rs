@@ -36,6 +36,8 @@ pub struct LayerRecord {
     pub blob: Option<Blob>,
     /// The sum of the sizes of its regular files.
     pub unpacked_bytes: u64,
+    /// Bytes of its uncompressed tar stream.
+    pub tar_bytes: u64,
     /// What it takes on the disk, the blob not counted.
     pub disk_bytes: u64,
     /// Entries of its tar stream.
@@ -241,6 +243,7 @@ impl Store {
             diff_id: arrived.diff_id,
             blob: Some(blob),
             unpacked_bytes: extracted.bytes,
+            tar_bytes: arrived.tar_bytes,
             // Files end in the middle of a block, each.
             disk_bytes: extracted.bytes + extracted.entries * 2048,
             entries: extracted.entries,
@@ -261,7 +264,7 @@ impl Store {
         let tree = File::open(upper).map_err(Error::io("open", upper))?;
         let mut hash = HashWrite::new(io::sink());
         let packed = layer::pack(tree.as_fd(), self.inner.form, &mut hash)?;
-        let (diff_id, _, _) = hash.finish();
+        let (diff_id, tar_bytes, _) = hash.finish();
         if let Some(there) = self.layer(&diff_id)? {
             super::files::remove_folder(upper);
             return Ok(there.record);
@@ -270,6 +273,7 @@ impl Store {
             diff_id,
             blob: None,
             unpacked_bytes: packed.bytes,
+            tar_bytes,
             disk_bytes: packed.disk,
             entries: packed.entries,
             compressed_bytes: None,
@@ -445,6 +449,7 @@ pub(super) fn read_record(folder: &Path) -> Result<Option<LayerRecord>, Error> {
 /// A stream that came in.
 struct Arrived {
     diff_id: Digest,
+    tar_bytes: u64,
     blob: Blob,
     /// It was read to its end.
     whole: bool,
@@ -493,9 +498,10 @@ fn arrive(
                     Ok(_) => format!("its digest is {digest}, not {} as the manifest says", expected.digest),
                 }));
             }
-            let (diff_id, whole) = outcome?;
+            let (diff_id, tar_bytes, whole) = outcome?;
             Ok(Arrived {
                 diff_id,
+                tar_bytes,
                 whole,
                 blob: Blob {
                     digest,
@@ -507,11 +513,12 @@ fn arrive(
         None => {
             let mut to = HashWrite::new(keep.ok_or_else(|| Arrival::Bad("it has nowhere to go".to_owned()))?);
             let mut zstd = zstd::stream::write::Encoder::new(&mut to, 1).map_err(Arrival::Disk)?;
-            let (diff_id, whole) = uncompress(stream, import, send, &mut zstd, cancel)?;
+            let (diff_id, tar_bytes, whole) = uncompress(stream, import, send, &mut zstd, cancel)?;
             zstd.finish().map_err(Arrival::Disk)?;
             let (digest, size, _) = to.finish();
             Ok(Arrived {
                 diff_id,
+                tar_bytes,
                 whole,
                 blob: Blob {
                     digest,
@@ -523,14 +530,14 @@ fn arrive(
     }
 }
 
-/// Whether the other side wanted all of it, and the digest of what it is.
+/// Digest and bytes of the uncompressed stream, and whether the other side wanted all of it.
 fn uncompress(
     stream: impl Read + Send,
     import: &Import<'_>,
     send: &mpsc::SyncSender<io::Result<Vec<u8>>>,
     also: &mut dyn Write,
     cancel: &Cancel,
-) -> Result<(Digest, bool), Arrival> {
+) -> Result<(Digest, u64, bool), Arrival> {
     let bad = |error: &io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => Arrival::Bad("it ends too early; it may have been cut off".to_owned()),
         _ => Arrival::Bad(format!("it cannot be uncompressed: {error}")),
@@ -578,7 +585,8 @@ fn uncompress(
             break;
         }
     }
-    Ok((hash.finish().0, wanted))
+    let (diff_id, bytes, _) = hash.finish();
+    Ok((diff_id, bytes, wanted))
 }
 
 /// Keeps what is read.

@@ -20,6 +20,8 @@
 //! checked against their digests whenever they are read.
 
 mod files;
+#[cfg(test)]
+mod kill;
 mod layers;
 mod prune;
 mod records;

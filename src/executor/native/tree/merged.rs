@@ -57,7 +57,9 @@ fn with(lowers: &[&Path], upper: Option<(&Path, &Path)>, form: Form, one_by_one:
         set("upperdir", upper)?;
         set("workdir", work)?;
     }
-    for (key, value) in [("index", "off"), ("metacopy", "off"), ("redirect_dir", "off")] {
+    // With `userxattr` the kernel takes no other word for "no redirects".
+    let redirects = if form == Form::User { "nofollow" } else { "off" };
+    for (key, value) in [("index", "off"), ("metacopy", "off"), ("redirect_dir", redirects)] {
         rustix::mount::fsconfig_set_string(&system, key, value)?;
     }
     if form == Form::User {
