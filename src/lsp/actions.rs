@@ -20,7 +20,9 @@ pub const FIX_ALL: CodeActionKind = CodeActionKind::new("source.fixAll.mbopt");
 /// Whether a fix splits the file into stages, and so ships other files. It is offered wherever the
 /// cursor is, since the whole file is what it is about.
 fn is_rewrite(fix: &Fix) -> bool {
-    [Effect::Stages, Effect::Files].iter().all(|effect| fix.effects.contains(effect))
+    [Effect::Stages, Effect::Files]
+        .iter()
+        .all(|effect| fix.effects.contains(effect))
 }
 
 /// What the client can do with edits.
