@@ -2,10 +2,11 @@
 
 use super::container;
 use super::frontend;
-use super::images;
 use super::layer::Form;
+use super::output;
 use super::sandbox::{RunLimits, RunSpec, Sandbox, SandboxNetwork, User};
 use super::solve::{Done, Solver, rfc3339};
+use super::source::{self, Progress, Registries, ResolvedImage, Source};
 use super::store::{Options, Scratch, Store};
 use super::vertex::{Graph, ImageSource};
 use crate::executor::cancel::Cancel;
@@ -30,6 +31,7 @@ use std::time::Instant;
 pub struct Native {
     store: Store,
     sandbox: Sandbox,
+    registries: Registries,
 }
 
 impl Native {
@@ -49,7 +51,14 @@ impl Native {
         Ok(Native {
             store: Store::open(options)?,
             sandbox,
+            registries: Registries::default(),
         })
+    }
+
+    /// Reaches registries in this way.
+    pub fn through(mut self, registries: Registries) -> Native {
+        self.registries = registries;
+        self
     }
 
     /// Its store.
@@ -86,11 +95,11 @@ struct Images<'a> {
     events: &'a dyn Sink,
     cancel: &'a Cancel,
     vertices: &'a AtomicUsize,
-    known: RefCell<HashMap<(String, String), images::Found>>,
+    known: RefCell<HashMap<(String, String), ResolvedImage>>,
 }
 
 impl Images<'_> {
-    fn find(&self, source: &ImageSource) -> Result<images::Found, Error> {
+    fn find(&self, source: &ImageSource) -> Result<ResolvedImage, Error> {
         let key = (source.name.clone(), source.platform.to_string());
         if let Some(found) = self.known.borrow().get(&key) {
             return Ok(found.clone());
@@ -102,7 +111,15 @@ impl Images<'_> {
             stage: None,
             name: &format!("pull {}", source.name),
         });
-        let found = match images::resolve(source, &self.native.store, self.events, self.cancel) {
+        let progress = Progress {
+            sink: self.events,
+            vertex,
+        };
+        let resolved = Source::parse(&source.name).and_then(|from| {
+            let (store, registries) = (&self.native.store, &self.native.registries);
+            source::resolve(&from, &source.platform, store, registries, progress, self.cancel)
+        });
+        let found = match resolved {
             Ok(found) => found,
             Err(error) => {
                 self.events.event(Event::StepFailed {
@@ -132,7 +149,10 @@ impl Engine for Native {
             Form::Trusted => "as root",
             Form::User => "rootless",
         };
-        format!("mbopt's own engine, {how}, with its store in {}", self.store.root().display())
+        format!(
+            "mbopt's own engine, {how}, with its store in {}",
+            self.store.root().display()
+        )
     }
 
     fn build(&self, request: &BuildRequest, events: &dyn Sink, cancel: &Cancel) -> Result<BuiltImage, Error> {
@@ -155,8 +175,11 @@ impl Engine for Native {
         let resolve = |source: &ImageSource| images.find(source).map(|found| found.config);
         let graph = frontend::graph(request, &file, &resolve)?;
         // Those that only `--from` names were not needed before.
-        let layers: Result<Vec<Vec<Digest>>, Error> =
-            graph.images.iter().map(|source| Ok(images.find(source)?.layers)).collect();
+        let layers: Result<Vec<Vec<Digest>>, Error> = graph
+            .images
+            .iter()
+            .map(|source| Ok(images.find(source)?.layers))
+            .collect();
         let solver = Solver {
             store: &self.store,
             sandbox: self.sandbox.clone(),
@@ -215,7 +238,11 @@ impl Engine for Native {
                 None => env.push((name.clone(), value.clone())),
             }
         }
-        let entrypoint = spec.entrypoint.clone().or_else(|| config.entrypoint.clone()).unwrap_or_default();
+        let entrypoint = spec
+            .entrypoint
+            .clone()
+            .or_else(|| config.entrypoint.clone())
+            .unwrap_or_default();
         let args = match (&spec.args, &spec.entrypoint) {
             (Some(args), _) => args.clone(),
             // Another entrypoint takes no CMD.
@@ -248,13 +275,11 @@ impl Engine for Native {
         }))
     }
 
-    fn export(&self, image: &ImageId, _: &Output, _: &dyn Sink, _: &Cancel) -> Result<(), Error> {
-        self.image(image)?;
-        Err(Error::Unsupported {
-            engine: EngineName::Native,
-            what: "writing an image".to_owned(),
-            help: None,
-        })
+    fn export(&self, image: &ImageId, to: &Output, _: &dyn Sink, cancel: &Cancel) -> Result<(), Error> {
+        match image.0.parse() {
+            Ok(digest) => output::export(&self.store, &digest, to, cancel),
+            Err(_) => self.image(image).map(drop),
+        }
     }
 
     fn remove(&self, image: &ImageId) -> Result<(), Error> {
