@@ -79,7 +79,13 @@ mod tests {
     #[test]
     fn a_process_that_works_is_not_gone() {
         let here = Owner::here();
-        let value = |owner: &Owner| owner.label().split_once('=').map(|(_, v)| v.to_owned()).unwrap_or_default();
+        let value = |owner: &Owner| {
+            owner
+                .label()
+                .split_once('=')
+                .map(|(_, v)| v.to_owned())
+                .unwrap_or_default()
+        };
         assert!(!here.is_gone(&value(&here)));
         assert_ne!(value(&here), value(&here));
         let mut other = here.clone();

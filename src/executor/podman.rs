@@ -46,9 +46,11 @@ impl Podman {
         let mut why = None;
         for candidate in candidates {
             let client = Client::new(Program::new(candidate));
-            let asked = client
-                .program()
-                .ask(["version", "--format", "{{.Client.Version}}"], Some(FIRST), &Cancel::new());
+            let asked = client.program().ask(
+                ["version", "--format", "{{.Client.Version}}"],
+                Some(FIRST),
+                &Cancel::new(),
+            );
             match asked {
                 Ok(version) => {
                     client.sweep();
@@ -120,7 +122,11 @@ impl Podman {
         args.push(iid.into());
         args.push("--file".into());
         args.push(dockerfile.into());
-        args.push(std::path::absolute(&request.context).unwrap_or_else(|_| request.context.clone()).into());
+        args.push(
+            std::path::absolute(&request.context)
+                .unwrap_or_else(|_| request.context.clone())
+                .into(),
+        );
         args
     }
 }
@@ -165,16 +171,19 @@ impl Engine for Podman {
         let args = self.arguments(request, &dockerfile, &iid);
         let mut steps = Steps::new(&file, events);
         let limits = &request.limits;
-        let status = self.client.program().watch(args, limits.build, cancel, &mut |stream, bytes| {
-            steps.feed(stream, bytes);
-            match limits.step.and_then(|limit| Some((limit, steps.overdue(limit)?))) {
-                Some((limit, step)) => Err(Error::Limit {
-                    what: format!("`{step}`"),
-                    limit: format!("{} s", limit.as_secs()),
-                }),
-                None => Ok(()),
-            }
-        })?;
+        let status = self
+            .client
+            .program()
+            .watch(args, limits.build, cancel, &mut |stream, bytes| {
+                steps.feed(stream, bytes);
+                match limits.step.and_then(|limit| Some((limit, steps.overdue(limit)?))) {
+                    Some((limit, step)) => Err(Error::Limit {
+                        what: format!("`{step}`"),
+                        limit: format!("{} s", limit.as_secs()),
+                    }),
+                    None => Ok(()),
+                }
+            })?;
         let outcome = steps.finish(status.success());
         if !status.success() {
             let Some(step) = outcome.failed else {
@@ -232,7 +241,9 @@ impl Engine for Podman {
         // Podman writes all kinds by itself.
         let to = match to {
             Output::Oci(path, name) => format!("oci:{}{}", path.display(), tagged(name.as_deref())),
-            Output::DockerArchive(path, name) => format!("docker-archive:{}{}", path.display(), tagged(name.as_deref())),
+            Output::DockerArchive(path, name) => {
+                format!("docker-archive:{}{}", path.display(), tagged(name.as_deref()))
+            }
             Output::Docker(name) => format!("docker-daemon:{name}"),
         };
         let args = ["push", "--quiet", &image.0, &to];

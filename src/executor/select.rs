@@ -76,7 +76,10 @@ fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
             places.docker.as_deref(),
             places.path.as_deref(),
         )?)),
-        EngineName::Podman => Ok(Box::new(Podman::find(places.podman.as_deref(), places.path.as_deref())?)),
+        EngineName::Podman => Ok(Box::new(Podman::find(
+            places.podman.as_deref(),
+            places.path.as_deref(),
+        )?)),
         #[cfg(target_os = "linux")]
         EngineName::Native => {
             // Without root, this starts the program again in a user namespace.

@@ -12,20 +12,39 @@ pub struct Bases {
     imported: bool,
 }
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nlone:x:1234:1234::/:/bin/sh\n";
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nlone:x:1234:1234::/:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nstaff:x:50:app\napp:x:1001:\nlone:x:1234:\n";
 
 pub fn make(work: &Path, import: bool) -> Bases {
     let root = work.join("base");
     let at = |path: &str| root.join(path);
-    for folder in ["bin", "etc", "home/app", "root", "tmp", "usr/share/old", "var/empty", "opt/pack/sub", "dev", "proc", "sys", "run"] {
+    for folder in [
+        "bin",
+        "etc",
+        "home/app",
+        "root",
+        "tmp",
+        "usr/share/old",
+        "var/empty",
+        "opt/pack/sub",
+        "dev",
+        "proc",
+        "sys",
+        "run",
+    ] {
         fs::create_dir_all(at(folder)).unwrap();
     }
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
     let busybox = busybox.expect("busybox is installed (package busybox-static)");
     fs::copy(busybox, at("bin/busybox")).unwrap();
     let applets = Command::new(busybox).arg("--list").output().expect("busybox runs");
-    for name in String::from_utf8_lossy(&applets.stdout).lines().filter(|name| *name != "busybox") {
+    for name in String::from_utf8_lossy(&applets.stdout)
+        .lines()
+        .filter(|name| *name != "busybox")
+    {
         symlink("busybox", at("bin").join(name)).unwrap();
     }
     for (path, text) in [
@@ -46,7 +65,13 @@ pub fn make(work: &Path, import: bool) -> Bases {
     std::os::unix::fs::chown(at("home/app"), Some(1000), Some(1001)).unwrap();
     std::os::unix::fs::chown(at("opt/pack/one"), Some(1000), Some(1001)).unwrap();
     let layer = work.join("layer.tar");
-    let packed = Command::new("tar").args(["--numeric-owner", "--sort=name", "--mtime=@1700000000", "-cf"]).arg(&layer).arg("-C").arg(&root).arg(".").status();
+    let packed = Command::new("tar")
+        .args(["--numeric-owner", "--sort=name", "--mtime=@1700000000", "-cf"])
+        .arg(&layer)
+        .arg("-C")
+        .arg(&root)
+        .arg(".")
+        .status();
     assert!(packed.expect("tar runs").success());
     let archive = work.join("base.tar");
     let docker = format!("mbopt-differential:{}", std::process::id());
@@ -54,10 +79,24 @@ pub fn make(work: &Path, import: bool) -> Bases {
         let client = std::env::var_os("MBOPT_DOCKER").unwrap_or_else(|| "docker".into());
         let run = |args: &[&str]| {
             let done = Command::new(&client).args(args).output().expect("docker runs");
-            assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(
+                done.status.success(),
+                "{args:?}: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
         };
         let layer = layer.to_string_lossy();
-        run(&["import", "--change", "ENV PATH=/bin BASE=1", "--change", "CMD [\"sh\"]", "--change", "LABEL from=base", &layer, &docker]);
+        run(&[
+            "import",
+            "--change",
+            "ENV PATH=/bin BASE=1",
+            "--change",
+            "CMD [\"sh\"]",
+            "--change",
+            "LABEL from=base",
+            &layer,
+            &docker,
+        ]);
         run(&["save", "--output", &archive.to_string_lossy(), &docker]);
     } else {
         by_hand(work, &layer, &archive);
@@ -72,14 +111,27 @@ pub fn make(work: &Path, import: bool) -> Bases {
 /// The same image without an Engine.
 fn by_hand(work: &Path, layer: &Path, archive: &Path) {
     use sha2::{Digest, Sha256};
-    let sum: String = Sha256::digest(fs::read(layer).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+    let sum: String = Sha256::digest(fs::read(layer).unwrap())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     let config = format!(
         r#"{{"architecture":"{}","os":"linux","config":{{"Env":["PATH=/bin","BASE=1"],"Cmd":["sh"],"Labels":{{"from":"base"}}}},"rootfs":{{"type":"layers","diff_ids":["sha256:{sum}"]}},"history":[{{"created":"2024-01-01T00:00:00Z","comment":"Imported"}}]}}"#,
         mbopt::executor::Platform::host().architecture
     );
     fs::write(work.join("config.json"), config).unwrap();
-    fs::write(work.join("manifest.json"), r#"[{"Config":"config.json","RepoTags":[],"Layers":["layer.tar"]}]"#).unwrap();
-    let done = Command::new("tar").arg("-cf").arg(archive).arg("-C").arg(work).args(["manifest.json", "config.json", "layer.tar"]).status();
+    fs::write(
+        work.join("manifest.json"),
+        r#"[{"Config":"config.json","RepoTags":[],"Layers":["layer.tar"]}]"#,
+    )
+    .unwrap();
+    let done = Command::new("tar")
+        .arg("-cf")
+        .arg(archive)
+        .arg("-C")
+        .arg(work)
+        .args(["manifest.json", "config.json", "layer.tar"])
+        .status();
     assert!(done.expect("tar runs").success());
 }
 

@@ -18,10 +18,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Differences that stay, each with its reason.
-pub const KNOWN: &[(&str, &str)] = &[
-    ("run-capabilities", NET_RAW),
-    ("run-as-user-capabilities", NET_RAW),
-];
+pub const KNOWN: &[(&str, &str)] = &[("run-capabilities", NET_RAW), ("run-as-user-capabilities", NET_RAW)];
 
 const NET_RAW: &str = "a RUN on the host's network gets no CAP_NET_RAW: it could listen to the host's traffic";
 
@@ -41,7 +38,10 @@ pub struct Case {
 }
 
 pub fn all(folder: &Path) -> Vec<Case> {
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     let mut cases = Vec::new();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "txt")) {
@@ -68,7 +68,12 @@ fn read(name: &str, text: &str) -> Case {
         let (key, value) = text.split_once('=').unwrap_or_else(|| panic!("{name}: {text}"));
         (key.to_owned(), value.to_owned())
     };
-    for line in sections.next().unwrap_or_default().lines().filter(|line| !line.trim().is_empty()) {
+    for line in sections
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+    {
         let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line}"));
         let value = value.trim();
         match key {
@@ -110,7 +115,11 @@ impl Case {
             fs::write(folder.with_extension(format!("secret-{id}")), text).unwrap();
         }
         if let Some(setup) = &self.setup {
-            let done = Command::new("sh").args(["-euc", setup]).current_dir(folder).status().unwrap();
+            let done = Command::new("sh")
+                .args(["-euc", setup])
+                .current_dir(folder)
+                .status()
+                .unwrap();
             assert!(done.success(), "{}: its setup fails", self.name);
         }
     }

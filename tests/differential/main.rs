@@ -108,13 +108,19 @@ fn shown(config: &ImageConfig) -> Vec<String> {
     ];
     for entry in &config.history {
         let text = entry.created_by.clone().unwrap_or_default();
-        let written_otherwise = ["EXPOSE", "HEALTHCHECK", "VOLUME"].iter().any(|word| text.starts_with(word));
+        let written_otherwise = ["EXPOSE", "HEALTHCHECK", "VOLUME"]
+            .iter()
+            .any(|word| text.starts_with(word));
         let word = text.split(' ').next().unwrap_or_default().to_owned();
         let text = match word.as_str() {
             // Old versions leave the values out.
             "ARG" => text.split('=').next().unwrap_or_default().to_owned(),
             // Old versions leave the flags out.
-            "COPY" | "ADD" => text.split(' ').filter(|word| !word.starts_with("--")).collect::<Vec<_>>().join(" "),
+            "COPY" | "ADD" => text
+                .split(' ')
+                .filter(|word| !word.starts_with("--"))
+                .collect::<Vec<_>>()
+                .join(" "),
             // Old versions count ARGs otherwise.
             "RUN" if text.starts_with("RUN |") => match text.find(" /bin/") {
                 Some(at) => format!("RUN{}", text.get(at..).unwrap_or_default()),
@@ -132,7 +138,10 @@ fn shown(config: &ImageConfig) -> Vec<String> {
 fn differences(one: &[String], other: &[String]) -> Vec<String> {
     let (a, b): (BTreeSet<_>, BTreeSet<_>) = (one.iter().collect(), other.iter().collect());
     let only = |mark: char, set: &BTreeSet<&String>, without: &BTreeSet<&String>| -> Vec<String> {
-        set.difference(without).take(12).map(|line| format!("  {mark} {line}")).collect()
+        set.difference(without)
+            .take(12)
+            .map(|line| format!("  {mark} {line}"))
+            .collect()
     };
     [only('-', &a, &b), only('+', &b, &a)].concat()
 }
@@ -141,7 +150,9 @@ fn judge(case: &Case, docker: Option<&Docker>, native: &Native, folder: &Path, b
     case.write(folder);
     let mine = by_native(native, &request(case, folder, bases, true));
     let Some(docker) = docker.filter(|_| case.expect.is_none()) else {
-        let Some(expected) = &case.expect else { return Vec::new() };
+        let Some(expected) = &case.expect else {
+            return Vec::new();
+        };
         return match mine {
             Ok(made) => made.tree.unlike(expected),
             Err(error) => vec![format!("  it is not built: {error}")],
@@ -176,10 +187,12 @@ fn both_engines_build_the_same() {
         eprintln!("skipped: building for real needs root here");
         return;
     }
-    let docker = std::env::var_os("MBOPT_TEST_DOCKER").filter(|host| !host.is_empty()).map(|_| {
-        let named = std::env::var_os("MBOPT_DOCKER");
-        Docker::find(named.as_deref(), std::env::var_os("PATH").as_deref()).expect("an Engine answers")
-    });
+    let docker = std::env::var_os("MBOPT_TEST_DOCKER")
+        .filter(|host| !host.is_empty())
+        .map(|_| {
+            let named = std::env::var_os("MBOPT_DOCKER");
+            Docker::find(named.as_deref(), std::env::var_os("PATH").as_deref()).expect("an Engine answers")
+        });
     if docker.is_none() {
         eprintln!("skipped: MBOPT_TEST_DOCKER names no Docker Engine; only expectations are looked at");
     }
@@ -217,7 +230,11 @@ fn both_engines_build_the_same() {
     let known: BTreeSet<&str> = case::KNOWN.iter().map(|(name, _)| *name).collect();
     let new: Vec<&String> = failures.iter().filter(|name| !known.contains(name.as_str())).collect();
     let judged = judged.into_inner();
-    eprintln!("{} of {judged} cases are the same ({} known differences)", judged - failures.len(), failures.len() - new.len());
+    eprintln!(
+        "{} of {judged} cases are the same ({} known differences)",
+        judged - failures.len(),
+        failures.len() - new.len()
+    );
     assert!(new.is_empty(), "{} of {judged} cases differ: {new:?}", new.len());
     assert!(known.len() * 50 <= all.len(), "more than 2 % are exceptions");
 }

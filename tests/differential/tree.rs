@@ -52,13 +52,21 @@ impl Tree {
                 continue;
             }
             if let Some(gone) = name.strip_prefix(".wh.") {
-                let gone = if folder.is_empty() { gone.to_owned() } else { format!("{folder}/{gone}") };
+                let gone = if folder.is_empty() {
+                    gone.to_owned()
+                } else {
+                    format!("{folder}/{gone}")
+                };
                 self.remove_below(&gone);
                 self.0.remove(&gone);
                 continue;
             }
             let header = entry.header();
-            let (mode, uid, gid) = (header.mode().unwrap() & 0o7777, header.uid().unwrap(), header.gid().unwrap());
+            let (mode, uid, gid) = (
+                header.mode().unwrap() & 0o7777,
+                header.uid().unwrap(),
+                header.gid().unwrap(),
+            );
             let kind = header.entry_type();
             let mut node = Node {
                 kind: '?',
@@ -70,7 +78,11 @@ impl Tree {
             };
             if kind.is_hard_link() {
                 let target = entry.link_name().unwrap().unwrap();
-                let target = target.to_string_lossy().trim_start_matches("./").trim_matches('/').to_owned();
+                let target = target
+                    .to_string_lossy()
+                    .trim_start_matches("./")
+                    .trim_matches('/')
+                    .to_owned();
                 let Some(found) = added.get(&target).or_else(|| self.0.get(&target)) else {
                     panic!("{path} is linked to {target}, which is not there");
                 };
@@ -101,7 +113,11 @@ impl Tree {
     }
 
     fn remove_below(&mut self, folder: &str) {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
         self.0.retain(|path, _| !path.starts_with(&prefix) || path.is_empty());
     }
 
@@ -116,7 +132,17 @@ impl Tree {
         // The root itself is in no layer of some engines.
         let nodes = self.0.iter().filter(|(path, _)| !path.is_empty());
         nodes
-            .map(|(path, n)| format!("{} {:04o} {}:{} /{path} {} {:?}", n.kind, n.mode, n.uid, n.gid, n.content, n.text.get(..n.text.len().min(40)).unwrap_or("")))
+            .map(|(path, n)| {
+                format!(
+                    "{} {:04o} {}:{} /{path} {} {:?}",
+                    n.kind,
+                    n.mode,
+                    n.uid,
+                    n.gid,
+                    n.content,
+                    n.text.get(..n.text.len().min(40)).unwrap_or("")
+                )
+            })
             .collect()
     }
 
@@ -126,7 +152,10 @@ impl Tree {
         for line in expected.iter().filter(|line| !line.trim().is_empty()) {
             let words: Vec<&str> = line.splitn(5, ' ').collect();
             let wrong = match words.as_slice() {
-                ["-", path] => self.0.contains_key(path.trim_start_matches('/')).then(|| "it is there".to_owned()),
+                ["-", path] => self
+                    .0
+                    .contains_key(path.trim_start_matches('/'))
+                    .then(|| "it is there".to_owned()),
                 ["l", path, "->", target] => match self.0.get(path.trim_start_matches('/')) {
                     Some(node) if node.kind == 'l' && node.content == *target => None,
                     other => Some(format!("{other:?}")),

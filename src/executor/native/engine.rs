@@ -2,11 +2,11 @@
 
 use super::container;
 use super::frontend;
-use super::images;
 use super::layer::Form;
+use super::output;
 use super::sandbox::{RunLimits, RunSpec, Sandbox, SandboxNetwork, User};
 use super::solve::{Done, Solver, rfc3339};
-use super::source::{Progress, Registries};
+use super::source::{self, Progress, Registries, ResolvedImage, Source};
 use super::store::{Options, Scratch, Store};
 use super::vertex::{Graph, ImageSource};
 use crate::executor::cancel::Cancel;
@@ -31,6 +31,7 @@ use std::time::Instant;
 pub struct Native {
     store: Store,
     sandbox: Sandbox,
+    registries: Registries,
 }
 
 impl Native {
@@ -50,7 +51,14 @@ impl Native {
         Ok(Native {
             store: Store::open(options)?,
             sandbox,
+            registries: Registries::default(),
         })
+    }
+
+    /// Reaches registries in this way.
+    pub fn through(mut self, registries: Registries) -> Native {
+        self.registries = registries;
+        self
     }
 
     /// Its store.
@@ -87,11 +95,11 @@ struct Images<'a> {
     events: &'a dyn Sink,
     cancel: &'a Cancel,
     vertices: &'a AtomicUsize,
-    known: RefCell<HashMap<(String, String), images::Found>>,
+    known: RefCell<HashMap<(String, String), ResolvedImage>>,
 }
 
 impl Images<'_> {
-    fn find(&self, source: &ImageSource) -> Result<images::Found, Error> {
+    fn find(&self, source: &ImageSource) -> Result<ResolvedImage, Error> {
         let key = (source.name.clone(), source.platform.to_string());
         if let Some(found) = self.known.borrow().get(&key) {
             return Ok(found.clone());
@@ -107,8 +115,11 @@ impl Images<'_> {
             sink: self.events,
             vertex,
         };
-        let registries = Registries::default();
-        let found = match images::resolve(source, &self.native.store, &registries, progress, self.cancel) {
+        let resolved = Source::parse(&source.name).and_then(|from| {
+            let (store, registries) = (&self.native.store, &self.native.registries);
+            source::resolve(&from, &source.platform, store, registries, progress, self.cancel)
+        });
+        let found = match resolved {
             Ok(found) => found,
             Err(error) => {
                 self.events.event(Event::StepFailed {
@@ -265,10 +276,9 @@ impl Engine for Native {
     }
 
     fn export(&self, image: &ImageId, to: &Output, _: &dyn Sink, cancel: &Cancel) -> Result<(), Error> {
-        self.image(image)?;
-        match image.0.parse::<Digest>() {
-            Ok(digest) => super::output::export(&self.store, &digest, to, cancel),
-            Err(_) => Ok(()),
+        match image.0.parse() {
+            Ok(digest) => output::export(&self.store, &digest, to, cancel),
+            Err(_) => self.image(image).map(drop),
         }
     }
 

@@ -251,6 +251,8 @@ pub enum Item {
         url: String,
         /// What it must be.
         checksum: Option<String>,
+        /// Whether an archive is unpacked: only where `--unpack` says so.
+        unpack: bool,
     },
     /// A git repository.
     Git {

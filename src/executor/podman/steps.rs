@@ -47,7 +47,9 @@ impl<'a> Steps<'a> {
     pub fn feed(&mut self, stream: Stream, bytes: &[u8]) {
         let which = usize::from(stream == Stream::Stderr);
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
-            let Some(partial) = self.partial.get_mut(which) else { return };
+            let Some(partial) = self.partial.get_mut(which) else {
+                return;
+            };
             partial.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
                 let line = std::mem::take(partial);
@@ -177,14 +179,23 @@ mod tests {
         let text = "FROM a AS b\nARG X=1\nRUN echo $X\nFROM scratch\nCOPY --from=b /x /x\n";
         let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
         let mut steps = Steps::new(&file, &());
-        steps.feed(Stream::Stdout, b"[1/2] STEP 1/3: FROM a AS b\n[1/2] STEP 2/3: ARG X=1\n--> Using cache ab\n--> ab\n[1/2] ST");
+        steps.feed(
+            Stream::Stdout,
+            b"[1/2] STEP 1/3: FROM a AS b\n[1/2] STEP 2/3: ARG X=1\n--> Using cache ab\n--> ab\n[1/2] ST",
+        );
         steps.feed(Stream::Stderr, b"noise\n");
-        steps.feed(Stream::Stdout, b"EP 3/3: RUN echo $X\nhi\n[2/2] STEP 1/2: FROM scratch\n[2/2] STEP 2/2: COPY --from=b /x /x\n");
+        steps.feed(
+            Stream::Stdout,
+            b"EP 3/3: RUN echo $X\nhi\n[2/2] STEP 1/2: FROM scratch\n[2/2] STEP 2/2: COPY --from=b /x /x\n",
+        );
         steps.feed(Stream::Stderr, b"Error: building at STEP \"COPY\": exit status 125");
         let outcome = steps.finish(false);
         let lines: Vec<_> = outcome.steps.iter().map(|s| (s.line, s.cached)).collect();
         assert_eq!(lines, [(1, false), (2, true), (3, false), (4, false)]);
-        assert_eq!(outcome.failed.map(|step| (step.line, step.stage)), Some((5, Some("stage-1".to_owned()))));
+        assert_eq!(
+            outcome.failed.map(|step| (step.line, step.stage)),
+            Some((5, Some("stage-1".to_owned())))
+        );
         assert_eq!(outcome.code, Some(125));
     }
 }

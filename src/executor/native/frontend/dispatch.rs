@@ -4,8 +4,8 @@ use super::scope::{State, join};
 use super::{BUILD_ONLY_ARGS, Frontend, is_quiet, texts};
 use crate::executor::config::{Healthcheck, History};
 use crate::executor::error::Error;
-use crate::model::{Dockerfile, Form, Instruction, Kind, Pair, duration, instruction};
 use crate::executor::native::vertex::{Mkdir, Op, Step};
+use crate::model::{Dockerfile, Form, Instruction, Kind, Pair, duration, instruction};
 use crate::syntax::Word;
 
 /// What BuildKit writes beside each entry of the history.
@@ -72,7 +72,11 @@ impl<'f, 'a> Work<'f, 'a> {
             }
             Kind::Workdir(word) => {
                 let path = self.expand(word, line)?;
-                let before = if path.starts_with('/') { "" } else { &self.state.config.working_dir };
+                let before = if path.starts_with('/') {
+                    ""
+                } else {
+                    &self.state.config.working_dir
+                };
                 let path = join(before, &path);
                 self.state.config.working_dir.clone_from(&path);
                 let message = format!("WORKDIR {path}");
@@ -149,7 +153,10 @@ impl<'f, 'a> Work<'f, 'a> {
             }
             Kind::Onbuild(inner) => {
                 let text = text_of(file, instruction);
-                let at = text.char_indices().find(|(_, c)| c.is_whitespace()).map_or(text.len(), |(i, _)| i);
+                let at = text
+                    .char_indices()
+                    .find(|(_, c)| c.is_whitespace())
+                    .map_or(text.len(), |(i, _)| i);
                 let mut trigger = text.get(at..).unwrap_or_default().trim().to_owned();
                 // A heredoc belongs to what is put off.
                 for heredoc in heredocs_of(inner) {
@@ -171,7 +178,9 @@ impl<'f, 'a> Work<'f, 'a> {
     }
 
     pub fn expand_text(&self, text: &str, line: usize) -> Result<String, Error> {
-        self.state.expand(text).map_err(|error| self.frontend.error(line, error))
+        self.state
+            .expand(text)
+            .map_err(|error| self.frontend.error(line, error))
     }
 
     /// Names and values, all expanded before the first is set.
@@ -214,7 +223,13 @@ impl<'f, 'a> Work<'f, 'a> {
     fn declared(&self, args: &[String]) -> String {
         let mut shown: Vec<(String, String)> = Vec::new();
         for (name, value) in &self.state.args {
-            let now = self.state.variables.value(name).or(value.as_deref()).unwrap_or_default().to_owned();
+            let now = self
+                .state
+                .variables
+                .value(name)
+                .or(value.as_deref())
+                .unwrap_or_default()
+                .to_owned();
             match shown.iter_mut().find(|(known, _)| known == name) {
                 Some((_, old)) => *old = now,
                 None => shown.push((name.clone(), now)),
@@ -250,18 +265,27 @@ impl<'f, 'a> Work<'f, 'a> {
                 std::iter::once("CMD".to_owned()).chain(words).collect()
             }
         };
-        let flag = |name: &str| instruction.flag(name).and_then(|f| f.value.as_ref()).map(|w| w.value.as_str());
+        let flag = |name: &str| {
+            instruction
+                .flag(name)
+                .and_then(|f| f.value.as_ref())
+                .map(|w| w.value.as_str())
+        };
         let time = |name: &str| match flag(name).filter(|text| !text.is_empty()) {
             None => Ok(0),
             Some(text) => duration::parse(text)
                 .map(|nanoseconds| nanoseconds as i64)
-                .ok_or_else(|| self.frontend.error(line, format!("`{text}` is no duration for --{name}"))),
+                .ok_or_else(|| {
+                    self.frontend
+                        .error(line, format!("`{text}` is no duration for --{name}"))
+                }),
         };
         let retries = match flag("retries").filter(|text| !text.is_empty()) {
             None => 0,
-            Some(text) => text
-                .parse()
-                .map_err(|_| self.frontend.error(line, format!("`{text}` is no number for --retries")))?,
+            Some(text) => text.parse().map_err(|_| {
+                self.frontend
+                    .error(line, format!("`{text}` is no number for --retries"))
+            })?,
         };
         Ok(Healthcheck {
             test,
@@ -307,7 +331,11 @@ impl<'f, 'a> Work<'f, 'a> {
 
 /// An instruction's text as BuildKit glues it, heredocs excluded.
 pub(super) fn text_of<'d>(file: &'d Dockerfile, instruction: &Instruction) -> &'d str {
-    file.lines.instructions.get(instruction.line).map_or("", |line| line.joined.text()).trim()
+    file.lines
+        .instructions
+        .get(instruction.line)
+        .map_or("", |line| line.joined.text())
+        .trim()
 }
 
 fn heredocs_of(instruction: &Instruction) -> &[crate::syntax::Heredoc] {

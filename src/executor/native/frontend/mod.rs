@@ -33,7 +33,9 @@ pub fn graph(request: &BuildRequest, file: &Dockerfile, resolve: &Resolve<'_>) -
     // The names of archives and layouts are no image names for BuildKit.
     let named_by_place = |span| is_transport(file.source.slice(span));
     if let Some(refusal) = file.hard_refusals().find(|refusal| !named_by_place(refusal.span)) {
-        let line = refusal.line.unwrap_or_else(|| file.source.lines().line(refusal.span.start));
+        let line = refusal
+            .line
+            .unwrap_or_else(|| file.source.lines().line(refusal.span.start));
         return Err(Error::Dockerfile {
             file: name(request),
             line,
@@ -137,7 +139,15 @@ impl<'a> Frontend<'a> {
             (None, None) => "default".to_owned(),
         };
         self.globals.set("TARGETSTAGE", target);
-        for name in ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH"] {
+        for name in [
+            "TARGETPLATFORM",
+            "TARGETOS",
+            "TARGETARCH",
+            "TARGETVARIANT",
+            "BUILDPLATFORM",
+            "BUILDOS",
+            "BUILDARCH",
+        ] {
             if let Some(value) = self.build_arg(name) {
                 self.globals.set(name, value);
             }
@@ -186,7 +196,12 @@ impl<'a> Frontend<'a> {
             Some(Progress::Done(place)) => return Ok(*place),
             Some(Progress::New) => {}
             _ => {
-                let line = self.file.stages.get(index).and_then(|s| self.file.from_of(s)).map_or(1, |f| f.lines.0);
+                let line = self
+                    .file
+                    .stages
+                    .get(index)
+                    .and_then(|s| self.file.from_of(s))
+                    .map_or(1, |f| f.lines.0);
                 return Err(self.error(line, "stages need each other in a circle"));
             }
         }
@@ -214,7 +229,9 @@ impl<'a> Frontend<'a> {
             let text = format!("FROM scratch\n{trigger}\n");
             let parsed = Dockerfile::parse(SourceFile::new("ONBUILD", text));
             if let Some(refusal) = parsed.hard_refusals().next() {
-                return Err(work.frontend.error(line, format!("what ONBUILD puts off is refused: {}", refusal.message)));
+                return Err(work
+                    .frontend
+                    .error(line, format!("what ONBUILD puts off is refused: {}", refusal.message)));
             }
             for instruction in parsed.instructions.iter().skip(1) {
                 work.instruction(&parsed, instruction, line)?;
@@ -263,7 +280,10 @@ impl<'a> Frontend<'a> {
         let expanded = |text: &str| expand::word(text, &self.globals, escape, Options::default());
         let base = expanded(&image.text).map_err(|error| self.error(line, error))?.value;
         if base.is_empty() {
-            let message = format!("the image `{}` is empty: give its ARG a default, or pass `--build-arg`", image.text);
+            let message = format!(
+                "the image `{}` is empty: give its ARG a default, or pass `--build-arg`",
+                image.text
+            );
             return Err(self.error(line, message));
         }
         let platform = match platform {
@@ -274,9 +294,12 @@ impl<'a> Frontend<'a> {
             }
         };
         // Only stages above count, and their names as they were then.
-        let above = self.file.stages.iter().take(index).rposition(|stage| {
-            stage.name.as_ref().is_some_and(|name| name.to_lowercase() == base)
-        });
+        let above = self
+            .file
+            .stages
+            .iter()
+            .take(index)
+            .rposition(|stage| stage.name.as_ref().is_some_and(|name| name.to_lowercase() == base));
         if let Some(above) = above {
             let place = self.stage(above)?;
             let state = self.states.get(place).cloned().unwrap_or_default();
@@ -311,7 +334,9 @@ impl<'a> Frontend<'a> {
         };
         config.created = None;
         config.extra_config.clear();
-        config.extra.retain(|key, _| key == "os.version" || key == "os.features");
+        config
+            .extra
+            .retain(|key, _| key == "os.version" || key == "os.features");
         let state = State {
             config,
             ..State::default()
@@ -362,7 +387,11 @@ impl<'a> Frontend<'a> {
             return Ok(Source::Scratch);
         }
         let platform = self.platform.clone();
-        Ok(Source::Image(self.image(place.as_deref().unwrap_or(name), platform, line)?))
+        Ok(Source::Image(self.image(
+            place.as_deref().unwrap_or(name),
+            platform,
+            line,
+        )?))
     }
 }
 
@@ -372,12 +401,16 @@ pub fn image_context(request: &BuildRequest, name: &str) -> Option<String> {
     if path.is_file() {
         return Some(format!("docker-archive:{}", path.display()));
     }
-    path.join("oci-layout").is_file().then(|| format!("oci:{}", path.display()))
+    path.join("oci-layout")
+        .is_file()
+        .then(|| format!("oci:{}", path.display()))
 }
 
 /// A name that says itself where the image lies.
 pub fn is_transport(name: &str) -> bool {
-    ["oci:", "docker-archive:"].iter().any(|prefix| name.starts_with(prefix))
+    ["oci:", "docker-archive:", "docker-daemon:"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether an instruction changes nothing by itself.

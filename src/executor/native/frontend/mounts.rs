@@ -28,7 +28,10 @@ impl Work<'_, '_> {
     pub(super) fn mount(&mut self, written: &Written, line: usize) -> Result<Mount, Error> {
         let options = self.options(written, line)?;
         let is_secret = options.kind == "secret";
-        let name = options.id.clone().or_else(|| Some(options.source.clone()).filter(|s| !s.is_empty()));
+        let name = options
+            .id
+            .clone()
+            .or_else(|| Some(options.source.clone()).filter(|s| !s.is_empty()));
         let target = match (options.target.as_str(), &name) {
             ("", Some(id)) if is_secret => {
                 let last = id.rsplit('/').next().unwrap_or(id);
@@ -102,7 +105,10 @@ impl Work<'_, '_> {
                 None => None,
             };
             let text = value.clone().unwrap_or_default();
-            let wrong = || self.frontend.error(line, format!("`{text}` is no value for the mount option `{key}`"));
+            let wrong = || {
+                self.frontend
+                    .error(line, format!("`{text}` is no value for the mount option `{key}`"))
+            };
             let flag = || match text.to_ascii_lowercase().as_str() {
                 "" | "1" | "t" | "true" => Ok(true),
                 "0" | "f" | "false" => Ok(false),
@@ -153,6 +159,9 @@ mod tests {
 
     #[test]
     fn sizes_have_binary_units() {
-        assert_eq!((size("64m"), size("1.5 KiB"), size("7"), size("x")), (Some(64 << 20), Some(1536), Some(7), None));
+        assert_eq!(
+            (size("64m"), size("1.5 KiB"), size("7"), size("x")),
+            (Some(64 << 20), Some(1536), Some(7), None)
+        );
     }
 }

@@ -28,19 +28,30 @@ impl Work<'_, '_> {
         for mount in written {
             mounts.push(self.mount(mount, line)?);
         }
-        let flag = |name: &str| instruction.flag(name).and_then(|f| f.value.as_ref()).map(|w| w.value.as_str());
+        let flag = |name: &str| {
+            instruction
+                .flag(name)
+                .and_then(|f| f.value.as_ref())
+                .map(|w| w.value.as_str())
+        };
         let network = match flag("network") {
             None | Some("" | "default") => RunNetwork::Default,
             Some("none") => RunNetwork::None,
             Some("host") => RunNetwork::Host,
-            Some(other) => return Err(self.frontend.error(line, format!("there is no network `{other}` for RUN"))),
+            Some(other) => {
+                return Err(self
+                    .frontend
+                    .error(line, format!("there is no network `{other}` for RUN")));
+            }
         };
         if flag("security").is_some_and(|mode| mode == "insecure") {
             let message = "`--security=insecure` is never given: a RUN has a container's rights";
             return Err(self.frontend.error(line, message));
         }
         if instruction.flag("device").is_some() {
-            return Err(self.frontend.error(line, "`--device` is not supported: a RUN sees no devices"));
+            return Err(self
+                .frontend
+                .error(line, "`--device` is not supported: a RUN sees no devices"));
         }
         let cwd = match self.state.config.working_dir.as_str() {
             "" => "/",
@@ -107,5 +118,7 @@ impl Work<'_, '_> {
 
 /// Lines without the tabs that they begin with.
 pub(super) fn chomped(text: &str) -> String {
-    text.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
+    text.split_inclusive('\n')
+        .map(|line| line.trim_start_matches('\t'))
+        .collect()
 }

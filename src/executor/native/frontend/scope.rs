@@ -101,14 +101,14 @@ impl State {
 
     /// A path made absolute by WORKDIR; a slash at its end stays.
     pub fn absolute(&self, path: &str) -> String {
-        let base = if path.starts_with('/') { "" } else { &self.config.working_dir };
+        let base = if path.starts_with('/') {
+            ""
+        } else {
+            &self.config.working_dir
+        };
         let joined = join(base, path);
         let is_dir = path.ends_with('/') || path == "." || path.ends_with("/.") || path.is_empty();
-        if is_dir && joined != "/" {
-            joined + "/"
-        } else {
-            joined
-        }
+        if is_dir && joined != "/" { joined + "/" } else { joined }
     }
 }
 
@@ -138,7 +138,14 @@ mod tests {
             ..State::default()
         };
         state.config.working_dir = "/app".to_owned();
-        for (path, absolute) in [("x", "/app/x"), ("x/", "/app/x/"), (".", "/app/"), ("/", "/"), ("../y", "/y"), ("./", "/app/")] {
+        for (path, absolute) in [
+            ("x", "/app/x"),
+            ("x/", "/app/x/"),
+            (".", "/app/"),
+            ("/", "/"),
+            ("../y", "/y"),
+            ("./", "/app/"),
+        ] {
             assert_eq!(state.absolute(path), absolute, "{path}");
         }
     }

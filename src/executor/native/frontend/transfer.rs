@@ -27,12 +27,19 @@ impl Work<'_, '_> {
         };
         let switch = |name: &str| -> Option<bool> {
             let flag = instruction.flag(name)?;
-            Some(flag.value.as_ref().is_none_or(|value| value.value != "false" && value.value != "0"))
+            Some(
+                flag.value
+                    .as_ref()
+                    .is_none_or(|value| value.value != "false" && value.value != "0"),
+            )
         };
         let (chown, chmod, checksum) = (flag("chown")?, flag("chmod")?, flag("checksum")?);
         let parents = switch("parents").unwrap_or(false);
         let link = switch("link").unwrap_or(false);
-        let exclude: Vec<String> = instruction.flag_values("exclude").map(|word| word.value.clone()).collect();
+        let exclude: Vec<String> = instruction
+            .flag_values("exclude")
+            .map(|word| word.value.clone())
+            .collect();
         let from = match &transfer.from {
             Some((word, _)) => self.frontend.source(self.index, &word.value, true, line)?,
             None => Source::Context,
@@ -65,9 +72,12 @@ impl Work<'_, '_> {
                 Remote::Url if is_add => Item::Url {
                     url: source,
                     checksum: checksum.clone(),
+                    unpack: switch("unpack").unwrap_or(false),
                 },
                 Remote::Git | Remote::Url | Remote::BadGit => {
-                    return Err(self.frontend.error(line, format!("`{source}` cannot be copied: use ADD")));
+                    return Err(self
+                        .frontend
+                        .error(line, format!("`{source}` cannot be copied: use ADD")));
                 }
                 Remote::Path => Item::Files {
                     from: from.clone(),
@@ -87,7 +97,10 @@ impl Work<'_, '_> {
                 false => body.to_owned(),
             };
             let content = match heredoc.expand {
-                true => self.state.expand_text(&body).map_err(|error| self.frontend.error(line, error))?,
+                true => self
+                    .state
+                    .expand_text(&body)
+                    .map_err(|error| self.frontend.error(line, error))?,
                 false => body,
             };
             items.push(Item::Inline {

@@ -91,9 +91,13 @@ impl Building<'_> {
                         self.files(&tree, pattern, copy, &mut copier)?;
                     }
                     Item::Inline { name, content } => {
-                        copier.write(content, OsStr::new(name), &copy.dest, 0o644, None).map_err(failed)?;
+                        copier
+                            .write(content, OsStr::new(name), &copy.dest, 0o644, None)
+                            .map_err(failed)?;
                     }
-                    Item::Url { url, checksum } => self.fetch(url, checksum.as_deref(), copy, &mut copier)?,
+                    Item::Url { url, checksum, unpack } => {
+                        self.fetch(url, checksum.as_deref(), *unpack, copy, &mut copier)?;
+                    }
                     Item::Git {
                         address,
                         keep_git_dir,
@@ -110,18 +114,38 @@ impl Building<'_> {
         for found in &matches.found {
             self.check()?;
             if copy.rules.unpack
-                && let Some(archive) = archive(tree, &found.parts)
+                && let Some(archive) = archive(tree.root(), &found.parts)
             {
                 self.unpack(archive, &found.name, &copy.dest, copier)?;
                 continue;
             }
             let selection = matches.selection(tree, found);
-            copier.place(&selection, &found.name, &copy.dest, tree.has_owners()).map_err(failed)?;
+            copier
+                .place(&selection, &found.name, &copy.dest, tree.has_owners())
+                .map_err(failed)?;
         }
         Ok(())
     }
 
-    pub(super) fn unpack(&self, archive: File, name: &OsString, dest: &str, copier: &mut Copier<'_>) -> Result<(), Failure> {
+    /// Unpacks a file where it is an archive; whether it was one.
+    pub(super) fn unpack_fetched(&self, path: &Path, dest: &str, copier: &mut Copier<'_>) -> Result<bool, Failure> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(false);
+        };
+        let root = Rooted::open(folder).map_err(|errno| Error::io("open", folder)(errno.into()))?;
+        match archive(&root, &[name.to_owned()]) {
+            Some(file) => self.unpack(file, &name.to_owned(), dest, copier).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    pub(super) fn unpack(
+        &self,
+        archive: File,
+        name: &OsString,
+        dest: &str,
+        copier: &mut Copier<'_>,
+    ) -> Result<(), Failure> {
         let what = format!("the archive {}", name.to_string_lossy());
         let mut rules = Rules::archive(what.clone());
         if let Some((uid, gid)) = copier.chown() {
@@ -156,9 +180,15 @@ fn owner(spec: &str, root: &Rooted, events: &dyn Sink) -> (u32, u32) {
         Err(_) if user.is_empty() => (0, 0),
         Err(_) => {
             let found = fields("/etc/passwd", user);
-            let found = found.as_deref().and_then(|fields| Some((number(fields, 2)?, number(fields, 3)?)));
+            let found = found
+                .as_deref()
+                .and_then(|fields| Some((number(fields, 2)?, number(fields, 3)?)));
             // As BuildKit has it, and nobody expects.
-            found.unwrap_or_else(|| warn(&format!("there is no user `{user}` in the image's /etc/passwd: root is taken")))
+            found.unwrap_or_else(|| {
+                warn(&format!(
+                    "there is no user `{user}` in the image's /etc/passwd: root is taken"
+                ))
+            })
         }
     };
     if let Some(group) = group {
@@ -177,16 +207,17 @@ fn owner(spec: &str, root: &Rooted, events: &dyn Sink) -> (u32, u32) {
 pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::Cancelled => Failure::Error(Error::Cancelled),
-        CopyError::Os(_, Errno::NOSPC | Errno::DQUOT) => {
-            Failure::Step(error.to_string(), Some("the disk is full: make room, for example with `mbopt cache prune`".to_owned()))
-        }
+        CopyError::Os(_, Errno::NOSPC | Errno::DQUOT) => Failure::Step(
+            error.to_string(),
+            Some("the disk is full: make room, for example with `mbopt cache prune`".to_owned()),
+        ),
         error => Failure::step(error.to_string()),
     }
 }
 
 /// The file, where it is a tar archive, compressed or not: told by what is in it, not by its name.
-fn archive(tree: &Tree<'_>, parts: &[OsString]) -> Option<File> {
-    let file: OwnedFd = tree.root().file(parts)?;
+fn archive(root: &Rooted, parts: &[OsString]) -> Option<File> {
+    let file: OwnedFd = root.file(parts)?;
     let mut file = File::from(file);
     let mut head = [0_u8; 512];
     let length = read_up_to(&mut file, &mut head)?;

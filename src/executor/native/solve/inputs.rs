@@ -49,7 +49,10 @@ impl<'a> Inputs<'a> {
 
     /// A named context.
     pub fn named(&self, name: &str) -> Option<&Context> {
-        self.named.iter().find(|(known, _)| *known == name).map(|(_, context)| context)
+        self.named
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, context)| context)
     }
 }
 

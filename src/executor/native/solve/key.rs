@@ -60,7 +60,8 @@ impl Building<'_> {
     }
 
     fn copy_key(&self, copy: &Copy) -> Result<Value, Failure> {
-        let items: Result<Vec<Value>, Failure> = copy.items.iter().map(|item| self.item_key(item, &copy.rules)).collect();
+        let items: Result<Vec<Value>, Failure> =
+            copy.items.iter().map(|item| self.item_key(item, &copy.rules)).collect();
         Ok(json!(["copy", items?, copy.dest, copy.rules, copy.link]))
     }
 
@@ -68,10 +69,21 @@ impl Building<'_> {
         Ok(match item {
             Item::Files { from, pattern } => {
                 let owners = !matches!(from, Source::Context | Source::Named(_));
-                json!(["files", self.content(from, pattern, rules)?, pattern.ends_with('/'), owners])
+                json!([
+                    "files",
+                    self.content(from, pattern, rules)?,
+                    pattern.ends_with('/'),
+                    owners
+                ])
             }
             Item::Inline { name, content } => json!(["inline", name, digest_of(content)]),
-            Item::Url { url, checksum } => json!(["url", url, checksum, self.remote_state(url)?]),
+            // With a checksum it cannot be anything else.
+            Item::Url {
+                url,
+                checksum: Some(checksum),
+                unpack,
+            } => json!(["url", url, checksum, unpack]),
+            Item::Url { url, unpack, .. } => json!(["url", url, unpack, self.remote_state(url)?]),
             Item::Git {
                 address,
                 keep_git_dir,

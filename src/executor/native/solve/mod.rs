@@ -109,7 +109,9 @@ impl Solver<'_> {
             for (index, stage) in self.graph.stages.iter().enumerate() {
                 let building = &building;
                 let work = move || building.stage(index, stage);
-                let spawned = thread::Builder::new().name(format!("stage-{index}")).spawn_scoped(scope, work);
+                let spawned = thread::Builder::new()
+                    .name(format!("stage-{index}"))
+                    .spawn_scoped(scope, work);
                 if let Err(error) = spawned {
                     building.fail(Error::io("start a thread for", &stage.from)(error));
                 }
@@ -272,7 +274,11 @@ impl Building<'_> {
         let Some(entry) = self.solver.store.cached(key)? else {
             return Ok(None);
         };
-        let created = entry.value.get("created").and_then(|value| value.as_str()).map(str::to_owned);
+        let created = entry
+            .value
+            .get("created")
+            .and_then(|value| value.as_str())
+            .map(str::to_owned);
         Ok(entry.layers.first().cloned().zip(created))
     }
 

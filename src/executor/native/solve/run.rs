@@ -145,7 +145,10 @@ impl Building<'_> {
                 let Some(content) = self.secret(id)? else {
                     if *required {
                         let help = format!("give it with `--secret id={id},src=FILE`");
-                        return Err(Failure::Step(format!("the secret `{id}` is required and was not given"), Some(help)));
+                        return Err(Failure::Step(
+                            format!("the secret `{id}` is required and was not given"),
+                            Some(help),
+                        ));
                     }
                     return Ok(());
                 };
@@ -184,7 +187,9 @@ impl Building<'_> {
             SecretSource::File(path) => fs::read(path).map_err(Error::io("read the secret", path))?,
         };
         if content.len() as u64 > SECRET {
-            return Err(Failure::step(format!("the secret `{id}` is larger than {SECRET} bytes")));
+            return Err(Failure::step(format!(
+                "the secret `{id}` is larger than {SECRET} bytes"
+            )));
         }
         Ok(Some(content))
     }

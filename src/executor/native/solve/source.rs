@@ -148,7 +148,9 @@ impl Building<'_> {
         let mut found = Vec::new();
         let all = tree::matches(root, &base).map_err(|error| Failure::step(error.to_string()))?;
         for written in all {
-            let parts = root.follow(joined_bytes(&written).as_slice(), true).map_err(|e| os(pattern, e))?;
+            let parts = root
+                .follow(joined_bytes(&written).as_slice(), true)
+                .map_err(|e| os(pattern, e))?;
             let stat = root.look(&parts).map_err(|e| os(pattern, e))?;
             let sent = tree.ignore().is_none_or(|ignore| {
                 let path = joined(&parts);
@@ -183,7 +185,11 @@ impl Building<'_> {
         };
         if let Some((key, _)) = &known
             && let Some(entry) = self.solver.store.cached(key)?
-            && let Some(digest) = entry.value.get("digest").and_then(|v| v.as_str()).and_then(|v| v.parse().ok())
+            && let Some(digest) = entry
+                .value
+                .get("digest")
+                .and_then(|v| v.as_str())
+                .and_then(|v| v.parse().ok())
         {
             return Ok(digest);
         }

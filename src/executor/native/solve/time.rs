@@ -21,6 +21,26 @@ pub(super) fn of(seconds: i64, nanoseconds: u32) -> String {
     text
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds since 1970.
+pub(super) fn of_http(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut words = text.split_whitespace().skip(1);
+    let day: i64 = words.next()?.parse().ok()?;
+    let name = words.next()?;
+    let month = MONTHS.iter().position(|month| *month == name)? as i64 + 1;
+    let year: i64 = words.next()?.parse().ok()?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    // Years that begin with March, in eras of 400.
+    let shifted = year - i64::from(month <= 2);
+    let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468;
+    u64::try_from(days * 86_400 + hour * 3600 + minute * 60 + second).ok()
+}
+
 /// Year, month and day of a count of days since 1970, by counting in eras of 400 years that begin
 /// with March.
 fn date(days: i64) -> (i64, i64, i64) {
@@ -38,13 +58,16 @@ fn date(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{of, of_http};
 
     #[test]
     fn days_have_their_dates() {
         assert_eq!(of(0, 0), "1970-01-01T00:00:00Z");
         assert_eq!(of(951_827_696, 5), "2000-02-29T12:34:56.000000005Z");
         assert_eq!(of(1_709_251_199, 0), "2024-02-29T23:59:59Z");
+        assert_eq!(of_http("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(of_http("Tue, 29 Feb 2000 12:34:56 GMT"), Some(951_827_696));
+        assert_eq!(of_http("yesterday"), None);
         assert_eq!(of(4_102_444_800, 0), "2100-01-01T00:00:00Z");
     }
 }

@@ -18,7 +18,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const PIECE: usize = 1 << 20;
 
 /// Extended attributes that belong to the machine and not to the file.
-const OWN_ATTRIBUTES: [&str; 5] = ["trusted.", "user.overlay.", "security.selinux", "security.ima", "system."];
+const OWN_ATTRIBUTES: [&str; 5] = [
+    "trusted.",
+    "user.overlay.",
+    "security.selinux",
+    "security.ima",
+    "system.",
+];
 
 /// Why a copy failed.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +134,9 @@ impl<'a> Copier<'a> {
     /// Something on the way is no folder.
     pub fn folder(&self, dest: &str) -> Result<OwnedFd, CopyError> {
         let parts = self.make_folders(dest, 0o755)?;
-        self.dest.directory(&parts).map_err(|errno| CopyError::Os(dest.to_owned(), errno))
+        self.dest
+            .directory(&parts)
+            .map_err(|errno| CopyError::Os(dest.to_owned(), errno))
     }
 
     /// Copies a selection to `dest`, which ends in a slash where it is to be a folder. `name` is what
@@ -165,7 +173,14 @@ impl<'a> Copier<'a> {
     ///
     /// # Errors
     /// See [`CopyError`].
-    pub fn write(&mut self, content: &[u8], name: &OsStr, dest: &str, mode: u32, time: Option<i64>) -> Result<(), CopyError> {
+    pub fn write(
+        &mut self,
+        content: &[u8],
+        name: &OsStr,
+        dest: &str,
+        mode: u32,
+        time: Option<i64>,
+    ) -> Result<(), CopyError> {
         let target = self.target(dest, false, name)?;
         let shown = || format!("/{}", joined(&target));
         let os = |errno| CopyError::Os(shown(), errno);
@@ -185,7 +200,10 @@ impl<'a> Copier<'a> {
         let mode = self.chmod.as_ref().map_or(mode, |chmod| chmod.apply(mode, false));
         rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(os)?;
         if let Some(time) = time {
-            let time = Timespec { tv_sec: time, tv_nsec: 0 };
+            let time = Timespec {
+                tv_sec: time,
+                tv_nsec: 0,
+            };
             let times = Timestamps {
                 last_access: time,
                 last_modification: time,
@@ -223,7 +241,9 @@ impl<'a> Copier<'a> {
 }
 
 fn no_folder(path: &str) -> CopyError {
-    CopyError::Shape(format!("cannot copy to `{path}`: a file is where a folder should be, or the other way round"))
+    CopyError::Shape(format!(
+        "cannot copy to `{path}`: a file is where a folder should be, or the other way round"
+    ))
 }
 
 /// One selection on its way.
@@ -260,7 +280,11 @@ impl Into<'_, '_> {
 
     fn mode(&self, stat: &Stat) -> Mode {
         let mode = stat.st_mode & 0o7777;
-        let mode = self.copier.chmod.as_ref().map_or(mode, |chmod| chmod.apply(mode, is_dir(stat)));
+        let mode = self
+            .copier
+            .chmod
+            .as_ref()
+            .map_or(mode, |chmod| chmod.apply(mode, is_dir(stat)));
         Mode::from_raw_mode(mode)
     }
 
@@ -610,7 +634,11 @@ mod tests {
         assert_eq!((mode("new/x"), mode("new/x/e")), (0o755, 0o750));
         let inode = |path: &str| fs::symlink_metadata(trees.dest(path)).expect("it is there").ino();
         assert_eq!(inode("new/x/e/f"), inode("new/x/g"));
-        assert!(fs::symlink_metadata(trees.dest("new/x/s")).expect("a link").is_symlink());
+        assert!(
+            fs::symlink_metadata(trees.dest("new/x/s"))
+                .expect("a link")
+                .is_symlink()
+        );
         trees.copy("d/e/f", "/into/", Some("600")).expect("a copy");
         assert_eq!(mode("into/f"), 0o600);
         trees.copy("d/e/f", "/into", None).expect("a copy");

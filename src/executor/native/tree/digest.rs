@@ -39,7 +39,12 @@ impl Hasher {
         } else {
             (0, 0)
         };
-        let mut head = format!("{:o} {uid} {gid} {} ", entry.stat.st_mode, entry.stat.st_size_for_digest()).into_bytes();
+        let mut head = format!(
+            "{:o} {uid} {gid} {} ",
+            entry.stat.st_mode,
+            entry.stat.st_size_for_digest()
+        )
+        .into_bytes();
         head.extend_from_slice(entry.path.as_bytes());
         // Names that are no text are told apart by their bytes.
         head.push(0);

@@ -13,12 +13,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// What the kernel says; `INVAL` also where it is older than 6.5 and there are too many layers.
-pub fn merged(
-    lowers: &[PathBuf],
-    upper: Option<(&Path, &Path)>,
-    form: Form,
-    empty: &Path,
-) -> Result<OwnedFd, Errno> {
+pub fn merged(lowers: &[PathBuf], upper: Option<(&Path, &Path)>, form: Form, empty: &Path) -> Result<OwnedFd, Errno> {
     // The uppermost first, as overlayfs has it.
     let mut all: Vec<&Path> = lowers.iter().rev().map(PathBuf::as_path).collect();
     let least = if upper.is_some() { 1 } else { 2 };

@@ -140,7 +140,10 @@ impl Rooted {
             }
             None => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                Ok((rustix::fs::openat(&self.0, c".", flags, Mode::empty())?, OsStr::new(".")))
+                Ok((
+                    rustix::fs::openat(&self.0, c".", flags, Mode::empty())?,
+                    OsStr::new("."),
+                ))
             }
         }
     }
@@ -199,7 +202,9 @@ fn is_dir(stat: &Stat) -> bool {
 
 /// The parts of a path, empty ones left out.
 fn split(path: &[u8]) -> impl Iterator<Item = &OsStr> {
-    path.split(|b| *b == b'/').filter(|part| !part.is_empty()).map(OsStr::from_bytes)
+    path.split(|b| *b == b'/')
+        .filter(|part| !part.is_empty())
+        .map(OsStr::from_bytes)
 }
 
 /// A path of parts, for patterns and messages: `a/b`.
@@ -244,6 +249,10 @@ mod tests {
         assert_eq!(follow("new/x").as_deref(), Ok("new/x"));
         assert_eq!(root.read("/abs/b/f", 10).as_deref(), Some(&b"x"[..]));
         assert_eq!(root.read("/etc/passwd", 10), None);
-        assert!(root.look(&root.follow(b"abs", false).expect("parts")).expect("a stat").is_some());
+        assert!(
+            root.look(&root.follow(b"abs", false).expect("parts"))
+                .expect("a stat")
+                .is_some()
+        );
     }
 }

@@ -24,7 +24,10 @@ impl Chmod {
     /// Reads a mode; none where it is none.
     pub fn parse(text: &str) -> Option<Chmod> {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
-            return u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777).map(Chmod::Octal);
+            return u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o7777)
+                .map(Chmod::Octal);
         }
         let clauses: Option<Vec<Clause>> = text.split(',').map(Clause::parse).collect();
         clauses.map(Chmod::Symbolic)
@@ -34,7 +37,9 @@ impl Chmod {
     pub fn apply(&self, mode: u32, is_dir: bool) -> u32 {
         match self {
             Chmod::Octal(mode) => *mode,
-            Chmod::Symbolic(clauses) => clauses.iter().fold(mode & 0o7777, |mode, clause| clause.apply(mode, is_dir)),
+            Chmod::Symbolic(clauses) => clauses
+                .iter()
+                .fold(mode & 0o7777, |mode, clause| clause.apply(mode, is_dir)),
         }
     }
 }
@@ -123,8 +128,16 @@ mod tests {
             ("go=u", 0o700, false, 0o777),
             ("u+x-w", 0o600, false, 0o500),
         ] {
-            assert_eq!(Chmod::parse(text).map(|c| c.apply(mode, is_dir)), Some(result), "{text}");
+            assert_eq!(
+                Chmod::parse(text).map(|c| c.apply(mode, is_dir)),
+                Some(result),
+                "{text}"
+            );
         }
-        assert!(["", "8", "u", "u+z", "10000"].iter().all(|bad| Chmod::parse(bad).is_none()));
+        assert!(
+            ["", "8", "u", "u+z", "10000"]
+                .iter()
+                .all(|bad| Chmod::parse(bad).is_none())
+        );
     }
 }

@@ -33,7 +33,14 @@ pub fn matches(root: &Rooted, pattern: &str) -> Result<Vec<Parts>, PatternError>
     let base = root.follow(fixed.join("/").as_bytes(), true)?;
     let mut found = Vec::new();
     let mut path = base.clone();
-    below(root, &mut path, base.len(), wild.matches('/').count(), &glob, &mut found)?;
+    below(
+        root,
+        &mut path,
+        base.len(),
+        wild.matches('/').count(),
+        &glob,
+        &mut found,
+    )?;
     Ok(found)
 }
 
@@ -102,7 +109,11 @@ mod tests {
         }
         let root = Rooted::open(folder.path()).expect("a root");
         let all = |pattern: &str| -> Vec<String> {
-            matches(&root, pattern).expect("a pattern").iter().map(|parts| joined(parts)).collect()
+            matches(&root, pattern)
+                .expect("a pattern")
+                .iter()
+                .map(|parts| joined(parts))
+                .collect()
         };
         assert_eq!(all("/*.txt"), ["top.txt"]);
         assert_eq!(all("/*/x.txt"), ["a/x.txt", "b/x.txt"]);
