@@ -71,6 +71,13 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         }
         return out;
     };
+    if landing.is_open() {
+        out.conditions.push(Condition::unproven(
+            "it is known where COPY puts files",
+            vec![Evidence::tool("a path of COPY depends on a variable of the base image")],
+            "the variable's value in its place",
+        ));
+    }
     let ecosystems = involved(artifacts);
     if ecosystems.is_empty() {
         // What an interpreter reads is not told from the rest here.
@@ -115,6 +122,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         Vec::new()
     };
     let workdir = site.workdir();
+    let build_scripts = build_scripts(site);
     let sourced = sourced(&landing, &ecosystems, &listing.files);
     let names = Names::of(site, &literals);
     let embedded = Embedded::of(&literals);
@@ -137,7 +145,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         if in_project || embedded.holds(&file.path) {
             continue;
         }
-        let by_name = names.find(&file.path, &places);
+        // What only builds and tests read is wanted only where its path is named.
+        let mut by_name = names.find(&file.path, &places);
+        if leftovers::is_test(&ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
+            by_name = names.exact(&file.path, &places);
+        }
         if let Some((name, seen)) = by_name
             && !leftovers::is_source(&ecosystems, &file.path)
         {
@@ -148,6 +160,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         } else if configures {
             chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
         } else if !leftovers::is_left_out(&ecosystems, &file.path)
+            && !build_scripts.iter().any(|word| script_is(word, &file.path))
             && within_reach(&landing, workdir.as_deref(), &sourced, &places)
         {
             let says = "nothing shows that it is not read".to_owned();
@@ -298,6 +311,33 @@ fn started<'c>(
     }
 }
 
+/// Scripts that the build runs: `./build.sh`, `sh tools/gen.sh`.
+fn build_scripts(site: &Site<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for instruction in site.instructions() {
+        for view in site.facts.commands(instruction) {
+            let shell = matches!(view.name(), "sh" | "bash" | "ash" | "dash");
+            let written = if shell {
+                view.words().iter().find(|w| !w.is_flag()).map(|w| w.text.as_str())
+            } else {
+                Some(view.command.effective().name.text.as_str())
+            };
+            found.extend(
+                written
+                    .filter(|w| w.contains('/') || w.ends_with(".sh"))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    found
+}
+
+/// Whether a word of a command names a script of the context.
+fn script_is(word: &str, path: &str) -> bool {
+    let name = word.trim_start_matches("./");
+    name == path || path.rsplit('/').next() == name.rsplit('/').next()
+}
+
 /// The folders of the image that COPY puts sources into.
 fn sourced(landing: &Landing, ecosystems: &[&'static Ecosystem], files: &[ListedFile]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -367,6 +407,12 @@ impl<'l> Names<'l> {
             }
         }
         Names { known }
+    }
+
+    /// The literal that names a file of the context by its path.
+    fn exact(&self, path: &str, places: &[(String, usize)]) -> Option<(&'l str, &'l Seen)> {
+        let get = |name: &str| self.known.get(name).copied();
+        get(path).or_else(|| places.iter().find_map(|(place, _)| get(place)))
     }
 
     /// The literal that names a file of the context, or a folder that it lies in.

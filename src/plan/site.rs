@@ -5,7 +5,8 @@ use super::{Observed, Options};
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::knowledge::{self, Image, Variant};
-use crate::model::{Dockerfile, Instruction, Stage};
+use crate::model::{Dockerfile, Instruction, Kind, Stage};
+use crate::syntax::expand::{Modifier, references_in};
 
 /// A stage to be planned, with what is known around it.
 #[derive(Clone, Copy)]
@@ -66,9 +67,31 @@ impl<'a> Site<'a> {
     /// and is not known, or a variable has no value.
     pub fn workdir_at(&self, instruction: usize) -> Option<String> {
         match self.file().settings_at(instruction).workdir {
+            Some(_) if self.workdir_is_open(instruction) => None,
             Some(setting) => setting.value.map(|dir| dir.to_string()),
             None => self.base_workdir(),
         }
+    }
+
+    /// Whether a word has a variable whose value this file does not give: the base image may.
+    pub fn is_open(&self, text: &str, at: usize) -> bool {
+        let file = self.file();
+        let view = file.view_at(at);
+        references_in(text, file.lines.escape)
+            .iter()
+            .any(|r| r.modifier == Modifier::None && view.get(&r.name).is_none())
+    }
+
+    /// Whether a variable of the base image's is in the WORKDIR that an instruction sees.
+    fn workdir_is_open(&self, before: usize) -> bool {
+        let mut open = false;
+        for instruction in self.instructions().filter(|i| i.index < before) {
+            if let Kind::Workdir(word) = &instruction.kind {
+                let own = self.is_open(&word.value, instruction.index);
+                open = own || open && !word.value.starts_with('/');
+            }
+        }
+        open
     }
 
     /// The working directory that the base image gives.
@@ -80,6 +103,7 @@ impl<'a> Site<'a> {
     /// The working directory at the stage's end.
     pub fn workdir(&self) -> Option<String> {
         match self.file().settings_of(self.stage).workdir {
+            Some(_) if self.workdir_is_open(usize::MAX) => None,
             Some(setting) => setting.value.map(|dir| dir.to_string()),
             None => self.base_workdir(),
         }

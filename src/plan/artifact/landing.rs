@@ -20,6 +20,8 @@ struct Landed {
 #[derive(Debug, Clone, Default)]
 pub struct Landing {
     landed: Vec<Landed>,
+    /// A COPY's destination or source depends on a variable of the base image's.
+    open: bool,
 }
 
 impl Landing {
@@ -36,12 +38,18 @@ impl Landing {
 
     fn transfer(&mut self, site: &Site<'_>, instruction: &Instruction, transfer: &Transfer) {
         let file = site.file();
+        let words = transfer.sources.iter().chain(&transfer.destination);
+        if words.clone().any(|w| site.is_open(&w.value, instruction.index)) {
+            self.open = true;
+            return;
+        }
         let value = |word| file.expand(word, instruction.index).ok().map(|e| e.value);
         let Some(written) = transfer.destination.as_ref().and_then(value) else {
             return;
         };
         let workdir = site.workdir_at(instruction.index);
         let Some(destination) = absolute(workdir.as_deref(), &written) else {
+            self.open = true;
             return;
         };
         let many = transfer.sources.len() > 1;
@@ -129,6 +137,11 @@ impl Landing {
             }
         }
         found
+    }
+
+    /// Whether a COPY goes where only the base image tells.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Whether anything of the context is copied at all.

@@ -49,6 +49,7 @@ pub fn package(library: &str) -> String {
         ("libpng16", "libpng-dev"),
         ("libtinfo", "libncurses-dev"),
         ("libturbojpeg", "libturbojpeg0-dev"),
+        ("libuuid", "uuid-dev"),
         ("libusb-1.0", "libusb-1.0-0-dev"),
         ("libuv", "libuv1-dev"),
         ("libz", "zlib1g-dev"),

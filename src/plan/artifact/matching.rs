@@ -42,7 +42,18 @@ pub fn conclude(
         };
         let places = places(site, program);
         let mut found = false;
+        // A pattern that stands for programs which are not known does not stand for the system's own.
+        let system = match &program.what {
+            What::FromPath { name } => {
+                let config = site.base.and_then(|b| b.variant.config);
+                config.is_some_and(|c| c.has_program(name)) || matches!(name.as_str(), "sh" | "bash" | "ash")
+            }
+            _ => false,
+        };
         for (at, output) in list.iter_mut().enumerate() {
+            if system && output.path.contains('*') {
+                continue;
+            }
             let Some(path) = places.iter().find(|path| holds(output, path)) else {
                 continue;
             };

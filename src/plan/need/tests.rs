@@ -81,3 +81,26 @@ fn scripts_that_are_started_come_along() {
     let text = GO.replace("CMD [\"./server\"]", "ENTRYPOINT [\"./run.sh\"]");
     assert_eq!(paths(&found(&text, &files)), [("/app/run.sh", Some("run.sh"))]);
 }
+
+#[test]
+fn paths_that_only_the_base_image_tells_prove_nothing() {
+    let files = [
+        ("go.mod", "module x\n"),
+        ("main.go", "package main\n"),
+        ("gen.sh", "#!/bin/sh\n"),
+    ];
+    let text = "FROM golang:1.22\nWORKDIR ${GOPATH}/src/x\nCOPY . .\nRUN ./gen.sh && go build -o x\nCMD [\"./x\"]\n";
+    let needs = found(text, &files);
+    assert!(needs.files.is_empty(), "{:?}", needs.files);
+    assert!(
+        needs
+            .conditions
+            .iter()
+            .any(|c| c.what == "it is known where COPY puts files")
+    );
+    let known = found(&text.replace("WORKDIR", "ENV GOPATH=/g\nWORKDIR"), &files);
+    assert!(
+        known.files.is_empty() && known.conditions.iter().all(|c| c.met == crate::plan::Met::Yes),
+        "{known:?}"
+    );
+}
