@@ -12,9 +12,9 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// FNV-1a over parts, each ended by a byte that no text holds, so that parts do not run together.
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-    parts.into_iter().fold(BASIS, |hash, part| {
-        step(part.iter().fold(hash, step), &0xff)
-    })
+    parts
+        .into_iter()
+        .fold(BASIS, |hash, part| step(part.iter().fold(hash, step), &0xff))
 }
 
 /// The fingerprint of a finding within its file: 16 hexadecimal digits. Blanks at both ends of the
