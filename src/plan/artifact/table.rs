@@ -98,7 +98,7 @@ pub fn step(
 }
 
 /// The folder that an install of npm's packages writes.
-pub fn node_modules(outputs: &Outputs<'_>, step: &Step) -> Option<Output> {
+pub fn node_modules(step: &Step) -> Option<Output> {
     let program = step.program.as_str();
     let verb = step.words.iter().find(|w| !w.starts_with('-')).map(String::as_str);
     let installs = match program {
