@@ -121,8 +121,9 @@ fn bytes(count: u64) -> String {
         0x10_0000..0x4000_0000 => UNITS[1],
         0x4000_0000.. => UNITS[2],
     };
-    // One decimal is enough, and tenths of a unit never overflow.
-    let tenths = count / (factor / 10).max(1);
+    // One decimal is enough; a wide product cannot overflow.
+    let factor = u128::from(factor);
+    let tenths = (u128::from(count) * 10 + factor / 2) / factor;
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 

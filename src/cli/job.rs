@@ -240,7 +240,11 @@ impl<E: Engine> Run<'_, E> {
                 }
             }
             Input::File(path) => match self.write(path, target, &fixed) {
-                Ok(notes) => {
+                Ok(mut notes) => {
+                    let rewritten = effects(&fixed).any(|effect| effect == Effect::Stages);
+                    if rewritten && self.prover.is_none() {
+                        notes.push("rewritten, not verified: run `mbopt verify`, or --fix with --verify".to_owned());
+                    }
                     let mut done = fixed_done(fixed, shown);
                     done.report.notes.extend(notes);
                     done

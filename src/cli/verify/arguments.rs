@@ -20,12 +20,6 @@ pub struct Verify {
     /// Compare with this Dockerfile instead of mbopt's own rewrite
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub against: Option<PathBuf>,
-    /// Verify the Dockerfile of each of these folders, and sum up
-    #[arg(long, value_name = "DIR", num_args = 1.., help_heading = "Input", conflicts_with_all = ["file", "context", "against"])]
-    pub batch: Vec<PathBuf>,
-    /// Where a batch writes a line of JSON for each folder, and goes on where it stopped
-    #[arg(long, value_name = "FILE", help_heading = "Input", requires = "batch")]
-    pub results: Option<PathBuf>,
 
     /// Try this on both images: http:PORT/PATH, tcp:PORT, exec:PROGRAM ARG..., command:ARG...
     #[arg(long, value_name = "PROBE", help_heading = "Checks")]
@@ -60,7 +54,7 @@ pub struct Verify {
     /// Write the report to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Write the rewritten Dockerfile to a file, where it is proved smaller
+    /// Write the rewritten Dockerfile to FILE, where it is proved smaller
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub write: Option<PathBuf>,
 }

@@ -117,12 +117,14 @@ struct Inner {
 }
 
 /// The folders in a store.
+// What refers to something stands before it: whoever empties them in this order and is killed leaves
+// nothing that refers to what is gone.
 const FOLDERS: &[&str] = &[
-    "blobs/sha256",
-    "layers",
-    "images",
     "names",
+    "images",
     "cache",
+    "layers",
+    "blobs/sha256",
     "mounts",
     "locks",
     "tmp",

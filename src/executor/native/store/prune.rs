@@ -11,6 +11,7 @@ use std::fs::{self, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// What a store holds. Bytes are those on the disk.
@@ -212,6 +213,19 @@ fn size_of(path: &Path) -> u64 {
     bytes
 }
 
+/// Takes something out of the store at once, and removes its files then: a process that is killed
+/// meanwhile leaves no half of a layer behind, only what the next sweep finds under `tmp`.
+fn discard(root: &Path, path: &Path) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let gone = root.join("tmp").join(format!("gone-{}-{number}", std::process::id()));
+    match fs::rename(path, &gone) {
+        Ok(()) => remove_folder(&gone),
+        // What cannot be moved can hardly be removed; the caller counts what is left.
+        Err(_) => remove_folder(path),
+    }
+}
+
 fn prune(root: &Path, what: &Prune) -> Result<Pruned, Error> {
     let mut pruned = Pruned::default();
     let before = usage(root)?.bytes();
@@ -223,7 +237,10 @@ fn prune(root: &Path, what: &Prune) -> Result<Pruned, Error> {
                 let is_own = *folder == "tmp" && entry.path().extension().is_some();
                 if !is_own {
                     pruned.things += u64::from(*folder != "locks");
-                    remove_folder(&entry.path());
+                    match *folder {
+                        "tmp" => remove_folder(&entry.path()),
+                        _ => discard(root, &entry.path()),
+                    }
                 }
             }
         }
@@ -252,7 +269,7 @@ fn prune(root: &Path, what: &Prune) -> Result<Pruned, Error> {
             continue;
         }
         let blob = read_record(&thing.path)?.and_then(|record| record.blob);
-        remove_folder(&thing.path);
+        discard(root, &thing.path);
         pruned.things += 1;
         left = left.saturating_sub(thing.bytes);
         if let Some(blob) = blob {
