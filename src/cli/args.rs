@@ -2,10 +2,10 @@
 
 use super::build::arguments::Build;
 use super::cache::Cache;
-use super::verify::arguments::Verify;
 use super::colour::When;
 use super::init::Init;
 use super::manual::{Completions, Man};
+use super::verify::arguments::Verify;
 use crate::report::Format;
 use crate::rule::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -25,8 +25,8 @@ pub mod podman;
 mod process;
 mod progress;
 pub mod reference;
-mod saved;
 pub mod root_tree;
+mod saved;
 pub mod select;
 pub mod shellcheck;
 
