@@ -153,7 +153,13 @@ impl Engine for Podman {
             false => request.dockerfile_name.display().to_string(),
         };
         let file = Dockerfile::parse(SourceFile::new(name.clone(), request.dockerfile.as_str()));
-        if let Some(refusal) = file.hard_refusals().next() {
+        // Podman takes archives and layouts for images, too.
+        let named_by_place = |span| {
+            ["docker-archive:", "oci:", "oci-archive:", "dir:"]
+                .iter()
+                .any(|kind| file.source.slice(span).starts_with(kind))
+        };
+        if let Some(refusal) = file.hard_refusals().find(|refusal| !named_by_place(refusal.span)) {
             return Err(Error::Dockerfile {
                 file: name,
                 line: refusal.line.unwrap_or(1),

@@ -5,7 +5,7 @@ use super::frontend;
 use super::layer::Form;
 use super::output;
 use super::sandbox::{RunLimits, RunSpec, Sandbox, SandboxNetwork, User};
-use super::solve::{Done, Solver, rfc3339};
+use super::solve::{Done, Solver, rfc3339, stacked};
 use super::source::{self, Progress, Registries, ResolvedImage, Source};
 use super::store::{Options, Scratch, Store};
 use super::vertex::{Graph, ImageSource};
@@ -85,7 +85,7 @@ impl Native {
                 help: Some("build the image again".to_owned()),
             }),
         };
-        layers.iter().map(folder).collect()
+        stacked(layers).into_iter().map(folder).collect()
     }
 }
 

@@ -6,6 +6,9 @@ use crate::executor::event::{Event, Sink, Stream};
 use crate::model::Dockerfile;
 use std::time::{Duration, Instant};
 
+/// The step that `--label` becomes.
+const OWN: &str = "LABEL \"mbopt\"=";
+
 /// The end of a step's output that is kept.
 const TAIL: usize = 16 << 10;
 
@@ -69,7 +72,10 @@ impl<'a> Steps<'a> {
         let text = text.trim_end();
         if let Some(step) = step(self.file, text) {
             self.end();
-            // Podman's own label is no instruction of the file.
+            // mbopt's own label is no instruction of the file.
+            if step.instruction.starts_with(OWN) {
+                return;
+            }
             self.events.event(Event::StepStarted {
                 vertex: self.done.len(),
                 stage: step.stage.as_deref(),

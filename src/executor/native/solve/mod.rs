@@ -30,6 +30,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+pub use source::stacked;
 pub use time::rfc3339;
 
 /// What one build works with.

@@ -10,6 +10,7 @@ use crate::executor::native::store::{CacheEntry, digest_of};
 use crate::executor::native::tree::{self, Filter, Parts, Rooted, Selection, joined};
 use crate::executor::native::vertex::{CopyRules, Source};
 use serde_json::json;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -92,7 +93,7 @@ impl Building<'_> {
                 why: "it is gone from the store; build again".to_owned(),
             }),
         };
-        layers.iter().map(folder).collect()
+        stacked(layers).into_iter().map(folder).collect()
     }
 
     /// A tree to take files from.
@@ -212,6 +213,15 @@ impl Building<'_> {
         }
         Ok(digest)
     }
+}
+
+/// Layers as overlayfs takes them: it refuses one that is there twice (two RUNs that change nothing
+/// make the same). The upper one hides all that the lower one has, so the lower one can go.
+pub fn stacked(layers: &[Digest]) -> Vec<&Digest> {
+    let mut seen = HashSet::new();
+    let mut kept: Vec<&Digest> = layers.iter().rev().filter(|layer| seen.insert(*layer)).collect();
+    kept.reverse();
+    kept
 }
 
 fn joined_bytes(parts: &[OsString]) -> Vec<u8> {
