@@ -118,7 +118,7 @@ pub fn deal(
             Role::RuntimeSetup if is_permission(site, role.place) => permission(site, role, before, artifacts, trees),
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !is_account(site, role.place)),
-                runtime: !(before && serves_build(site, role)) && !is_made_anyway(site, role, artifacts),
+                runtime: !(before && serves_build(site, role) || is_made_anyway(site, role, artifacts)),
                 ..Lot::default()
             },
             Role::Shell => Lot {

@@ -170,7 +170,7 @@ impl<'a> Cuttable<'a> {
         let mut first = true;
         for (index, link) in chain.iter().enumerate().take(last + 1) {
             let stays = moves || !self.script.link_commands(link).iter().any(is_move);
-            if !links.contains(&index) && !(self.is_state(index) && stays) {
+            if !(links.contains(&index) || self.is_state(index) && stays) {
                 continue;
             }
             if first {

@@ -569,7 +569,7 @@ fn stop(one: Option<Stop>, two: Option<Stop>, is: Option<Stop>) -> Check {
         );
         return Check::failed(NAME, says);
     }
-    if is.code != one.code && !(one.killed && !is.killed) {
+    if is.code != one.code && (is.killed || !one.killed) {
         let says = format!(
             "the original stops with exit code {}, the rewrite with {}",
             one.code, is.code

@@ -210,10 +210,11 @@ fn read(
             ("target_link_options" | "add_link_options", options) if options.iter().any(|o| o == "-static") => {
                 tree.linkage = Some(Linkage::Static);
             }
-            ("set", [key, value @ ..]) if key.ends_with("LINKER_FLAGS") || key.ends_with("_FLAGS") => {
-                if value.iter().any(|v| v.split(' ').any(|w| w == "-static")) {
-                    tree.linkage = Some(Linkage::Static);
-                }
+            ("set", [key, value @ ..])
+                if (key.ends_with("LINKER_FLAGS") || key.ends_with("_FLAGS"))
+                    && value.iter().any(|v| v.split(' ').any(|w| w == "-static")) =>
+            {
+                tree.linkage = Some(Linkage::Static);
             }
             ("pkg_check_modules", [_, modules @ ..]) => {
                 let skip = ["REQUIRED", "QUIET", "IMPORTED_TARGET", "GLOBAL"];

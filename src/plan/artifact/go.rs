@@ -76,9 +76,9 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
                 paths.push((path, vec![step.evidence(says)], true));
             }
         }
-        ("build", None) => {
+        ("build", None)
             // Of several packages nothing is kept.
-            if packages.len() == 1 || packages.iter().all(|p| p.ends_with(".go")) {
+            if (packages.len() == 1 || packages.iter().all(|p| p.ends_with(".go"))) => {
                 for (name, evidence) in names(outputs, step, packages.first().copied().unwrap_or(".")) {
                     if let Some(path) = step.path(&name) {
                         let tool = Evidence::tool("`go build` writes to the current folder");
@@ -86,7 +86,6 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
                     }
                 }
             }
-        }
         ("install" | "get", _) => {
             let bin = system("GOBIN").filter(|b| !b.is_empty()).unwrap_or_else(|| {
                 let path = system("GOPATH")

@@ -104,7 +104,7 @@ fn destination(known: &Output, from: &str, content: bool, to: &str, folder: bool
     }
     if own == from || fits(from, own) {
         let name = own.rsplit('/').next().unwrap_or(own);
-        let into = folder && !content || many && folder;
+        let into = folder && (many || !content);
         let path = if into { format!("{to}/{name}") } else { to.to_owned() };
         // A single file that a pattern stands for gets the destination's name.
         return Some(if is_tree { format!("{path}/") } else { path });

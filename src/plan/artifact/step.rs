@@ -259,8 +259,7 @@ impl<'a> Walker<'a> {
                 outside = Some((command.place.link, state.cwd.clone()));
             }
             let nested_follow = script.commands.get(index + 1).is_some_and(|next| {
-                next.place.nested && !command.place.nested
-                    || next.place.depth > command.place.depth && next.place.nested
+                next.place.nested && (!command.place.nested || next.place.depth > command.place.depth)
             });
             self.command(command, state, origin, nested_follow);
         }

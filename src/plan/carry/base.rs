@@ -165,7 +165,7 @@ fn start(site: &Site<'_>, before: &BaseConfig, after: &BaseConfig, kept: &Kept, 
             )),
         );
     }
-    if !after.entrypoint.is_empty() && !(after.passes && !before.entrypoint.is_empty()) {
+    if !after.entrypoint.is_empty() && (!after.passes || before.entrypoint.is_empty()) {
         out.base(Keyword::Entrypoint, "[]");
     }
 }

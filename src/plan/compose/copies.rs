@@ -12,7 +12,10 @@ pub(super) fn copy_all(parts: &Parts<'_>, writer: &mut Writer<'_>, source: &str)
     let copy = writer.style.keyword("COPY");
     for file in parts.base.files.iter() {
         let to = shown(&file.to, &writer.workdir, file.to.ends_with('/'));
-        writer.plain(&transfer(&copy, Some(source), &[file.from.clone()], &to), blank);
+        writer.plain(
+            &transfer(&copy, Some(source), std::slice::from_ref(&file.from), &to),
+            blank,
+        );
         note(writer, source, &file.from);
         blank = false;
     }

@@ -36,11 +36,13 @@ fn strip<'w>(words: &[&'w str]) -> Vec<&'w str> {
         let second = rest.get(1).copied().unwrap_or_default();
         if matches!(first, "exec" | "env" | "sudo" | "tini" | "dumb-init" | "--") || first.contains('=') {
             rest.remove(0);
-        } else if matches!(first, "sh" | "bash" | "/bin/sh" | "/bin/bash" | "ash")
-            && matches!(second, "-c" | "-lc" | "-ec" | "-exc")
-        {
-            rest.drain(..2);
-        } else if matches!(first, "bundle" | "poetry" | "pipenv" | "uv") && matches!(second, "exec" | "run") {
+        } else if matches!(
+            (first, second),
+            (
+                "sh" | "bash" | "/bin/sh" | "/bin/bash" | "ash",
+                "-c" | "-lc" | "-ec" | "-exc"
+            ) | ("bundle" | "poetry" | "pipenv" | "uv", "exec" | "run")
+        ) {
             rest.drain(..2);
         } else {
             return rest;

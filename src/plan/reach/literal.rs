@@ -31,7 +31,7 @@ pub fn literals(text: &str, language: Language, out: &mut Vec<(String, usize)>) 
         }
         let mut rest = line;
         let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
-        while let Some(open) = rest.as_bytes().iter().position(|b| is_quote(b)) {
+        while let Some(open) = rest.as_bytes().iter().position(&is_quote) {
             let quote = rest.as_bytes().get(open).copied().unwrap_or(b'"');
             let behind = rest.get(open + 1..).unwrap_or_default();
             let Some(close) = behind.as_bytes().iter().position(|b| *b == quote) else {

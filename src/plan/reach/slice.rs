@@ -96,10 +96,8 @@ fn end_of(bytes: &[u8], start: usize) -> usize {
                     quote = 0;
                 }
             }
-            _ if quote != 0 => {
-                if byte == quote {
-                    quote = 0;
-                }
+            _ if quote != 0 && byte == quote => {
+                quote = 0;
             }
             b'"' | b'\'' | b'`' => quote = byte,
             b'(' | b'[' | b'{' => depth += 1,

@@ -154,7 +154,7 @@ fn made(out: &mut String, file: &Dockerfile, plan: &Plan) {
         for package in &plan.system.found {
             let use_ = match &package.use_ {
                 Use::Build => "only builds need it".to_owned(),
-                Use::Runtime(names) if names.iter().any(|n| *n == package.name) => "run time needs it".to_owned(),
+                Use::Runtime(names) if names.contains(&package.name) => "run time needs it".to_owned(),
                 Use::Runtime(names) => format!("run time needs {}", names.join(", ")),
                 Use::Unclear(why) => format!("kept: {why}"),
             };

@@ -332,7 +332,9 @@ fn hostile_images_are_refused() {
     let mut named = good(json!([{ "Config": wrong_name, "Layers": ["1.tar", "2.tar"] }]));
     named[2].0 = &wrong_name;
     let secret = secret.to_str().unwrap();
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, Vec<(&str, &str)>, &str)> = vec![
+    // Name, files, links, what the refusal says.
+    type Case<'c> = (&'c str, Vec<(&'c str, Vec<u8>)>, Vec<(&'c str, &'c str)>, &'c str);
+    let cases: Vec<Case<'_>> = vec![
         ("no manifest", vec![("x", vec![])], vec![], "no manifest.json"),
         (
             "a broken manifest",
