@@ -110,12 +110,26 @@ fn faults(old: &Dockerfile, text: &str) -> Vec<String> {
             let parent = path.rsplit_once('/').map_or("/", |(p, _)| p);
             // A tool's own folder, inside one that the file names, with a name that the file gives.
             let folders = path.match_indices('/').skip(1).filter_map(|(at, _)| path.get(..at));
+            let shared = [
+                "/usr",
+                "/usr/bin",
+                "/usr/lib",
+                "/usr/local",
+                "/usr/local/bin",
+                "/usr/src",
+            ];
             let inside = folders
-                .filter(|f| f.len() > 1 && !f.starts_with("/usr"))
+                .filter(|f| f.len() > 1 && !shared.contains(f))
                 .any(|folder| made.contains(folder));
             let by_tool = inside && old.source.text().contains(name);
-            if !known.iter().any(|k| path.starts_with(k)) && !made.contains(name) && !made.contains(parent) && !by_tool
-            {
+            // The prefix of CMake and autotools, and a file there that the original names in full.
+            let installed = path.starts_with("/usr/local/")
+                && ["make install", "cmake --install", "ninja install"]
+                    .iter()
+                    .any(|words| made.contains(words))
+                && old.source.text().contains(path);
+            let named = made.contains(name) || made.contains(parent) || by_tool || installed;
+            if !known.iter().any(|k| path.starts_with(k)) && !named {
                 out.push(format!("nothing makes {path}"));
             }
         }

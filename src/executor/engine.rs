@@ -131,6 +131,17 @@ pub struct BuildRequest {
     pub keep: bool,
 }
 
+impl BuildRequest {
+    /// Where the Dockerfile's own ignore file would be, which goes before the context's; none for a
+    /// text without a name.
+    pub fn own_ignore_file(&self) -> Option<PathBuf> {
+        self.dockerfile_name.file_name()?;
+        let mut own = self.dockerfile_name.clone().into_os_string();
+        own.push(".dockerignore");
+        Some(PathBuf::from(own))
+    }
+}
+
 /// A secret for `RUN --mount=type=secret`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {

@@ -112,11 +112,9 @@ impl Podman {
             put("--memory");
             put(&memory.to_string());
         }
-        let mut own = request.dockerfile_name.clone().into_os_string();
-        own.push(".dockerignore");
-        if std::path::Path::new(&own).is_file() {
+        if let Some(own) = request.own_ignore_file().filter(|own| own.is_file()) {
             args.push("--ignorefile".into());
-            args.push(own);
+            args.push(own.into());
         }
         args.push("--iidfile".into());
         args.push(iid.into());

@@ -116,8 +116,9 @@ fn run(
 fn write_dockerfile(folder: &Path, request: &BuildRequest, text: &str) -> Result<std::path::PathBuf, Error> {
     let dockerfile = folder.join("Dockerfile");
     fs::write(&dockerfile, text).map_err(Error::io("write", &dockerfile))?;
-    let mut own = request.dockerfile_name.clone().into_os_string();
-    own.push(".dockerignore");
+    let Some(own) = request.own_ignore_file() else {
+        return Ok(dockerfile);
+    };
     match fs::read(&own) {
         Ok(bytes) => {
             let copy = folder.join("Dockerfile.dockerignore");

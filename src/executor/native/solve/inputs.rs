@@ -30,12 +30,11 @@ impl<'a> Inputs<'a> {
     /// # Errors
     /// A folder is missing, or an ignore file is one that Docker refuses.
     pub fn open(request: &'a BuildRequest) -> Result<Inputs<'a>, Error> {
-        let mut own = request.dockerfile_name.clone().into_os_string();
-        own.push(".dockerignore");
+        let own = request.own_ignore_file();
         let files = |name: &str| crate::executor::native::frontend::image_context(request, name).is_none();
         let named = request.named_contexts.iter().filter(|(name, _)| files(name));
         Ok(Inputs {
-            main: open(&request.context, Some(Path::new(&own)))?,
+            main: open(&request.context, own.as_deref())?,
             named: named
                 .map(|(name, folder)| Ok((name.as_str(), open(folder, None)?)))
                 .collect::<Result<_, Error>>()?,
