@@ -1,10 +1,12 @@
 //! Which stage each piece of the old one goes to.
 
+mod application;
 mod part;
 mod setup;
 mod tools;
 mod words;
 
+pub use application::application;
 pub use part::Part;
 pub use words::{commands, short};
 
@@ -38,6 +40,8 @@ pub struct Deal {
     pub anchor: usize,
     /// What must hold for it.
     pub conditions: Vec<Condition>,
+    /// The level that it is for.
+    pub level: Level,
 }
 
 /// The last place that builds: by its role, or because an artifact is made there.
@@ -64,6 +68,7 @@ pub fn deal(
     let anchor = anchor(site, artifacts)?;
     let mut deal = Deal {
         anchor: anchor.instruction,
+        level,
         ..Deal::default()
     };
     let accounts = setup::needs_accounts(site, anchor);

@@ -5,9 +5,10 @@ mod suit;
 mod trees;
 mod verdict;
 
-pub use trees::absolute;
+pub use trees::{absolute, folders};
 pub use verdict::{choose, verdict};
 
+use super::application::Application;
 use super::artifact::{Artifact, Artifacts};
 use super::compose::{self, Parts};
 use super::evidence::{Condition, Evidence, Met};
@@ -35,6 +36,8 @@ pub struct Known<'k> {
     pub bases: &'k [RuntimeBase],
     /// Who relies on the image as it is.
     pub neighbours: &'k [Neighbour],
+    /// What an interpreted program is made of.
+    pub application: Option<&'k Application>,
 }
 
 /// Levels that were considered, the boldest first, and the rewrites that could be written, the
@@ -42,7 +45,10 @@ pub struct Known<'k> {
 pub fn consider(site: &Site<'_>, known: &Known<'_>) -> (Vec<Considered>, Vec<Candidate>) {
     let mut levels = Vec::new();
     let mut candidates = Vec::new();
-    for level in [Level::Artifacts, Level::Application] {
+    for level in [Level::Artifacts, Level::Application, Level::Slim] {
+        if (level == Level::Slim) != known.application.is_some() {
+            continue;
+        }
         let common = common(site, known, level);
         let mut best: Option<Vec<Condition>> = None;
         if common.iter().all(|c| c.met != Met::No) {
@@ -141,6 +147,9 @@ fn with_base(
     if level == Level::Artifacts {
         artifacts.extend(suit::changed(known));
     }
+    if let Some(application) = known.application {
+        conditions.extend(application.conditions.iter().cloned());
+    }
     let below = artifacts.iter().find(|a| {
         let made = a
             .made_by
@@ -156,18 +165,21 @@ fn with_base(
     }
     let altered = artifacts.iter().filter_map(|a| a.alter.as_ref());
     conditions.extend(altered.flat_map(|a| a.conditions.iter().cloned()));
-    let mut carried = carry::carry(site, known.programs, base);
-    suit::drop_idle_path(&mut carried, &known.artifacts.found, base);
-    conditions.extend(carried.conditions.iter().cloned());
-    let trees = if level == Level::Application {
-        trees::trees(site, known.artifacts)
-    } else {
-        Trees::default()
+    let mut trees = match level {
+        Level::Application => trees::trees(site, known.artifacts),
+        _ => Trees::default(),
     };
-    let Some(deal) = deal::deal(site, known.programs, &artifacts, level, &trees.copied) else {
+    let deal = match known.application {
+        Some(application) => deal::application(site, known.programs, application, &artifacts, base, &mut trees.copied),
+        None => deal::deal(site, known.programs, &artifacts, level, &trees.copied),
+    };
+    let Some(deal) = deal else {
         conditions.push(Condition::not_met("something is built", Vec::new()));
         return (conditions, None);
     };
+    let mut carried = carry::carry(site, known.programs, base, &deal);
+    suit::drop_idle_path(&mut carried, &known.artifacts.found, base);
+    conditions.extend(carried.conditions.iter().cloned());
     conditions.extend(deal.conditions.iter().cloned());
     conditions.extend(replay::replayed(site, &deal, base));
     let mut files: Vec<Need> = match level {

@@ -1,8 +1,9 @@
 //! The folders that come along.
 
 use crate::plan::artifact::Artifacts;
+use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
-use crate::plan::site::Site;
+use crate::plan::site::{Place, Site};
 
 /// Which folders come along at [`Level::Application`].
 #[derive(Debug, Default)]
@@ -92,4 +93,49 @@ pub fn absolute(workdir: Option<&str>, path: &str) -> Option<String> {
         }
     }
     Some(format!("/{}", parts.join("/")))
+}
+
+/// The folders of the sources that are copied up to a place where the build may write among them.
+pub fn folders(site: &Site<'_>, last: Place, conditions: &mut Vec<Condition>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let copies = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::SourceCopy && r.place < last);
+    for role in copies {
+        let Some(instruction) = site.file().instructions.get(role.place.instruction) else {
+            continue;
+        };
+        let workdir = site.workdir_at(instruction.index);
+        let folder = instruction
+            .transfer()
+            .and_then(|t| t.destination.as_ref())
+            .and_then(|word| site.file().expand(word, instruction.index).ok())
+            .and_then(|e| absolute(workdir.as_deref(), &e.value));
+        let folder = match (folder, site.workdir()) {
+            (Some(folder), Some(dir)) if folder.starts_with(&format!("{dir}/")) => Some(dir),
+            (folder, _) => folder,
+        };
+        match folder {
+            Some(folder) if !SYSTEM.contains(&folder.as_str()) => {
+                if !out.contains(&folder) {
+                    out.push(folder);
+                }
+            }
+            _ => conditions.push(Condition::unproven(
+                "nothing is written among the sources when it is built",
+                vec![Evidence::command(
+                    role.span,
+                    "they are copied to a folder of the system",
+                )],
+                "a folder of its own for the application",
+            )),
+        }
+    }
+    let all = out.clone();
+    out.retain(|tree| {
+        !all.iter()
+            .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
+    });
+    out
 }
