@@ -730,3 +730,7 @@ fn ruby_server(step: &Step, out: &mut Vec<Source>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
