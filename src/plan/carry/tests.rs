@@ -34,6 +34,7 @@ fn carried(text: &str, reference: &str) -> (Vec<String>, Carried) {
                 path if path.contains('/') => What::File { path },
                 name => What::FromPath { name },
             },
+            sources: Vec::new(),
             evidence: Vec::new(),
         }),
         _ => None,
