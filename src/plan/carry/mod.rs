@@ -213,21 +213,14 @@ fn absolute_workdir(site: &Site<'_>, instruction: &Instruction, kept: &Kept) -> 
     let Kind::Workdir(word) = &instruction.kind else {
         return None;
     };
-    if kept.first_workdir != Some(instruction.index) || word.value.starts_with(['/', '$', '"', '\'']) {
+    let first = kept.first_workdir == Some(instruction.index);
+    let relative = first && !word.value.starts_with(['/', '$', '"', '\'']);
+    // The old base's variables may be none of the new one's.
+    let names_base = site.names_base(&word.value, instruction.index);
+    if !relative && !names_base {
         return None;
     }
-    let last = site.file().settings_of(site.stage).workdir?;
-    let known = if last.instruction == instruction.index {
-        last.value.map(|dir| dir.to_string())
-    } else {
-        let next = site.file().settings_at(instruction.index + 1).workdir;
-        next.and_then(|setting| setting.value).map(|dir| dir.to_string())
-    };
-    // Relative to the old base's.
-    let dir = known.or_else(|| {
-        let below = site.base?.variant.config?.working_dir;
-        Some(format!("{}/{}", below.trim_end_matches('/'), word.value))
-    })?;
+    let dir = site.workdir_behind(instruction.index)?;
     Some(format!("{} {dir}", site.file().source.slice(instruction.keyword_span)))
 }
 
