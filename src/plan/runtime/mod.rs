@@ -8,6 +8,7 @@ mod needs;
 mod packages;
 mod reference;
 
+use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::Needs;
@@ -79,8 +80,10 @@ pub fn runtime_bases(
     artifacts: &Artifacts,
     needs: &Needs,
     system: &SystemPackages,
+    application: Option<&Application>,
 ) -> Vec<RuntimeBase> {
     let look = Look {
+        application,
         site,
         programs,
         artifacts: &artifacts.found,
@@ -198,6 +201,7 @@ struct Look<'l> {
     artifacts: &'l [Artifact],
     needs: &'l Needs,
     system: &'l SystemPackages,
+    application: Option<&'l Application>,
 }
 
 impl Look<'_> {
