@@ -131,6 +131,7 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     // Programs run on a newer C library than the one that they were linked with, never on an older:
     // an image whose tags move from release to release has the newest one's.
     if base.image.names.contains(&"gcc")
+        && knowledge::Tag::parse(look.site.base_tag()).codename().is_none()
         && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
     {
         let reference = format!("debian:{}-slim", newest.codename);
