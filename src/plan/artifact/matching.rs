@@ -279,7 +279,7 @@ fn folders(site: &Site<'_>) -> Vec<String> {
     folders
 }
 
-fn artifact(site: &Site<'_>, output: Output) -> Artifact {
+pub(super) fn artifact(site: &Site<'_>, output: Output) -> Artifact {
     let Output {
         path,
         mut kind,
