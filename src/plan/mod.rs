@@ -10,6 +10,7 @@
 //! [`carry`] what the old image gave that the new one must be told, [`neighbour`] who else relies on
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
+pub mod application;
 pub mod artifact;
 pub mod audit;
 pub mod carry;
@@ -299,6 +300,10 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
+    let application = application::application(&site, &plan.programs);
+    if let Some(application) = &application {
+        artifacts.found.extend(application.as_artifacts());
+    }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
     {
@@ -316,6 +321,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         system: &plan.system,
         bases: &bases,
         neighbours: &plan.neighbours,
+        application: application.as_ref(),
     };
     let (levels, candidates) = levels::consider(&site, &known);
     let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);

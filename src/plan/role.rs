@@ -156,7 +156,10 @@ fn of_transfer(file: &Dockerfile, instruction: &Instruction, transfer: &Transfer
     let system = SYSTEM_FOLDERS.iter().any(|folder| destination.starts_with(folder))
         && !destination.starts_with("/usr/src")
         && !destination.starts_with("/usr/app")
-        && !destination.starts_with("/usr/local/src");
+        && !destination.starts_with("/usr/local/src")
+        && !destination.starts_with("/usr/local/go/src")
+        // A whole context is a project, wherever it is put.
+        && !(sources.clone().any(|path| matches!(path, "." | "./")) && !destination.starts_with("/etc/"));
     let script = sources.all(|path| path.ends_with(".sh") || path.ends_with("entrypoint"))
         && !transfer.sources.is_empty()
         && destination.starts_with('/');

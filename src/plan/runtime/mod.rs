@@ -129,6 +129,23 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
             offers.push(offer);
         }
     }
+    // Programs run on a newer C library than the one that they were linked with, never on an older:
+    // an image whose tags move from release to release has the newest one's.
+    if base.image.names.contains(&"gcc")
+        && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
+    {
+        let reference = format!("debian:{}-slim", newest.codename);
+        offers.retain(|known| known.reference != reference);
+        offers.insert(
+            0,
+            Offer {
+                kind: Kind::Slim,
+                variant: reference::variant(&reference),
+                reference,
+                needs: &[Need::GlibcBinary, Need::BundledLibstdcxx],
+            },
+        );
+    }
     // A shell and a package manager at hand, where nothing is linked against them.
     if look.is_static() && !look.artifacts.is_empty() && base.image.role == knowledge::Role::Sdk {
         let tag = knowledge::newest("alpine").unwrap_or("3");

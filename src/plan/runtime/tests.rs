@@ -78,7 +78,8 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
                     path if path.starts_with('/') => What::File { path: path.to_owned() },
                     name => What::FromPath { name: name.to_owned() },
                 },
-                evidence: Vec::new(),
+                sources: Vec::new(),
+            evidence: Vec::new(),
             }),
             _ => None,
         })
