@@ -124,10 +124,17 @@ pub enum Observed {
         /// Absolute paths.
         paths: Vec<String>,
     },
-    /// A file that was opened at run time.
+    /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
         path: String,
+    },
+    /// A program that was started at run time, and that a rewrite lacked.
+    Started {
+        /// Absolute.
+        path: String,
+        /// The package that owns it in the old image, where one does.
+        package: Option<String>,
     },
 }
 

@@ -7,6 +7,7 @@
 mod needs;
 mod packages;
 mod reference;
+mod taught;
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
@@ -285,6 +286,7 @@ impl Look<'_> {
         packages::certificates(self, base);
         packages::zones(self, base);
         packages::accounts(self, base);
+        taught::taught(self, base);
     }
 
     fn why(&self, offer: &Offer) -> Vec<Evidence> {
