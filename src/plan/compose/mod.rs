@@ -131,6 +131,11 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     })
 }
 
+/// The instructions that install a base's packages on it.
+pub fn installs(site: &Site<'_>, base: &super::runtime::RuntimeBase) -> Vec<String> {
+    runtime::packages(base, &layout::style(site.file()))
+}
+
 /// Writes the stages `base` and `builder`, or `builder` alone; gives the name of the one that builds.
 fn builder<'s>(
     site: &Site<'_>,

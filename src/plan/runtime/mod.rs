@@ -7,6 +7,7 @@
 mod needs;
 mod packages;
 mod reference;
+mod taught;
 
 use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
@@ -134,6 +135,7 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     // Programs run on a newer C library than the one that they were linked with, never on an older:
     // an image whose tags move from release to release has the newest one's.
     if base.image.names.contains(&"gcc")
+        && knowledge::Tag::parse(look.site.base_tag()).codename().is_none()
         && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
     {
         let reference = format!("debian:{}-slim", newest.codename);
@@ -288,6 +290,7 @@ impl Look<'_> {
         packages::certificates(self, base);
         packages::zones(self, base);
         packages::accounts(self, base);
+        taught::taught(self, base);
     }
 
     fn why(&self, offer: &Offer) -> Vec<Evidence> {

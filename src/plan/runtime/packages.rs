@@ -10,7 +10,7 @@ use crate::shell::Manager;
 use std::collections::BTreeMap;
 
 /// The command of a base's package manager.
-fn manager(base: &RuntimeBase) -> Option<Manager> {
+pub fn manager(base: &RuntimeBase) -> Option<Manager> {
     match base.variant?.packages {
         PackageManager::Apt => Some(Manager::AptGet),
         PackageManager::Apk => Some(Manager::Apk),
@@ -312,7 +312,8 @@ pub fn zones(look: &Look<'_>, base: &mut RuntimeBase) {
     }
 }
 
-fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
+/// Adds a package, once.
+pub fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
     match base.packages.iter_mut().find(|p| p.manager == manager) {
         Some(known) => {
             if !known.names.iter().any(|name| name == package) {
