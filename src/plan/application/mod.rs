@@ -150,7 +150,7 @@ pub fn application(site: &Site<'_>, programs: &[Program]) -> Option<Application>
         "python" => out.ecosystems.push("python"),
         _ => return None,
     }
-    steps::steps(site, &mut out);
+    steps::steps(site, programs, &mut out);
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }
