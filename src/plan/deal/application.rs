@@ -125,8 +125,8 @@ pub fn application(
             },
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
-                builder: before,
-                runtime: !before && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                builder: at <= anchor.instruction,
+                runtime: at > anchor.instruction && setup::cleans_inside(site, role, &folders_of(site, &landing)),
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
