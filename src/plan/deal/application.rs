@@ -36,6 +36,7 @@ pub fn application(
     let has = Has {
         config: runtime::config(base),
         base,
+        application,
     };
     let mut writes: Option<crate::plan::Place> = None;
     let mut sides: Vec<Side> = Vec::new();
@@ -52,7 +53,8 @@ pub fn application(
             (None, Role::Build | Role::Unknown) if has.all(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
-                if role.role != Role::Tool {
+                let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
+                if role.role != Role::Tool || site.workdir().as_ref().is_some_and(inside) {
                     writes = writes.max(Some(role.place));
                 }
                 Side::Builder
@@ -183,6 +185,7 @@ pub fn application(
 struct Has<'h> {
     config: Option<&'static BaseConfig>,
     base: &'h RuntimeBase,
+    application: &'h Application,
 }
 
 impl Has<'_> {
@@ -199,6 +202,7 @@ impl Has<'_> {
                         name,
                         "pip" | "pip3" | "npm" | "yarn" | "gem" | "bundle" | "curl" | "wget" | "tar"
                     )
+                    || self.application.brings(name) == Some(true) && name != "pip"
                     || self
                         .base
                         .packages

@@ -3,7 +3,7 @@
 use super::{KNOWN, rank};
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
-use crate::plan::site::Site;
+use crate::plan::site::{Base, Site};
 use crate::plan::{Candidate, Considered, Estimate, Level, Reason, Verdict};
 use crate::shell::Operation;
 
@@ -31,6 +31,16 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
         let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
         let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
         if candidates.iter().all(same) {
+            let small = |base: Base| matches!(base.variant.kind, knowledge::Kind::Slim | knowledge::Kind::Alpine);
+            if site.base.is_some_and(small) {
+                let reason = Reason {
+                    says: "its base is small already, and nothing that only builds need is installed that would pay for a \
+                           second stage"
+                        .to_owned(),
+                    evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
+                };
+                return (Verdict::LeftAlone(vec![reason]), None);
+            }
             let tag = knowledge::Tag::parse(site.base_tag());
             let advice = match (tag.codename(), tag.alpine_word()) {
                 (None, None) => "; a base whose tag names its release may tell",
