@@ -125,10 +125,17 @@ pub enum Observed {
         /// Absolute paths.
         paths: Vec<String>,
     },
-    /// A file that was opened at run time.
+    /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
         path: String,
+    },
+    /// A program that was started at run time, and that a rewrite lacked.
+    Started {
+        /// Absolute.
+        path: String,
+        /// The package that owns it in the old image, where one does.
+        package: Option<String>,
     },
 }
 
@@ -305,7 +312,14 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
     plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
-    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    let bases = runtime::runtime_bases(
+        &site,
+        &plan.programs,
+        &artifacts,
+        &plan.needs,
+        &plan.system,
+        application.as_ref(),
+    );
     plan.neighbours = neighbour::neighbours(&site);
     let known = levels::Known {
         programs: &plan.programs,

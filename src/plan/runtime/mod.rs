@@ -7,7 +7,9 @@
 mod needs;
 mod packages;
 mod reference;
+mod taught;
 
+use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::Needs;
@@ -79,8 +81,10 @@ pub fn runtime_bases(
     artifacts: &Artifacts,
     needs: &Needs,
     system: &SystemPackages,
+    application: Option<&Application>,
 ) -> Vec<RuntimeBase> {
     let look = Look {
+        application,
         site,
         programs,
         artifacts: &artifacts.found,
@@ -199,6 +203,7 @@ struct Look<'l> {
     artifacts: &'l [Artifact],
     needs: &'l Needs,
     system: &'l SystemPackages,
+    application: Option<&'l Application>,
 }
 
 impl Look<'_> {
@@ -285,6 +290,7 @@ impl Look<'_> {
         packages::certificates(self, base);
         packages::zones(self, base);
         packages::accounts(self, base);
+        taught::taught(self, base);
     }
 
     fn why(&self, offer: &Offer) -> Vec<Evidence> {
