@@ -399,10 +399,12 @@ impl Plan {
         };
         self.candidates = vec![Candidate {
             applicability: chosen.applicability.min(Applicability::Unsafe),
-            unsafe_because: vec![Reason {
+            unsafe_because: std::iter::once(Reason {
                 says: compiled.says.clone(),
                 evidence: Vec::new(),
-            }],
+            })
+            .chain(chosen.unsafe_because.iter().cloned())
+            .collect(),
             announces: chosen.announces.iter().cloned().chain([compiled.says]).collect(),
             ..chosen
         }];
