@@ -311,7 +311,14 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
     plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
-    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    let bases = runtime::runtime_bases(
+        &site,
+        &plan.programs,
+        &artifacts,
+        &plan.needs,
+        &plan.system,
+        application.as_ref(),
+    );
     plan.neighbours = neighbour::neighbours(&site);
     let known = levels::Known {
         programs: &plan.programs,

@@ -50,6 +50,19 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
             return Condition::unproven(what, vec![evidence(site, program, why.clone())], "a CMD in JSON form");
         }
     };
+    let name = program.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w));
+    if found.is_none()
+        && !matches!(&program.what, What::Shell | What::DevServer { .. })
+        && let Some(known) = known.application.and_then(|a| a.brings(name))
+    {
+        return if known {
+            let says = format!("a package that brings `{name}` is installed");
+            Condition::met(what, vec![evidence(site, program, says)])
+        } else {
+            let says = format!("no list of packages names `{name}`");
+            Condition::unproven(what, vec![evidence(site, program, says)], "a build")
+        };
+    }
     match found {
         Some(found) => Condition::met(what, vec![found]),
         None => Condition::not_met(
@@ -87,8 +100,11 @@ const SHELL_PROGRAMS: [&str; 12] = [
 
 fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Option<Evidence> {
     for artifact in parts.artifacts {
+        let lands = parts
+            .application
+            .map_or(artifact.path.as_str(), |a| a.destination(&artifact.path));
         let hit = if artifact.path.ends_with('/') {
-            below(path, &artifact.path)
+            below(path, lands)
         } else {
             fits(&artifact.path, path)
         };

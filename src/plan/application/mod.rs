@@ -10,7 +10,7 @@ mod steps;
 
 pub use steps::{Goes, Step};
 
-use super::artifact::{Artifact, ArtifactKind};
+use super::artifact::{Alteration, Artifact, ArtifactKind};
 use super::evidence::{Condition, Evidence};
 use super::program::{Program, What};
 use super::site::{Place, Site};
@@ -28,8 +28,12 @@ pub struct Application {
     pub prefixes: Vec<Part>,
     /// What the builder does at its end so that only what run time needs is left.
     pub trims: Vec<Trim>,
+    /// What an install puts to a folder of its own in the builder, to be copied elsewhere.
+    pub staged: Option<Staged>,
     /// Packages of the language, as far as manifests tell.
     pub packages: Vec<Package>,
+    /// Names of commands that those packages, or the project itself, bring.
+    pub scripts: Vec<String>,
     /// Libraries that packages with native code need at run time: as the linker calls them, or
     /// packages of the distribution.
     pub native: Vec<(String, Evidence)>,
@@ -50,6 +54,18 @@ pub struct Part {
     pub ecosystem: &'static str,
     /// What shows it.
     pub evidence: Evidence,
+}
+
+/// An install that is told to fill a folder of its own, so that nothing but what it installs is
+/// copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The folder in the builder, ending in `/`.
+    pub from: String,
+    /// Where it is copied to, ending in `/`.
+    pub to: String,
+    /// The change of the command.
+    pub alter: Alteration,
 }
 
 /// A command behind the builder's last that leaves only what run time needs.
@@ -82,17 +98,32 @@ impl Application {
 
     /// The prefixes as the rooms behind see what a build makes.
     pub fn as_artifacts(&self) -> Vec<Artifact> {
-        self.prefixes
-            .iter()
-            .map(|part| Artifact {
-                path: part.path.clone(),
-                kind: ArtifactKind::Tree,
-                made_by: Some(part.made_by),
-                sources: vec![part.evidence.clone()],
-                ecosystem: part.ecosystem,
-                alter: None,
-            })
-            .collect()
+        let staged = |part: &Part| self.staged.as_ref().filter(|s| s.to == part.path);
+        let artifact = |part: &Part| Artifact {
+            path: staged(part).map_or(&part.path, |s| &s.from).clone(),
+            kind: ArtifactKind::Tree,
+            made_by: Some(part.made_by),
+            sources: vec![part.evidence.clone()],
+            ecosystem: part.ecosystem,
+            alter: staged(part).map(|s| s.alter.clone()),
+        };
+        self.prefixes.iter().map(artifact).collect()
+    }
+
+    /// Where a folder of the builder is copied to.
+    pub fn destination<'a>(&'a self, path: &'a str) -> &'a str {
+        match &self.staged {
+            Some(staged) if staged.from == path => &staged.to,
+            _ => path,
+        }
+    }
+
+    /// Whether a command is one that an installed package, or the project, is known to bring; false
+    /// where only the build can tell. None where nothing was installed that could.
+    pub fn brings(&self, name: &str) -> Option<bool> {
+        let folder = |p: &Part| p.path.ends_with('/') && !p.path.ends_with("/node_modules/");
+        let any = self.prefixes.iter().any(folder);
+        any.then(|| self.scripts.iter().any(|s| s == name))
     }
 
     fn part(&mut self, part: Part) {
@@ -119,7 +150,7 @@ pub fn application(site: &Site<'_>, programs: &[Program]) -> Option<Application>
         "python" => out.ecosystems.push("python"),
         _ => return None,
     }
-    steps::steps(site, programs, &mut out);
+    steps::steps(site, &mut out);
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }

@@ -5,7 +5,6 @@ use super::{Application, Part};
 use crate::facts::CommandView;
 use crate::model::Kind;
 use crate::plan::evidence::Evidence;
-use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
 
 /// Where a piece belongs.
@@ -52,8 +51,8 @@ pub(super) struct Claim {
 }
 
 /// Asks the rooms about every piece.
-pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application) {
-    let python = python::Room::new(site, programs);
+pub(super) fn steps(site: &Site<'_>, out: &mut Application) {
+    let python = python::Room::new(site);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
             continue;
@@ -92,4 +91,5 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
             });
         }
     }
+    python.finish(out);
 }

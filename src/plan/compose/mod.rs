@@ -4,6 +4,7 @@ mod copies;
 mod runtime;
 mod writer;
 
+use super::application::Application;
 use super::artifact::Artifact;
 use super::carry::Carried;
 use super::deal::{Deal, Part};
@@ -35,6 +36,8 @@ pub struct Parts<'p> {
     pub context: &'p [usize],
     /// Files that are taken from the build context.
     pub files: &'p [Need],
+    /// What an interpreted program is made of.
+    pub application: Option<&'p Application>,
     /// The new base.
     pub base: &'p RuntimeBase,
     /// What the new stage is told.

@@ -4,7 +4,7 @@ use super::{KNOWN, rank};
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
 use crate::plan::site::Site;
-use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
+use crate::plan::{Candidate, Considered, Estimate, Level, Reason, Verdict};
 use crate::shell::Operation;
 
 /// The candidate to take, of those that are worth it: the one with the least that is unproven, of
@@ -79,8 +79,11 @@ const BUILD_PACKAGE: u64 = 10_000_000;
 /// About what a toolchain from an archive takes, in bytes.
 const ARCHIVE: u64 = 150_000_000;
 
+/// About what an interpreter and its library take, in bytes.
+const INTERPRETER: u64 = 50_000_000;
+
 /// About what the old stage installs for its build.
-fn installed(site: &Site<'_>) -> u64 {
+fn installed(site: &Site<'_>, level: Level) -> u64 {
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
@@ -99,7 +102,7 @@ fn installed(site: &Site<'_>) -> u64 {
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() => others += 3,
+                Operation::Packages(p) if p.installs() && level > Level::Slim => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -111,12 +114,16 @@ fn installed(site: &Site<'_>) -> u64 {
 /// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?) + installed(site);
+    let before = bytes(site.base?.variant.size?) + installed(site, candidate.level);
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),
         None => 0,
     };
+    // What the new base has too comes twice.
+    let again = |(_, paths): &(String, Vec<String>)| paths.iter().any(|p| p == "/usr/local");
+    let twice = candidate.stages.last().is_some_and(|s| s.copies.iter().any(again));
+    let after = after + if twice { INTERPRETER } else { 0 };
     Some(Estimate { before, after })
 }
 

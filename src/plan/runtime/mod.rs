@@ -9,6 +9,7 @@ mod packages;
 mod reference;
 mod taught;
 
+use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::Needs;
@@ -80,8 +81,10 @@ pub fn runtime_bases(
     artifacts: &Artifacts,
     needs: &Needs,
     system: &SystemPackages,
+    application: Option<&Application>,
 ) -> Vec<RuntimeBase> {
     let look = Look {
+        application,
         site,
         programs,
         artifacts: &artifacts.found,
@@ -200,6 +203,7 @@ struct Look<'l> {
     artifacts: &'l [Artifact],
     needs: &'l Needs,
     system: &'l SystemPackages,
+    application: Option<&'l Application>,
 }
 
 impl Look<'_> {

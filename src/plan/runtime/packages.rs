@@ -59,6 +59,7 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         }
     }
     let old = release(look.site);
+    natives(look, old.as_deref(), &mut wanted);
     let new = release_of(base);
     let here = manager(base);
     libraries(look, base, old.as_deref(), &mut wanted);
@@ -177,6 +178,22 @@ fn libraries(
             None => {
                 wanted.entry(library.to_owned()).or_default().push(evidence);
             }
+        }
+    }
+}
+
+/// Packages with what a language's packages need of the system.
+fn natives(look: &Look<'_>, release: Option<&str>, wanted: &mut BTreeMap<String, Vec<Evidence>>) {
+    let needed = look.application.map(|a| a.native.as_slice()).unwrap_or_default();
+    for (library, evidence) in needed {
+        let names = release.and_then(|r| knowledge::runtime_libraries(library, r));
+        let names: Vec<&str> = match names {
+            Some(names) => names.to_vec(),
+            None if library.ends_with("-dev") => continue,
+            None => vec![library.as_str()],
+        };
+        for name in names {
+            wanted.entry(name.to_owned()).or_default().push(evidence.clone());
         }
     }
 }

@@ -79,13 +79,13 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
                     name => What::FromPath { name: name.to_owned() },
                 },
                 sources: Vec::new(),
-            evidence: Vec::new(),
+                evidence: Vec::new(),
             }),
             _ => None,
         })
         .collect();
     let system = system::system_packages(&site, &programs, &case.needs);
-    runtime_bases(&site, &programs, &artifacts, &case.needs, &system)
+    runtime_bases(&site, &programs, &artifacts, &case.needs, &system, None)
 }
 
 fn names(case: &Case<'_>) -> Vec<String> {
