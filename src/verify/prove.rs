@@ -253,7 +253,9 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
         let begun = Instant::now();
-        let before = match self.build(&self.input.request)? {
+        let before = self.build(&self.input.request)?;
+        self.report.timing.build_before = millis(begun);
+        let before = match before {
             Ok(built) => built,
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
@@ -261,7 +263,6 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
         };
-        self.report.timing.build_before = millis(begun);
 
         let begun = Instant::now();
         // Running is mostly waiting, reading is mostly work.
