@@ -103,7 +103,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         level: Level::Slim,
         conditions: Vec::new(),
     };
-    let bases = runtime::runtime_bases(site, programs, &artifacts, &needs, &system);
+    let bases = runtime::runtime_bases(site, programs, &artifacts, &needs, &system, None);
     let mut out = Vec::new();
     for mut base in bases {
         let sizes = (old.variant.size, base.variant.and_then(|v| v.size));
@@ -135,6 +135,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             files: &[],
             base: &base,
             carried: &carried,
+            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.
