@@ -374,7 +374,9 @@ impl Plan {
 
     /// Where nothing can be split, the order of the only stage may be better.
     fn order(&mut self, site: &Site<'_>) {
-        let Verdict::LeftAlone(reasons) = &self.verdict else { return };
+        let Verdict::LeftAlone(reasons) = &self.verdict else {
+            return;
+        };
         if !self.candidates.is_empty() || site.stage.parent().is_some() {
             return;
         }

@@ -128,7 +128,11 @@ pub fn application(
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
                 builder: at <= anchor.instruction,
-                runtime: at > anchor.instruction && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                // What is copied from the context once more is cleaned once more.
+                runtime: !alone_with_install(site, role, application)
+                    && !lands_in_trees(site, at, trees)
+                    && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                late: at <= anchor.instruction,
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
@@ -212,6 +216,22 @@ impl Has<'_> {
     }
 }
 
+/// Whether a clean-up stands in the RUN of an install, whose leftovers it removes.
+fn alone_with_install(site: &Site<'_>, role: &RoleOf, application: &Application) -> bool {
+    site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && (application.step(r.place).is_some_and(|s| s.goes == Goes::Builder) || r.role == Role::SystemPackages)
+    })
+}
+
+/// Whether a clean-up works in a folder that comes from the builder, cleaned.
+fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
+    let workdir = site.workdir_at(at).unwrap_or_default();
+    trees
+        .iter()
+        .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
+}
+
 /// What is not proven where something that no room knows stays in the builder.
 fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
     let text = site.file().source.slice(role.span);
@@ -226,7 +246,7 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
 fn folders_of(site: &Site<'_>, landing: &Landing) -> Vec<String> {
     let mut out: Vec<String> = landing.trees().map(|(_, to)| to.to_owned()).collect();
     out.extend(site.workdir());
-    out.retain(|folder| folder.len() > 1);
+    out.retain(|folder| !folder.is_empty());
     out
 }
 

@@ -133,7 +133,6 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             application: None,
         };
         let parts = Parts {
-            application: None,
             level: Level::Slim,
             deal: &deal,
             artifacts: &artifacts.found,

@@ -93,7 +93,7 @@ const ARCHIVE: u64 = 150_000_000;
 const INTERPRETER: u64 = 50_000_000;
 
 /// About what the old stage installs for its build.
-fn installed(site: &Site<'_>, level: Level) -> u64 {
+fn installed(site: &Site<'_>, candidate: &Candidate) -> u64 {
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
@@ -104,7 +104,15 @@ fn installed(site: &Site<'_>, level: Level) -> u64 {
         for operation in run.operations() {
             match operation {
                 Operation::Packages(p) if p.manager.is_system() && p.installs() => {
-                    for package in &p.packages {
+                    let stays = |name: &str| {
+                        let kept = candidate
+                            .runtime
+                            .iter()
+                            .flat_map(|r| &r.packages)
+                            .flat_map(|p| &p.names);
+                        kept.into_iter().any(|kept| kept == name)
+                    };
+                    for package in p.packages.iter().filter(|p| !stays(&p.name)) {
                         match knowledge::package(p.manager.name(), &package.name) {
                             Some(PackageKind::Compiler) => compiler = true,
                             Some(_) => others += 1,
@@ -112,7 +120,7 @@ fn installed(site: &Site<'_>, level: Level) -> u64 {
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() && level > Level::Slim => others += 3,
+                Operation::Packages(p) if p.installs() && candidate.level > Level::Slim => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -124,7 +132,7 @@ fn installed(site: &Site<'_>, level: Level) -> u64 {
 /// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?) + installed(site, candidate.level);
+    let before = bytes(site.base?.variant.size?) + installed(site, candidate);
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),
