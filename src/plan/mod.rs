@@ -203,6 +203,8 @@ pub struct Candidate {
     pub checks: Vec<String>,
     /// Its stages, for pictures.
     pub stages: Vec<PlannedStage>,
+    /// About what it leaves behind besides the old base, in bytes.
+    pub leaves: u64,
 }
 
 /// A stage of a rewritten file.
@@ -293,7 +295,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
-    let application = application::application(&site, &plan.programs);
+    let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
     }

@@ -5,6 +5,8 @@
 //! fills a folder, or something that any image with the language can run. What no room knows stays
 //! where it can do no harm: in the builder where it needs its tools, in the stage that runs else.
 
+mod node;
+mod packages;
 mod python;
 mod steps;
 
@@ -12,6 +14,7 @@ pub use steps::{Goes, Step};
 
 use super::artifact::{Artifact, ArtifactKind};
 use super::evidence::{Condition, Evidence};
+use super::need::Need;
 use super::program::{Program, What};
 use super::site::{Place, Site};
 
@@ -26,10 +29,10 @@ pub struct Application {
     /// Folders (ending in `/`) and files, absolute, that installs fill, inside of the application's
     /// folders or outside of them.
     pub prefixes: Vec<Part>,
-    /// What the builder does at its end so that only what run time needs is left.
-    pub trims: Vec<Trim>,
-    /// Packages of the language, as far as manifests tell.
-    pub packages: Vec<Package>,
+    /// What can stay behind besides; none where nothing is known that can.
+    pub lean: Option<Box<Lean>>,
+    /// About what else the builder keeps to itself, in bytes: caches of package managers.
+    pub leaves: u64,
     /// Libraries that packages with native code need at run time: as the linker calls them, or
     /// packages of the distribution.
     pub native: Vec<(String, Evidence)>,
@@ -52,15 +55,34 @@ pub struct Part {
     pub evidence: Evidence,
 }
 
+/// What of an application run time does not need, for [`Level::Application`](super::Level).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lean {
+    /// What the builder does at its end so that only what run time needs is left.
+    pub trims: Vec<Trim>,
+    /// Prefixes that only the build needs.
+    pub left: Vec<String>,
+    /// Copies of sources that only the build needs; indices of instructions.
+    pub idle: Vec<usize>,
+    /// Files of those that run time needs all the same.
+    pub files: Vec<Need>,
+    /// Packages of the language, as far as manifests tell.
+    pub packages: Vec<Package>,
+    /// What must hold.
+    pub conditions: Vec<Condition>,
+    /// What the user is told.
+    pub announces: Vec<String>,
+    /// About how much it is, in bytes.
+    pub leaves: u64,
+}
+
 /// A command behind the builder's last that leaves only what run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
     /// The command.
     pub command: String,
-    /// What it leaves out, for people.
-    pub says: String,
-    /// What must hold for it.
-    pub conditions: Vec<Condition>,
+    /// Where it runs, absolute, without a `/` at its end; empty for the root.
+    pub folder: String,
 }
 
 /// A package of the language.
@@ -102,9 +124,9 @@ impl Application {
     }
 }
 
-/// What the stage's interpreted program is made of; none where nothing interpreted is started, or
+/// What the stage's interpreted program is made of, where its build makes what is `made`; none where nothing interpreted is started, or
 /// its base is not known to have the language.
-pub fn application(site: &Site<'_>, programs: &[Program]) -> Option<Application> {
+pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> Option<Application> {
     let mut out = Application::default();
     let family = site.base.map(|b| b.image.family)?;
     let interpreted = programs.iter().any(|p| match &p.what {
@@ -117,9 +139,10 @@ pub fn application(site: &Site<'_>, programs: &[Program]) -> Option<Application>
     }
     match family {
         "python" => out.ecosystems.push("python"),
+        "node" => out.ecosystems.push("node"),
         _ => return None,
     }
-    steps::steps(site, programs, &mut out);
+    steps::steps(site, programs, made, &mut out);
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }

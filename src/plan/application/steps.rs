@@ -1,9 +1,10 @@
 //! What each piece of the old stage is to the application.
 
-use super::python;
 use super::{Application, Part};
+use super::{node, python};
 use crate::facts::CommandView;
 use crate::model::Kind;
+use crate::plan::artifact::Artifact;
 use crate::plan::evidence::Evidence;
 use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
@@ -52,7 +53,8 @@ pub(super) struct Claim {
 }
 
 /// Asks the rooms about every piece.
-pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application) {
+pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], out: &mut Application) {
+    let node = node::Room::new(site, programs, made);
     let python = python::Room::new(site, programs);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
@@ -65,7 +67,8 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
                 piece: Some(index),
             };
             let commands = views.get(link.commands.clone()).unwrap_or_default();
-            let claims: Vec<Option<Claim>> = commands.iter().map(|view| python.claim(view, &views)).collect();
+            let claim = |view: &CommandView<'_>| node.claim(view).or_else(|| python.claim(view, &views));
+            let claims: Vec<Option<Claim>> = commands.iter().map(claim).collect();
             if claims.is_empty() || claims.iter().any(Option::is_none) {
                 continue;
             }
@@ -92,4 +95,5 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
             });
         }
     }
+    node.finish(out);
 }

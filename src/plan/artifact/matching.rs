@@ -121,7 +121,10 @@ pub fn conclude(
     }
     // Packages are an artifact only where they serve what was built of them; else they are the
     // program's own dependencies.
-    let serves_site = list.iter().zip(&wanted).any(|(o, w)| *w && o.kind == ArtifactKind::Site);
+    let serves_site = list
+        .iter()
+        .zip(&wanted)
+        .any(|(o, w)| *w && o.kind == ArtifactKind::Site);
     for (output, wanted) in list.into_iter().zip(wanted) {
         if wanted && (serves_site || !is_modules(&output)) {
             out.conditions.extend(output.conditions.iter().cloned());
@@ -179,10 +182,18 @@ fn filled(site: &Site<'_>, landing: &Landing, program: &Program, folder: &str, s
     // Settings of bundlers that write to it.
     let parent = found.rsplit_once('/').map_or("", |(parent, _)| parent);
     let name = found.rsplit('/').next().unwrap_or(&found);
-    for config in ["webpack.config.js", "rollup.config.js", "vue.config.js", "gulpfile.js", "Gruntfile.js"] {
+    for config in [
+        "webpack.config.js",
+        "rollup.config.js",
+        "vue.config.js",
+        "gulpfile.js",
+        "Gruntfile.js",
+    ] {
         let config = super::landing::join(parent, config);
         let config = config.trim_start_matches('/');
-        let Some(text) = context.read_text(config) else { continue };
+        let Some(text) = context.read_text(config) else {
+            continue;
+        };
         let line = text.lines().position(|line| {
             ["\"", "'", "`", "/"].iter().any(|before| {
                 line.contains(&format!("{before}{name}/")) || line.contains(&format!("{before}{name}{before}"))

@@ -4,6 +4,7 @@ mod copies;
 mod runtime;
 mod writer;
 
+use super::application::Trim;
 use super::artifact::Artifact;
 use super::carry::Carried;
 use super::deal::{Deal, Part};
@@ -35,6 +36,8 @@ pub struct Parts<'p> {
     pub context: &'p [usize],
     /// Files that are taken from the build context.
     pub files: &'p [Need],
+    /// What the builder does at its end.
+    pub trims: &'p [Trim],
     /// The new base.
     pub base: &'p RuntimeBase,
     /// What the new stage is told.
@@ -96,6 +99,7 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         (Some(name), Tester::Gate) => name.clone(),
         _ => builder,
     };
+    let source = trimmed(parts, &style, &names, tester_name.is_some(), source, &mut stages);
     let name = match &site.stage.name {
         Some(name) if !names.keeps => name.as_str(),
         _ if stages.len() > 1 => names.runtime.as_str(),
@@ -190,6 +194,52 @@ fn builder<'s>(
     Some(name)
 }
 
+/// Leaves out what only the build needs: at the builder's end, or in a stage of its own where tests
+/// still need it. Gives the name of the stage to copy from.
+fn trimmed<'s>(
+    parts: &Parts<'_>,
+    style: &'s Style,
+    names: &Names,
+    tested: bool,
+    source: String,
+    stages: &mut Vec<Writer<'s>>,
+) -> String {
+    if parts.trims.is_empty() {
+        return source;
+    }
+    let own = match stages.last_mut() {
+        Some(last) if !tested && last.stage.name == source => None,
+        _ => {
+            let line = format!(
+                "{} {source} {} {}",
+                style.keyword("FROM"),
+                style.keyword("AS"),
+                names.production
+            );
+            let before = stages.iter().rfind(|w| w.stage.name == source);
+            let workdir = before.map_or_else(|| "/".to_owned(), |w| w.workdir.clone());
+            let mut writer = Writer::new(style, "builder", &names.production, &source, &line);
+            writer.workdir = workdir;
+            Some(writer)
+        }
+    };
+    let name = own.as_ref().map_or(source, |w| w.stage.name.clone());
+    stages.extend(own);
+    if let Some(writer) = stages.last_mut() {
+        for trim in parts.trims {
+            let here = trim.folder == writer.workdir.trim_end_matches('/');
+            let folder = if trim.folder.is_empty() { "/" } else { &trim.folder };
+            let command = if here {
+                trim.command.clone()
+            } else {
+                format!("cd {folder} && {}", trim.command)
+            };
+            writer.ours(&format!("{} {command}", style.keyword("RUN")));
+        }
+    }
+    name
+}
+
 /// The stages above, for pictures.
 fn earlier(site: &Site<'_>) -> Vec<PlannedStage> {
     let file = site.file();
@@ -219,6 +269,7 @@ struct Names {
     builder: String,
     tester: String,
     runtime: String,
+    production: String,
     /// The stage's own name says that it builds, so the builder keeps it.
     keeps: bool,
 }
@@ -251,6 +302,7 @@ impl Names {
             builder: pick("builder"),
             tester: pick("tester"),
             runtime: pick("runtime"),
+            production: pick("production"),
             keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word))),
         }
     }

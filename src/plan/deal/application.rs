@@ -23,12 +23,12 @@ enum Side {
 }
 
 /// Deals the pieces out. `trees` are the application's folders that come from the builder, filled in
-/// here; `artifacts` are what installs and builds fill, each copied on its own.
+/// here; `artifacts` are what installs and builds fill, each copied on its own, and `idle` the copies
+/// of sources that only the build needs.
 pub fn application(
     site: &Site<'_>,
     programs: &[Program],
-    application: &Application,
-    artifacts: &[Artifact],
+    (application, artifacts, idle): (&Application, &[Artifact], &[usize]),
     base: &RuntimeBase,
     trees: &mut Vec<String>,
 ) -> Option<Deal> {
@@ -105,7 +105,7 @@ pub fn application(
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
                 builder: before,
-                runtime: !in_tree,
+                runtime: !in_tree && !idle.contains(&at),
                 ..Lot::default()
             },
             (_, Role::StageCopy) => Lot {

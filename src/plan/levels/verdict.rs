@@ -5,7 +5,7 @@ use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
 use crate::plan::site::Site;
 use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
-use crate::shell::Operation;
+use crate::shell::{Manager, Operation};
 
 /// The candidate to take, of those that are worth it: the one with the least that is unproven, of
 /// several the boldest.
@@ -79,8 +79,15 @@ const BUILD_PACKAGE: u64 = 10_000_000;
 /// About what a toolchain from an archive takes, in bytes.
 const ARCHIVE: u64 = 150_000_000;
 
+fn is_node(manager: Manager) -> bool {
+    matches!(
+        manager,
+        Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Corepack
+    )
+}
+
 /// About what the old stage installs for its build.
-fn installed(site: &Site<'_>) -> u64 {
+pub(super) fn installed(site: &Site<'_>, interpreted: bool) -> u64 {
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
@@ -99,7 +106,8 @@ fn installed(site: &Site<'_>) -> u64 {
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() => others += 3,
+                // Dependencies stay, but for what a language's own room knows.
+                Operation::Packages(p) if p.installs() && (!interpreted || !is_node(p.manager)) => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -111,7 +119,7 @@ fn installed(site: &Site<'_>) -> u64 {
 /// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?) + installed(site);
+    let before = bytes(site.base?.variant.size?) + candidate.leaves;
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),

@@ -89,7 +89,8 @@ fn paths_that_only_the_base_image_tells_prove_nothing() {
         ("main.go", "package main\n"),
         ("gen.sh", "#!/bin/sh\n"),
     ];
-    let text = "FROM golang:1.22\nWORKDIR ${PROJECT_ROOT}/src/x\nCOPY . .\nRUN ./gen.sh && go build -o x\nCMD [\"./x\"]\n";
+    let text =
+        "FROM golang:1.22\nWORKDIR ${PROJECT_ROOT}/src/x\nCOPY . .\nRUN ./gen.sh && go build -o x\nCMD [\"./x\"]\n";
     let needs = found(text, &files);
     assert!(needs.files.is_empty(), "{:?}", needs.files);
     assert!(

@@ -79,7 +79,7 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
                     name => What::FromPath { name: name.to_owned() },
                 },
                 sources: Vec::new(),
-            evidence: Vec::new(),
+                evidence: Vec::new(),
             }),
             _ => None,
         })
