@@ -62,6 +62,8 @@ pub struct Lean {
     pub trims: Vec<Trim>,
     /// Prefixes that only the build needs.
     pub left: Vec<String>,
+    /// Artifacts of which only a part is needed: theirs, and the part's path.
+    pub narrowed: Vec<(String, String)>,
     /// Copies of sources that only the build needs; indices of instructions.
     pub idle: Vec<usize>,
     /// Files of those that run time needs all the same.

@@ -60,7 +60,8 @@ pub(super) fn split(
         .collect();
     for (name, evidence) in phantoms {
         match brought_by(lock, folder, manifest, &production, &name) {
-            Brings::Production => {}
+            // What nobody brings was never there.
+            Brings::Production | Brings::Nobody => {}
             Brings::Development(roots) => {
                 for root in roots {
                     needed.entry(root).or_insert_with(|| evidence.clone());
@@ -196,6 +197,7 @@ fn is_own(context: &Context, name: &str) -> bool {
 enum Brings {
     Production,
     Development(Vec<String>),
+    Nobody,
     Unknown,
 }
 
@@ -225,7 +227,7 @@ fn brought_by(
         .cloned()
         .collect();
     if roots.is_empty() {
-        Brings::Unknown
+        Brings::Nobody
     } else {
         Brings::Development(roots)
     }

@@ -99,7 +99,7 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         (Some(name), Tester::Gate) => name.clone(),
         _ => builder,
     };
-    let source = trimmed(parts, &style, &names, tester_name.is_some(), source, &mut stages);
+    let source = trimmed(site, parts, &style, &names, tester_name.is_some(), source, &mut stages);
     let name = match &site.stage.name {
         Some(name) if !names.keeps => name.as_str(),
         _ if stages.len() > 1 => names.runtime.as_str(),
@@ -197,6 +197,7 @@ fn builder<'s>(
 /// Leaves out what only the build needs: at the builder's end, or in a stage of its own where tests
 /// still need it. Gives the name of the stage to copy from.
 fn trimmed<'s>(
+    site: &Site<'_>,
     parts: &Parts<'_>,
     style: &'s Style,
     names: &Names,
@@ -216,28 +217,58 @@ fn trimmed<'s>(
                 style.keyword("AS"),
                 names.production
             );
-            let before = stages.iter().rfind(|w| w.stage.name == source);
-            let workdir = before.map_or_else(|| "/".to_owned(), |w| w.workdir.clone());
-            let mut writer = Writer::new(style, "builder", &names.production, &source, &line);
-            writer.workdir = workdir;
-            Some(writer)
+            Some(Writer::new(style, "builder", &names.production, &source, &line))
         }
     };
+    let workdir = site.workdir_at(parts.deal.anchor + 1);
+    let workdir = workdir.map(|dir| dir.trim_end_matches('/').to_owned());
     let name = own.as_ref().map_or(source, |w| w.stage.name.clone());
     stages.extend(own);
     if let Some(writer) = stages.last_mut() {
+        let mut trims: Vec<Trim> = Vec::new();
         for trim in parts.trims {
-            let here = trim.folder == writer.workdir.trim_end_matches('/');
+            match trims.last_mut() {
+                Some(last) if last.folder == trim.folder => {
+                    last.command = format!("{} && {}", last.command, trim.command);
+                }
+                _ => trims.push(trim.clone()),
+            }
+        }
+        for trim in trims {
+            let here = workdir.as_deref() == Some(trim.folder.as_str());
             let folder = if trim.folder.is_empty() { "/" } else { &trim.folder };
             let command = if here {
                 trim.command.clone()
             } else {
                 format!("cd {folder} && {}", trim.command)
             };
-            writer.ours(&format!("{} {command}", style.keyword("RUN")));
+            let run = format!("{} {command}", style.keyword("RUN"));
+            writer.ours(&wrapped(&run, style));
         }
     }
     name
+}
+
+/// A line no longer than a screen is wide, where it has words to break it between.
+const WIDEST: usize = 110;
+
+/// A long command in several lines.
+fn wrapped(run: &str, style: &Style) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in run.split(' ') {
+        if width + word.len() >= WIDEST {
+            out.push_str(&format!(" {}\n    {word}", style.escape));
+            width = 4 + word.len();
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+        width += word.len() + 1;
+    }
+    out
 }
 
 /// The stages above, for pictures.

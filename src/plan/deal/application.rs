@@ -100,7 +100,7 @@ pub fn application(
             },
             (_, Role::Manifests) => Lot {
                 builder: before,
-                runtime: !in_tree && wanted(site, role, &landing, programs),
+                runtime: !in_tree && !idle.contains(&at) && wanted(site, role, &landing, programs),
                 ..Lot::default()
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {

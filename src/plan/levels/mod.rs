@@ -160,6 +160,11 @@ fn with_base(
     if let Some(lean) = lean {
         conditions.extend(lean.conditions.iter().cloned());
         artifacts.retain(|a| !lean.left.contains(&a.path));
+        for artifact in &mut artifacts {
+            if let Some((_, part)) = lean.narrowed.iter().find(|(whole, _)| *whole == artifact.path) {
+                artifact.path.clone_from(part);
+            }
+        }
     }
     let below = artifacts.iter().find(|a| {
         let made = a

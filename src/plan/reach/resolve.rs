@@ -505,6 +505,18 @@ impl<'c> Resolver<'c> {
         })
     }
 
+    /// The file that a path which is made of literals leads to.
+    pub fn exactly(&self, from: &str, path: &str) -> Option<String> {
+        let is_path = self.language == Language::JavaScript && !path.ends_with('/');
+        let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match path.strip_prefix('/') {
+            _ if !is_path => None,
+            Some(rest) => self.script(&join("", rest)),
+            None if path.starts_with('.') => self.script(&join(folder, path)),
+            None => None,
+        }
+    }
+
     /// The package that a name beginning so is in.
     pub fn package_of_prefix(&self, prefix: &str) -> Option<String> {
         match self.language {

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::knowledge::ecosystem;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::need::Need;
-use crate::plan::program::{Entries, What, entries};
+use crate::plan::program::{Entries, Program, What, entries};
 use crate::plan::reach::{Language, Reach, reach};
 use crate::plan::role::Role;
 
@@ -20,7 +20,22 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             What::CompilesAtStart { .. } | What::DevServer { .. } | What::Shell
         )
     };
-    if room.programs.iter().any(|p| compiles(&p.what)) {
+    // `tsc && node dist` needs all that the build needs.
+    let builds = |p: &Program| {
+        p.words
+            .first()
+            .is_some_and(|w| ecosystem::is_tool(w.rsplit('/').next().unwrap_or(w)))
+    };
+    let serves = |p: &Program| {
+        p.words
+            .iter()
+            .any(|w| matches!(w.as_str(), "start" | "preview" | "serve"))
+    };
+    if room
+        .programs
+        .iter()
+        .any(|p| compiles(&p.what) || builds(p) && !serves(p))
+    {
         return None;
     }
     let mut all = entries(room.site, room.programs);
@@ -41,6 +56,11 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
         }
     }
     let installs = room.all_installs();
+    if standalone(room, context, &mut out) {
+        out.left.extend(application.prefixes.iter().map(|p| p.path.clone()));
+        out.left.retain(|path| path.ends_with("/node_modules/"));
+        return Some(out);
+    }
     for install in &installs {
         let prefix = format!("{}/node_modules/", install.folder);
         if !application.prefixes.iter().any(|p| p.path == prefix) {
@@ -68,8 +88,67 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
         let split = packages::split(context, &folder, &manifest, lock.as_deref(), (&reached, &own));
         trim(room, install, split, later, &mut out);
     }
+    if let Some(started) = room
+        .programs
+        .iter()
+        .find(|p| p.words.starts_with(&["next".to_owned(), "start".to_owned()]))
+    {
+        let folder = match &started.what {
+            What::Interpreter { script: Some(path), .. } => path.split("/node_modules/").next(),
+            _ => None,
+        };
+        if let Some(folder) = folder.filter(|_| room.steps.iter().any(|s| s.program == "next" && s.has("build"))) {
+            out.leaves += NEXT_CACHE;
+            out.announces.push("the cache of `next build` is left out".to_owned());
+            out.trims.push(Trim {
+                command: "rm -rf .next/cache".to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+    }
     sources(room, context, application, &reached, &own, &mut out);
     (out != Lean::default()).then_some(out)
+}
+
+/// About what the cache of `next build` takes, in bytes; measured for small sites.
+const NEXT_CACHE: u64 = 20_000_000;
+
+/// Whether what is started is a server that Next.js put into a folder of its own, with all that it
+/// needs: then nothing else is copied.
+fn standalone(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
+    const FOLDER: &str = ".next/standalone/";
+    let started = room.programs.iter().find_map(|p| match &p.what {
+        What::Interpreter { script: Some(path), .. } => {
+            let at = path.find(FOLDER)?;
+            Some((path.get(..at)?.to_owned(), path.clone()))
+        }
+        _ => None,
+    });
+    let Some((folder, path)) = started else { return false };
+    let config = ["next.config.js", "next.config.mjs", "next.config.ts", "next.config.cjs"]
+        .iter()
+        .find_map(|name| room.landing.existing(context, &format!("{folder}{name}")));
+    let Some(config) = config else { return false };
+    if !context.read_text(&config).unwrap_or_default().contains("standalone") {
+        return false;
+    }
+    let made = room.artifacts.iter().find(|a| a.path == format!("{folder}.next/"));
+    let Some(made) = made else { return false };
+    out.narrowed.push((made.path.clone(), format!("{folder}{FOLDER}")));
+    out.conditions.push(Condition::met(
+        format!("`{path}` comes with all that it needs"),
+        vec![Evidence::manifest(config, None, "its output is `standalone`")],
+    ));
+    out.leaves += NEXT_CACHE * 10;
+    for role in room
+        .site
+        .roles
+        .iter()
+        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
+    {
+        out.idle.push(role.place.instruction);
+    }
+    true
 }
 
 /// Whether something that is reached lies in a folder, and in no folder below it that has packages

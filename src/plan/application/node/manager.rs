@@ -28,11 +28,10 @@ impl Room<'_> {
                 continue;
             }
             let wanted = format!("{}/{name}", install.folder);
-            let places = self.landing.image_of(&path);
-            if places.iter().any(|(at, by)| *at == wanted && *by < install.instruction) {
+            if self.landing.is_there(&path, &wanted, install.instruction) {
                 return (context.node_lock(&path), false);
             }
-            later |= places.iter().any(|(at, _)| *at == wanted);
+            later |= self.landing.is_there(&path, &wanted, usize::MAX);
         }
         (None, later)
     }

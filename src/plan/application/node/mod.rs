@@ -2,6 +2,7 @@
 
 mod lean;
 mod manager;
+mod native;
 
 use super::Application;
 use super::steps::{Claim, Goes};
@@ -109,7 +110,11 @@ impl<'r> Room<'r> {
         if packages.global {
             let started = packages.packages.iter().any(|p| self.is_started(&p.name));
             // What is started is installed where it runs; what only builds stays with the build.
-            return (!started).then(|| claim(Some(Goes::Builder), format!("`{name}` installs tools of the build")));
+            return Some(if started {
+                claim(Some(Goes::Runtime), format!("`{name}` installs what is started"))
+            } else {
+                claim(Some(Goes::Builder), format!("`{name}` installs tools of the build"))
+            });
         }
         let step = self.step(view)?;
         let folder = self.folder(step)?;
@@ -303,6 +308,7 @@ impl<'r> Room<'r> {
     /// What is known once all pieces have been looked at.
     pub fn finish(&self, out: &mut Application) {
         out.leaves += self.cache();
+        native::natives(self, out);
         out.lean = lean::lean(self, out).map(Box::new);
     }
 
