@@ -11,7 +11,10 @@ use std::process::Command;
 /// The picture's name, and the arguments that it shows.
 const PICTURES: [(&str, &[&str]); 2] = [
     ("lint", &["lint", "fixtures/apps/greeter/Dockerfile"]),
-    ("fix", &["lint", "--fix", "--diff", "fixtures/apps/go-data/app/Dockerfile"]),
+    (
+        "fix",
+        &["lint", "--fix", "--diff", "fixtures/apps/go-data/app/Dockerfile"],
+    ),
 ];
 
 /// Lines beyond this are cut off, so that a picture fits a page.

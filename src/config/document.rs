@@ -5,7 +5,7 @@ use super::error::{ConfigErrors, Mark, Place, Problem, Source, report};
 use super::glob::{PathPattern, clean};
 use super::nearest::nearest;
 use super::yaml::{self, Kind, Node};
-use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester};
+use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester, Verify};
 use serde_json::Value;
 
 /// How the text of another settings file is had: its path as resolved against the file that names
@@ -77,6 +77,7 @@ pub struct Document {
     pub(super) context: Option<String>,
     pub(super) shellcheck: Option<ShellCheck>,
     pub(super) stages: RawStages,
+    pub(super) verify: Verify,
     pub(super) format: Option<String>,
     pub(super) comments_disabled: bool,
     pub(super) lenient: bool,
@@ -105,7 +106,7 @@ impl RawStages {
 }
 
 /// The keys at the top, in the order of the documentation.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "extends",
     "select",
     "ignore",
@@ -118,6 +119,7 @@ pub const KEYS: [&str; 12] = [
     "context",
     "shellcheck",
     "stages",
+    "verify",
 ];
 const OVERRIDE_KEYS: [&str; 5] = ["files", "select", "ignore", "severity", "rules"];
 const STAGES_KEYS: [&str; 5] = ["rewrite", "level", "names", "tester", "runtime"];
@@ -623,6 +625,7 @@ impl Reading<'_> {
                     .retain(|(role, _)| !stages.names.iter().any(|(own, _)| own == role));
                 known.names.extend(stages.names);
             }
+            "verify" => fields.verify(value, &mut document.verify),
             _ => {
                 let mut own = RawRules::default();
                 if fields.rule_key(&mut own, name, value) {

@@ -13,6 +13,7 @@ pub mod hadolint;
 mod nearest;
 mod schema;
 mod settings;
+mod verify;
 mod yaml;
 
 pub use check::{Names, OptionName, UnknownName};
@@ -21,6 +22,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use nearest::nearest;
 pub use schema::{RuleEntry, schema};
 pub use settings::{Candidate, FileSettings, Settings};
+pub use verify::{ProbeSetting, Verify};
 
 use std::collections::BTreeMap;
 

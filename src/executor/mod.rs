@@ -29,6 +29,7 @@ pub mod root_tree;
 mod saved;
 pub mod select;
 pub mod shellcheck;
+pub mod trace;
 
 pub use cancel::Cancel;
 pub use config::{Healthcheck, History, ImageConfig, Platform};
@@ -46,3 +47,4 @@ pub use reference::Reference;
 pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;
+pub use trace::Trace;

@@ -17,6 +17,7 @@ pub mod carry;
 pub mod compose;
 pub mod deal;
 pub mod evidence;
+pub mod improve;
 pub mod layout;
 pub mod levels;
 pub mod need;
@@ -123,10 +124,17 @@ pub enum Observed {
         /// Absolute paths.
         paths: Vec<String>,
     },
-    /// A file that was opened at run time.
+    /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
         path: String,
+    },
+    /// A program that was started at run time, and that a rewrite lacked.
+    Started {
+        /// Absolute.
+        path: String,
+        /// The package that owns it in the old image, where one does.
+        package: Option<String>,
     },
 }
 
@@ -275,11 +283,9 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
-    if site.instructions().any(|i| {
-        i.transfer()
-            .is_some_and(|t| t.from.as_ref().is_some_and(|(_, f)| f.stage().is_some()))
-    }) {
-        plan.leave("its last stage copies from others already", Vec::new());
+    if improve::is_split(&site) {
+        let programs = plan.programs.clone();
+        improve::improve(&site, &programs, &mut plan);
         return plan;
     }
     if let Some(reason) = refusal::compiles_at_start(&site, &plan.programs) {
@@ -307,7 +313,14 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
     plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
-    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    let bases = runtime::runtime_bases(
+        &site,
+        &plan.programs,
+        &artifacts,
+        &plan.needs,
+        &plan.system,
+        application.as_ref(),
+    );
     plan.neighbours = neighbour::neighbours(&site);
     let known = levels::Known {
         programs: &plan.programs,

@@ -59,6 +59,19 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
             return Condition::unproven(what, vec![evidence(site, program, why.clone())], "a CMD in JSON form");
         }
     };
+    let name = program.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w));
+    if found.is_none()
+        && !matches!(&program.what, What::Shell | What::DevServer { .. })
+        && let Some(known) = known.application.and_then(|a| a.brings(name))
+    {
+        return if known {
+            let says = format!("a package that brings `{name}` is installed");
+            Condition::met(what, vec![evidence(site, program, says)])
+        } else {
+            let says = format!("no list of packages names `{name}`");
+            Condition::unproven(what, vec![evidence(site, program, says)], "a build")
+        };
+    }
     match found {
         Some(found) => Condition::met(what, vec![found]),
         None => Condition::not_met(
@@ -96,8 +109,11 @@ const SHELL_PROGRAMS: [&str; 12] = [
 
 fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Option<Evidence> {
     for artifact in parts.artifacts {
+        let lands = parts
+            .application
+            .map_or(artifact.path.as_str(), |a| a.destination(&artifact.path));
         let hit = if artifact.path.ends_with('/') {
-            below(path, &artifact.path)
+            below(path, lands)
         } else {
             fits(&artifact.path, path)
         };
@@ -181,7 +197,8 @@ fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) ->
         return Some(Evidence::image(format!("`{}` has it", parts.base.reference)));
     }
     for packages in &parts.base.packages {
-        if packages.names.iter().any(|p| p == name) {
+        let brings = |p: &String| p == name || knowledge::programs_of(p).contains(&name);
+        if packages.names.iter().any(brings) {
             return Some(Evidence::tool(format!("the package `{name}` is installed")));
         }
     }

@@ -386,6 +386,13 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         "find" if view.words().iter().any(|w| matches!(w.text.as_str(), "-delete" | "rm")) => {
             (Role::Cleanup, "it removes files".into())
         }
+        "go" if view.words().first().is_some_and(|w| w.text == "mod") => (
+            Role::Dependencies { dev: None },
+            "`go mod` lists the project's dependencies".into(),
+        ),
+        "make" | "gmake" if view.words().iter().any(|w| w.text == "clean") => {
+            (Role::Cleanup, "it removes what was built".into())
+        }
         "go" if view
             .words()
             .first()

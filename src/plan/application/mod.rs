@@ -12,7 +12,7 @@ mod steps;
 
 pub use steps::{Goes, Step};
 
-use super::artifact::{Artifact, ArtifactKind};
+use super::artifact::{Alteration, Artifact, ArtifactKind};
 use super::evidence::{Condition, Evidence};
 use super::need::Need;
 use super::program::{Program, What};
@@ -33,6 +33,12 @@ pub struct Application {
     pub lean: Option<Box<Lean>>,
     /// About what else the builder keeps to itself, in bytes: caches of package managers.
     pub leaves: u64,
+    /// What an install puts to a folder of its own in the builder, to be copied elsewhere.
+    pub staged: Option<Staged>,
+    /// Packages of the language, as far as manifests tell.
+    pub packages: Vec<Package>,
+    /// Names of commands that those packages, or the project itself, bring.
+    pub scripts: Vec<String>,
     /// Libraries that packages with native code need at run time: as the linker calls them, or
     /// packages of the distribution.
     pub native: Vec<(String, Evidence)>,
@@ -78,6 +84,18 @@ pub struct Lean {
     pub leaves: u64,
 }
 
+/// An install that is told to fill a folder of its own, so that nothing but what it installs is
+/// copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The folder in the builder, ending in `/`.
+    pub from: String,
+    /// Where it is copied to, ending in `/`.
+    pub to: String,
+    /// The change of the command.
+    pub alter: Alteration,
+}
+
 /// A command behind the builder's last that leaves only what run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
@@ -106,17 +124,32 @@ impl Application {
 
     /// The prefixes as the rooms behind see what a build makes.
     pub fn as_artifacts(&self) -> Vec<Artifact> {
-        self.prefixes
-            .iter()
-            .map(|part| Artifact {
-                path: part.path.clone(),
-                kind: ArtifactKind::Tree,
-                made_by: Some(part.made_by),
-                sources: vec![part.evidence.clone()],
-                ecosystem: part.ecosystem,
-                alter: None,
-            })
-            .collect()
+        let staged = |part: &Part| self.staged.as_ref().filter(|s| s.to == part.path);
+        let artifact = |part: &Part| Artifact {
+            path: staged(part).map_or(&part.path, |s| &s.from).clone(),
+            kind: ArtifactKind::Tree,
+            made_by: Some(part.made_by),
+            sources: vec![part.evidence.clone()],
+            ecosystem: part.ecosystem,
+            alter: staged(part).map(|s| s.alter.clone()),
+        };
+        self.prefixes.iter().map(artifact).collect()
+    }
+
+    /// Where a folder of the builder is copied to.
+    pub fn destination<'a>(&'a self, path: &'a str) -> &'a str {
+        match &self.staged {
+            Some(staged) if staged.from == path => &staged.to,
+            _ => path,
+        }
+    }
+
+    /// Whether a command is one that an installed package, or the project, is known to bring; false
+    /// where only the build can tell. None where nothing was installed that could.
+    pub fn brings(&self, name: &str) -> Option<bool> {
+        let folder = |p: &Part| p.path.ends_with('/') && !p.path.ends_with("/node_modules/");
+        let any = self.prefixes.iter().any(folder);
+        any.then(|| self.scripts.iter().any(|s| s == name))
     }
 
     fn part(&mut self, part: Part) {

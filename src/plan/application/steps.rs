@@ -55,7 +55,7 @@ pub(super) struct Claim {
 /// Asks the rooms about every piece.
 pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], out: &mut Application) {
     let node = node::Room::new(site, programs, made);
-    let python = python::Room::new(site, programs);
+    let python = python::Room::new(site);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
             continue;
@@ -96,4 +96,5 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
         }
     }
     node.finish(out);
+    python.finish(out);
 }

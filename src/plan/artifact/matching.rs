@@ -290,7 +290,7 @@ fn folders(site: &Site<'_>) -> Vec<String> {
     folders
 }
 
-fn artifact(site: &Site<'_>, output: Output) -> Artifact {
+pub(super) fn artifact(site: &Site<'_>, output: Output) -> Artifact {
     let Output {
         path,
         mut kind,
@@ -333,6 +333,10 @@ fn artifact(site: &Site<'_>, output: Output) -> Artifact {
 /// The server of files that a program is: the folder that it serves, where its words or the server's
 /// default tell.
 fn serves(program: &Program) -> Option<Option<String>> {
+    // A program of the file's own may have the name of one.
+    if matches!(&program.what, What::File { path } if !path.contains("/node_modules/")) {
+        return None;
+    }
     let first = program.words.first()?;
     let name = first.rsplit('/').next().unwrap_or(first);
     let rest = program.words.get(1..).unwrap_or_default();

@@ -4,7 +4,7 @@ mod copies;
 mod runtime;
 mod writer;
 
-use super::application::Trim;
+use super::application::{Application, Trim};
 use super::artifact::Artifact;
 use super::carry::Carried;
 use super::deal::{Deal, Part};
@@ -38,6 +38,8 @@ pub struct Parts<'p> {
     pub files: &'p [Need],
     /// What the builder does at its end.
     pub trims: &'p [Trim],
+    /// What an interpreted program is made of.
+    pub application: Option<&'p Application>,
     /// The new base.
     pub base: &'p RuntimeBase,
     /// What the new stage is told.
@@ -130,6 +132,11 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         stages: planned,
         tester: tester_name,
     })
+}
+
+/// The instructions that install a base's packages on it.
+pub fn installs(site: &Site<'_>, base: &super::runtime::RuntimeBase) -> Vec<String> {
+    runtime::packages(base, &layout::style(site.file()))
 }
 
 /// Writes the stages `base` and `builder`, or `builder` alone; gives the name of the one that builds.

@@ -197,7 +197,7 @@ fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Bl
 }
 
 /// The instructions that install packages on the new base.
-fn packages(base: &RuntimeBase, style: &Style) -> Vec<String> {
+pub(super) fn packages(base: &RuntimeBase, style: &Style) -> Vec<String> {
     let filled = base.packages.iter().filter(|p| !p.names.is_empty());
     filled.map(|p| install(p, style)).collect()
 }

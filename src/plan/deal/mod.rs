@@ -137,6 +137,10 @@ pub fn deal(
                 builder: before,
                 ..Lot::default()
             },
+            Role::Unknown if setup::edits_setup(site, role) => Lot {
+                runtime: true,
+                ..Lot::default()
+            },
             Role::Unknown => {
                 let text = site.file().source.slice(role.span);
                 let first = text.lines().next().unwrap_or_default();

@@ -34,6 +34,26 @@ pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .is_some_and(|i| i.transfer().is_some())
 }
 
+/// Whether it edits only files that a COPY puts where run time reads them, and no build does.
+pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
+    let mut names = commands(site, role.place).peekable();
+    if names.peek().is_none() || !names.all(|name| matches!(name, "sed" | "perl" | "envsubst" | "dos2unix")) {
+        return false;
+    }
+    let put: Vec<String> = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::RuntimeSetup && r.place < role.place)
+        .filter_map(|r| site.file().instructions.get(r.place.instruction))
+        .filter_map(|i| {
+            let word = i.transfer()?.destination.as_ref()?;
+            crate::plan::levels::absolute(site.workdir_at(i.index).as_deref(), &site.value(word, i.index)?)
+        })
+        .collect();
+    let mut edited = paths(site, role.place).into_iter().filter(|p| p.starts_with('/')).peekable();
+    edited.peek().is_some() && edited.all(|path| put.contains(&path))
+}
+
 /// Whether it only makes folders for a build: it stands in a RUN that builds or fetches, and names
 /// them by variables or relative to where that works.
 pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {

@@ -101,7 +101,11 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
         out.push(Condition::not_met(KNOWN, evidence));
     }
     out.extend(known.artifacts.conditions.iter().cloned());
-    for artifact in &known.artifacts.found {
+    let installed = |artifact: &&Artifact| {
+        let own = |part: &Artifact| part.path == artifact.path;
+        known.application.is_some_and(|a| a.as_artifacts().iter().any(own))
+    };
+    for artifact in known.artifacts.found.iter().filter(|a| !installed(a)) {
         if artifact.sources.len() > 1 {
             out.push(Condition::met(
                 format!("`{}` is what the build makes", artifact.path),
@@ -118,7 +122,12 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
     if level == Level::Artifacts {
         out.extend(known.needs.conditions.iter().cloned());
     }
-    for neighbour in known.neighbours {
+    let relying: Vec<&Neighbour> = known
+        .neighbours
+        .iter()
+        .filter(|n| known.application.is_none_or(|a| !n.is_served_by(a)))
+        .collect();
+    for neighbour in &relying {
         let evidence = vec![neighbour.evidence.clone()];
         let what = "nothing else relies on the image as it is".to_owned();
         out.push(if neighbour.breaks {
@@ -127,7 +136,7 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             Condition::unproven(what, evidence, "a look at it")
         });
     }
-    if known.neighbours.is_empty() && site.context.is_some() {
+    if relying.is_empty() && site.context.is_some() {
         out.push(Condition::met("nothing else relies on the image as it is", Vec::new()));
     }
     out
@@ -221,6 +230,7 @@ fn with_base(
         context: &trees.context,
         files: &files,
         trims: lean.map(|l| l.trims.as_slice()).unwrap_or_default(),
+        application: known.application,
         base,
         carried: &carried,
     };

@@ -5,7 +5,7 @@ use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
 use crate::plan::site::Site;
 use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
-use crate::shell::{Manager, Operation};
+use crate::shell::Operation;
 
 /// The candidate to take, of those that are worth it: the one with the least that is unproven, of
 /// several the boldest.
@@ -79,14 +79,10 @@ const BUILD_PACKAGE: u64 = 10_000_000;
 /// About what a toolchain from an archive takes, in bytes.
 const ARCHIVE: u64 = 150_000_000;
 
-fn is_node(manager: Manager) -> bool {
-    matches!(
-        manager,
-        Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Corepack
-    )
-}
+/// About what an interpreter and its library take, in bytes.
+const INTERPRETER: u64 = 50_000_000;
 
-/// About what the old stage installs for its build.
+/// About what the old stage installs for its build; what an interpreted program installs comes along.
 pub(super) fn installed(site: &Site<'_>, interpreted: bool) -> u64 {
     let mut compiler = false;
     let mut others = 0;
@@ -106,8 +102,7 @@ pub(super) fn installed(site: &Site<'_>, interpreted: bool) -> u64 {
                         }
                     }
                 }
-                // Dependencies stay, but for what a language's own room knows.
-                Operation::Packages(p) if p.installs() && (!interpreted || !is_node(p.manager)) => others += 3,
+                Operation::Packages(p) if p.installs() && !interpreted => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -125,6 +120,10 @@ fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
         Some(variant) => bytes(variant.size?),
         None => 0,
     };
+    // What the new base has too comes twice.
+    let again = |(_, paths): &(String, Vec<String>)| paths.iter().any(|p| p == "/usr/local");
+    let twice = candidate.stages.last().is_some_and(|s| s.copies.iter().any(again));
+    let after = after + if twice { INTERPRETER } else { 0 };
     Some(Estimate { before, after })
 }
 

@@ -254,7 +254,6 @@ fn follow(resolver: &Resolver<'_>, out: &mut Reach, path: &str, found: Found, op
                 // All of it may be known.
                 if let Some(file) = resolver.exactly(path, &import.what) {
                     reached(out, open, file, path);
-                    continue;
                 }
                 let folder = resolver.bounded(path, &import.what);
                 if let Some(folder) = &folder {

@@ -495,7 +495,7 @@ impl<'c> Resolver<'c> {
             return (self.is_folder(alias) && !alias.is_empty()).then(|| format!("{alias}/"));
         }
         let up = path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or("./");
-        let found = join(folder, up);
+        let found = join(if up.starts_with('/') { "" } else { folder }, up);
         self.is_folder(&found).then(|| {
             if found.is_empty() {
                 String::new()

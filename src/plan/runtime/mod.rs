@@ -7,7 +7,9 @@
 mod needs;
 mod packages;
 mod reference;
+mod taught;
 
+use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::Needs;
@@ -79,8 +81,10 @@ pub fn runtime_bases(
     artifacts: &Artifacts,
     needs: &Needs,
     system: &SystemPackages,
+    application: Option<&Application>,
 ) -> Vec<RuntimeBase> {
     let look = Look {
+        application,
         site,
         programs,
         artifacts: &artifacts.found,
@@ -131,6 +135,7 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     // Programs run on a newer C library than the one that they were linked with, never on an older:
     // an image whose tags move from release to release has the newest one's.
     if base.image.names.contains(&"gcc")
+        && knowledge::Tag::parse(look.site.base_tag()).codename().is_none()
         && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
     {
         let reference = format!("debian:{}-slim", newest.codename);
@@ -198,6 +203,7 @@ struct Look<'l> {
     artifacts: &'l [Artifact],
     needs: &'l Needs,
     system: &'l SystemPackages,
+    application: Option<&'l Application>,
 }
 
 impl Look<'_> {
@@ -284,6 +290,7 @@ impl Look<'_> {
         packages::certificates(self, base);
         packages::zones(self, base);
         packages::accounts(self, base);
+        taught::taught(self, base);
     }
 
     fn why(&self, offer: &Offer) -> Vec<Evidence> {

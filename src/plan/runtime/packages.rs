@@ -10,7 +10,7 @@ use crate::shell::Manager;
 use std::collections::BTreeMap;
 
 /// The command of a base's package manager.
-fn manager(base: &RuntimeBase) -> Option<Manager> {
+pub fn manager(base: &RuntimeBase) -> Option<Manager> {
     match base.variant?.packages {
         PackageManager::Apt => Some(Manager::AptGet),
         PackageManager::Apk => Some(Manager::Apk),
@@ -59,6 +59,7 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         }
     }
     let old = release(look.site);
+    natives(look, old.as_deref(), &mut wanted);
     let new = release_of(base);
     let here = manager(base);
     libraries(look, base, old.as_deref(), &mut wanted);
@@ -181,6 +182,22 @@ fn libraries(
     }
 }
 
+/// Packages with what a language's packages need of the system.
+fn natives(look: &Look<'_>, release: Option<&str>, wanted: &mut BTreeMap<String, Vec<Evidence>>) {
+    let needed = look.application.map(|a| a.native.as_slice()).unwrap_or_default();
+    for (library, evidence) in needed {
+        let names = release.and_then(|r| knowledge::runtime_libraries(library, r));
+        let names: Vec<&str> = match names {
+            Some(names) => names.to_vec(),
+            None if library.ends_with("-dev") => continue,
+            None => vec![library.as_str()],
+        };
+        for name in names {
+            wanted.entry(name.to_owned()).or_default().push(evidence.clone());
+        }
+    }
+}
+
 /// Packages with programs that are started at run time and that the old base had.
 fn programs(
     look: &Look<'_>,
@@ -295,7 +312,8 @@ pub fn zones(look: &Look<'_>, base: &mut RuntimeBase) {
     }
 }
 
-fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
+/// Adds a package, once.
+pub fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
     match base.packages.iter_mut().find(|p| p.manager == manager) {
         Some(known) => {
             if !known.names.iter().any(|name| name == package) {

@@ -1,5 +1,6 @@
 //! Reports of `mbopt verify`.
 
+pub mod batch;
 mod html;
 mod markdown;
 mod text;

@@ -216,7 +216,11 @@ static ROWS: &[Row] = &[
         ],
         When::Always,
     ),
-    build(Compiler, &["nimble"], When::First(&["c", "cc", "cpp", "compile", "build"])),
+    build(
+        Compiler,
+        &["nimble"],
+        When::First(&["c", "cc", "cpp", "compile", "build"]),
+    ),
     test(&["nimble"], When::First(&["test"])),
     test(&["go"], When::First(&["test", "vet"])),
     build(Go, &["go"], When::First(&["build", "install", "generate", "run"])),

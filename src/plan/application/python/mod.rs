@@ -1,13 +1,18 @@
 //! Python: pip, poetry, pipenv, uv and setup.py, with the folders that they install to.
 
 mod layout;
+mod listed;
+mod native;
+mod staged;
 
+use super::Application;
 use super::steps::{Claim, Goes};
 use crate::facts::CommandView;
-use crate::plan::program::Program;
+use crate::plan::artifact::Landing;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
 use layout::Layout;
+use listed::List;
 
 /// What is known of the stage's Python.
 pub(super) struct Room<'r> {
@@ -16,11 +21,35 @@ pub(super) struct Room<'r> {
 }
 
 impl<'r> Room<'r> {
-    pub fn new(site: &'r Site<'r>, _programs: &[Program]) -> Room<'r> {
+    pub fn new(site: &'r Site<'r>) -> Room<'r> {
         Room {
             site,
             layout: Layout::of(site),
         }
+    }
+
+    /// What is known once every command was looked at: packages, and what they need.
+    pub fn finish(&self, out: &mut Application) {
+        if !out.prefixes.iter().any(|p| p.ecosystem == "python") {
+            return;
+        }
+        let mut list = List::default();
+        let landing = Landing::of(self.site);
+        for instruction in self.site.instructions() {
+            for view in self.site.facts.commands(instruction) {
+                for operation in view.operations {
+                    if let Operation::Packages(packages) = operation
+                        && is_python(packages.manager)
+                        && !matches!(packages.action, Action::Remove | Action::Clean | Action::Configure)
+                    {
+                        list.add(self.site, &landing, instruction.index, packages);
+                    }
+                }
+            }
+        }
+        native::natives(self.site, &list, out);
+        out.scripts.extend(list.scripts);
+        staged::staged(self.site, &self.layout, out);
     }
 
     /// What a command is to a Python application; none where that is not known here.
@@ -44,10 +73,7 @@ impl<'r> Room<'r> {
             ecosystem: "python",
             ..Claim::default()
         };
-        if !matches!(
-            packages.manager,
-            Manager::Pip | Manager::Pipenv | Manager::Poetry | Manager::Uv | Manager::Pdm | Manager::Pipx
-        ) {
+        if !is_python(packages.manager) {
             return None;
         }
         match packages.action {
@@ -135,4 +161,9 @@ impl<'r> Room<'r> {
             ecosystem: "python",
         })
     }
+}
+
+fn is_python(manager: Manager) -> bool {
+    use Manager::*;
+    matches!(manager, Pip | Pipenv | Poetry | Uv | Pdm | Pipx)
 }
