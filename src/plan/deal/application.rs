@@ -100,7 +100,7 @@ pub fn application(
             },
             (_, Role::Manifests) => Lot {
                 builder: before,
-                runtime: !in_tree && !idle.contains(&at) && wanted(site, role, &landing, programs),
+                runtime: !in_tree && !idle.contains(&at) && wanted(site, role, &landing, programs, idle),
                 ..Lot::default()
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
@@ -238,7 +238,7 @@ fn lands_in(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
 }
 
 /// Whether run time may read a manifest, and no later COPY brings it again.
-fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program]) -> bool {
+fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program], idle: &[usize]) -> bool {
     let at = role.place.instruction;
     let Some(transfer) = site.file().instructions.get(at).and_then(|i| i.transfer()) else {
         return false;
@@ -260,9 +260,13 @@ fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program
         if list || project && !["poetry", "pipenv", "uv"].iter().any(|l| by_launcher(l)) {
             return false;
         }
-        let places = landing.image_of(path);
-        let here: Vec<&String> = places.iter().filter(|(_, i)| *i == at).map(|(p, _)| p).collect();
-        !places.iter().any(|(p, i)| *i > at && here.contains(&p))
+        // A later COPY that is not left out brings it again.
+        let files = match site.context.filter(|_| crate::context::sources::has_wildcard(path)) {
+            Some(context) => context.glob(path),
+            None => vec![path.to_owned()],
+        };
+        let places: Vec<(String, usize)> = files.iter().flat_map(|file| landing.image_of(file)).collect();
+        places.is_empty() || places.iter().any(|(_, by)| *by == at || idle.contains(by))
     })
 }
 

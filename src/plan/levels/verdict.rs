@@ -30,7 +30,8 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
     let Some(index) = choose(site, candidates) else {
         let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
         let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
-        if candidates.iter().all(same) {
+        let leaves = candidates.iter().map(|c| c.leaves).max().unwrap_or_default();
+        if candidates.iter().all(same) && leaves < LEAST_BYTES {
             let tag = knowledge::Tag::parse(site.base_tag());
             let advice = match (tag.codename(), tag.alpine_word()) {
                 (None, None) => "; a base whose tag names its release may tell",
