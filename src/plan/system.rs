@@ -307,10 +307,16 @@ fn decide(
         return (same(), vec![evidence.clone(), Evidence::command(package.span, says)]);
     }
     // With a compiler beside it Python is node-gyp's, unless something names it.
-    let python = matches!(name, "python" | "python2" | "python3" | "python3-minimal" | "py3-setuptools" | "python3-setuptools");
+    let python = matches!(
+        name,
+        "python" | "python2" | "python3" | "python3-minimal" | "py3-setuptools" | "python3-setuptools"
+    );
     let compiler = |p: &crate::shell::Package| knowledge::package(manager, &p.name) == Some(PackageKind::Compiler);
     if python && named.node && named.scanned && packages.packages.iter().any(compiler) {
-        return (Use::Build, table("a compiler stands beside it, and nothing that runs Node names it"));
+        return (
+            Use::Build,
+            table("a compiler stands beside it, and nothing that runs Node names it"),
+        );
     }
     if let Some(span) = named.comment(name) {
         let says = "a comment says what it is for";

@@ -55,7 +55,7 @@ pub(super) struct Claim {
 /// Asks the rooms about every piece.
 pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], out: &mut Application) {
     let node = node::Room::new(site, programs, made);
-    let python = python::Room::new(site);
+    let python = python::Room::new(site, programs);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
             continue;

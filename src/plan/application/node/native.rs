@@ -35,6 +35,14 @@ pub(super) fn natives(room: &Room<'_>, out: &mut Application) {
     let mut seen: Vec<Evidence> = Vec::new();
     for install in room.all_installs() {
         let Some((folder, manifest)) = room.manifest(&install.folder) else {
+            let at = room.site.file().instructions.get(install.instruction);
+            out.conditions.push(Condition::unproven(
+                "the packages that are installed are known",
+                at.map(|i| Evidence::command(i.span, "it installs what no list shows"))
+                    .into_iter()
+                    .collect(),
+                "the build context, with the package.json that is installed",
+            ));
             continue;
         };
         let path = if folder.is_empty() {
