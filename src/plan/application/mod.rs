@@ -5,9 +5,13 @@
 //! fills a folder, or something that any image with the language can run. What no room knows stays
 //! where it can do no harm: in the builder where it needs its tools, in the stage that runs else.
 
+mod native;
 mod node;
 mod packages;
+mod perl;
+mod php;
 mod python;
+mod ruby;
 mod steps;
 
 pub use steps::{Goes, Step};
@@ -159,27 +163,39 @@ impl Application {
     }
 }
 
-/// What the stage's interpreted program is made of, where its build makes what is `made`; none where nothing interpreted is started, or
-/// its base is not known to have the language.
+/// What the stage's interpreted program is made of, where its build makes what is `made`; none where
+/// nothing interpreted is started, or its base is not known to have the language.
 pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> Option<Application> {
     let mut out = Application::default();
     let family = site.base.map(|b| b.image.family)?;
     let interpreted = programs.iter().any(|p| match &p.what {
         What::Interpreter { program, .. } => !matches!(program.as_str(), "java" | "dotnet" | "mono"),
         What::FromPath { .. } | What::File { .. } | What::Unknown(_) => true,
+        What::CompilesAtStart { tool } => super::refusal::keeps_inputs(tool),
         _ => false,
     });
     if !interpreted {
         return None;
     }
-    match family {
-        "python" => out.ecosystems.push("python"),
-        "node" => out.ecosystems.push("node"),
-        _ => return None,
+    out.ecosystems.extend(match family {
+        "python" => Some("python"),
+        "node" => Some("node"),
+        "ruby" => Some("ruby"),
+        "php" => Some("php"),
+        "perl" => Some("perl"),
+        _ => None,
+    });
+    // What a distribution installs of a language is run like any of its packages.
+    if out.ecosystems.is_empty() && !matches!(family, "debian" | "ubuntu" | "alpine") {
+        return None;
     }
     steps::steps(site, programs, made, &mut out);
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }
+    let mut named: Vec<&'static str> = out.prefixes.iter().map(|p| p.ecosystem).collect();
+    named.retain(|name| !out.ecosystems.contains(name));
+    named.dedup();
+    out.ecosystems.extend(named);
     Some(out)
 }

@@ -1,7 +1,7 @@
 //! What each piece of the old stage is to the application.
 
 use super::{Application, Part};
-use super::{node, python};
+use super::{node, perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
 use crate::plan::artifact::Artifact;
@@ -18,6 +18,8 @@ pub enum Goes {
     Runtime,
     /// It installs or builds, and what it leaves is copied.
     Builder,
+    /// The build and the start need it, and each does it for itself.
+    Both,
 }
 
 /// What a piece of a RUN is to the application.
@@ -67,7 +69,14 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
                 piece: Some(index),
             };
             let commands = views.get(link.commands.clone()).unwrap_or_default();
-            let claim = |view: &CommandView<'_>| node.claim(view).or_else(|| python.claim(view, &views));
+            let text = site.file().source.slice(link.span);
+            let claim = |view: &CommandView<'_>| {
+                node.claim(view)
+                    .or_else(|| python.claim(view, &views))
+                    .or_else(|| ruby::claim(site, view))
+                    .or_else(|| php::claim(site, view, text))
+                    .or_else(|| perl::claim(site, view))
+            };
             let claims: Vec<Option<Claim>> = commands.iter().map(claim).collect();
             if claims.is_empty() || claims.iter().any(Option::is_none) {
                 continue;
@@ -97,4 +106,6 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
     }
     node.finish(out);
     python.finish(out);
+    ruby::finish(site, out);
+    php::finish(site, out);
 }

@@ -18,6 +18,7 @@ use crate::plan::{Level, Tester};
 enum Side {
     Builder,
     Runtime,
+    Both,
     /// As its role says.
     Role,
 }
@@ -45,11 +46,12 @@ pub fn application(
         let side = match (step.map(|s| s.goes), role.role) {
             (_, Role::Test) => Side::Role,
             (Some(Goes::Builder), _) => Side::Builder,
+            (Some(Goes::Both), _) => Side::Both,
             (Some(Goes::Runtime), _) => Side::Runtime,
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
                 if role.role != Role::Tool {
@@ -75,6 +77,24 @@ pub fn application(
     if let Some(last) = writes {
         *trees = crate::plan::levels::folders(site, last, &mut deal.conditions);
     }
+    if trees.is_empty() && !site.roles.iter().any(|r| r.role == Role::SourceCopy) {
+        let fetch = site
+            .roles
+            .iter()
+            .zip(&sides)
+            .find(|(r, side)| **side == Side::Builder && fetches(site, r));
+        match (fetch, site.workdir()) {
+            (Some(_), Some(dir)) if !crate::plan::levels::SYSTEM.contains(&dir.as_str()) => trees.push(dir),
+            (Some((role, _)), _) => deal.conditions.push(Condition::not_met(
+                "what is fetched is known to be copied",
+                vec![Evidence::command(
+                    role.span,
+                    "it fetches sources to a folder of the system",
+                )],
+            )),
+            _ => {}
+        }
+    }
     let tested = site.options.tester != Tester::Off && site.roles.iter().any(|r| r.role == Role::Test);
     let last_test = site
         .roles
@@ -94,6 +114,11 @@ pub fn application(
         let in_tree = before && lands_in(site, at, trees);
         let lot = match (side, role.role) {
             (Side::Builder, _) => builder,
+            (Side::Both, _) => Lot {
+                builder: true,
+                runtime: true,
+                ..Lot::default()
+            },
             (Side::Runtime, _) => Lot {
                 runtime: true,
                 late: before,
@@ -125,8 +150,8 @@ pub fn application(
             },
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
-                builder: before,
-                runtime: !before && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                builder: at <= anchor.instruction,
+                runtime: at > anchor.instruction && setup::cleans_inside(site, role, &folders_of(site, &landing)),
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
@@ -177,6 +202,22 @@ pub fn application(
     }
     deal.level = Level::Slim;
     Some(deal)
+}
+
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
+/// Whether a piece fetches the application itself.
+fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    commands(site, role.place).any(|name| match name {
+        "git" => text.contains("clone"),
+        "tar" | "unzip" => true,
+        _ => false,
+    })
 }
 
 /// What the new base has.

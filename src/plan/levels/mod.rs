@@ -5,7 +5,7 @@ mod suit;
 mod trees;
 mod verdict;
 
-pub use trees::{absolute, folders};
+pub use trees::{SYSTEM, absolute, folders};
 pub use verdict::{choose, verdict};
 
 use super::application::Application;

@@ -105,10 +105,17 @@ impl<'r> Room<'r> {
             _ => return Some(claim(None, "it only asks".to_owned())),
         }
         if packages.manager == Manager::Corepack {
-            return None;
+            let started = ["yarn", "pnpm"].iter().any(|name| self.is_started(name));
+            let goes = if started { Goes::Both } else { Goes::Builder };
+            return Some(claim(Some(goes), "package managers are set up".to_owned()));
         }
         if packages.global {
             let started = packages.packages.iter().any(|p| self.is_started(&p.name));
+            // What installs the rest is needed there, too.
+            let installer = |name: &str| matches!(name.split('@').next(), Some("npm" | "yarn" | "pnpm" | "corepack"));
+            if started && packages.packages.iter().any(|p| installer(&p.name)) {
+                return Some(claim(Some(Goes::Both), format!("`{name}` installs a package manager")));
+            }
             // What is started is installed where it runs; what only builds stays with the build.
             return Some(if started {
                 claim(Some(Goes::Runtime), format!("`{name}` installs what is started"))
@@ -203,7 +210,13 @@ impl<'r> Room<'r> {
                 }
                 self.builds(step)
             }
-            "corepack" => None,
+            "corepack" => {
+                let started = ["yarn", "pnpm"].iter().any(|name| self.is_started(name));
+                claim(
+                    Some(if started { Goes::Both } else { Goes::Builder }),
+                    "package managers are set up",
+                )
+            }
             // What the build made is moved and cleaned where it was made.
             "cp" | "mv" | "rm" | "ln" | "mkdir" | "sed" | "touch" | "find" => {
                 let inside = |word: &String| {

@@ -140,6 +140,18 @@ impl<'r> Room<'r> {
             "python" | "pypy" => match (flag, first) {
                 (Some("-m"), Some("venv" | "virtualenv")) => (Goes::Builder, "it makes a virtual environment"),
                 (_, Some(script)) if script.ends_with("setup.py") => return self.setup(view),
+                (_, Some(script))
+                    if script.ends_with("manage.py") && view.words().iter().any(|w| w.text == "compilemessages") =>
+                {
+                    return Some(Claim {
+                        goes: Some(Goes::Builder),
+                        reads_sources: true,
+                        writes_sources: true,
+                        says: "translations are compiled".to_owned(),
+                        ecosystem: "python",
+                        fills: Vec::new(),
+                    });
+                }
                 (Some("--version" | "-V"), _) => (Goes::Along, "it only asks"),
                 _ => (Goes::Runtime, "Python runs it with what is installed"),
             },
