@@ -268,3 +268,79 @@ pub(super) fn place(evidence: &Evidence) -> String {
         _ => evidence.says.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Memory;
+    use crate::plan::reach::{Language, reach};
+    use std::sync::Arc;
+
+    /// Development packages that are kept and that are dropped, and what is not proven.
+    fn verdict(files: &[(&str, &str)], started: &[&str]) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let context = Context::new("app", Arc::new(Memory::new(files.iter().copied())), None);
+        let manifest = context.package_json("").expect("a package.json");
+        let lock = context.node_lock("package-lock.json");
+        let entries = Entries {
+            files: vec!["index.js".to_owned()],
+            packages: started
+                .iter()
+                .map(|&name| (name.to_owned(), Evidence::tool("it is started")))
+                .collect(),
+            unseen: Vec::new(),
+        };
+        let reached = reach(&context, &entries.files, Language::JavaScript);
+        let split = split(&context, "", &manifest, lock.as_deref(), (&reached, &entries));
+        let open = split.conditions.into_iter().map(|c| c.what).collect();
+        (split.kept, split.dropped, open)
+    }
+
+    const MANIFEST: &str = r#"{"dependencies": {"express": "4", "sequelize": "6"},
+        "devDependencies": {"cross-env": "7", "ejs": "3", "jest": "29", "koa-morgan": "1", "lodash": "4", "pg": "8", "typescript": "5"}}"#;
+
+    #[test]
+    fn what_run_time_needs_is_kept_by_name() {
+        let source = "const express = require('express');\nif (process.env.NODE_ENV !== 'production') {\n  require('koa-morgan');\n}\napp.set('view engine', 'ejs');\n";
+        let files = [("package.json", MANIFEST), ("index.js", source)];
+        let (kept, dropped, open) = verdict(&files, &["cross-env"]);
+        // Sequelize loads the driver that a setting names.
+        assert_eq!(kept, ["cross-env", "ejs", "koa-morgan", "pg"]);
+        assert_eq!(dropped, ["jest", "lodash", "typescript"]);
+        assert!(open.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_listed_is_looked_up_in_the_lock_file() {
+        let source = "require('body-parser');\nrequire('semver');\nrequire('nowhere');\n";
+        let lock = r#"{"lockfileVersion": 3, "packages": {"": {},
+            "node_modules/express": {"version": "4.0.0", "dependencies": {"body-parser": "1"}},
+            "node_modules/body-parser": {"version": "1.0.0"},
+            "node_modules/jest": {"version": "29.0.0", "dependencies": {"semver": "7"}},
+            "node_modules/semver": {"version": "7.0.0"}}}"#;
+        let files = [
+            ("package.json", MANIFEST),
+            ("index.js", source),
+            ("package-lock.json", lock),
+        ];
+        let (kept, _, open) = verdict(&files, &[]);
+        assert!(kept.contains(&"jest".to_owned()) && open.is_empty());
+        let (_, _, open) = verdict(&files[..2], &[]);
+        assert_eq!(open.len(), 3);
+    }
+
+    #[test]
+    fn names_made_at_run_time_are_not_proven() {
+        let files = [("package.json", MANIFEST), ("index.js", "require(process.argv[2]);\n")];
+        assert_eq!(
+            verdict(&files, &[]).2,
+            ["what is loaded by a name made at run time is installed"]
+        );
+        let bounded = [
+            ("package.json", MANIFEST),
+            ("index.js", "require(`./plugins/${name}`);\n"),
+            ("plugins/a.js", "require('lodash');\n"),
+        ];
+        let (kept, _, open) = verdict(&bounded, &[]);
+        assert!(kept.contains(&"lodash".to_owned()) && open.is_empty());
+    }
+}

@@ -146,7 +146,7 @@ fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
 }
 
 /// The stages of the new text, for pictures.
-fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
+pub(super) fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
     use crate::model::Dockerfile;
     use crate::source::SourceFile;
     let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text));
