@@ -139,6 +139,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             trees: &[],
             context: &[],
             files: &[],
+            trims: &[],
             base: &base,
             carried: &carried,
             application: None,
