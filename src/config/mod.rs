@@ -11,6 +11,7 @@ mod error;
 pub mod glob;
 pub mod hadolint;
 mod nearest;
+mod registries;
 mod schema;
 mod settings;
 mod yaml;
@@ -19,6 +20,7 @@ pub use check::{Names, OptionName, UnknownName};
 pub use document::{Document, KEYS, Loader, Scoped};
 pub use error::{ConfigError, ConfigErrors};
 pub use nearest::nearest;
+pub use registries::{Registries, Registry};
 pub use schema::{RuleEntry, schema};
 pub use settings::{Candidate, FileSettings, Settings};
 

@@ -73,6 +73,13 @@ pub struct How {
     )]
     pub podman: Option<PathBuf>,
 
+    /// Use this config instead of the nearest mbopt.yaml: how registries are reached
+    #[arg(long, value_name = "FILE", help_heading = "Engine", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no config
+    #[arg(long, help_heading = "Engine")]
+    pub no_config: bool,
+
     /// The stage to build [default: the last one]
     #[arg(long, value_name = "STAGE", help_heading = "Build")]
     pub target: Option<String>,

@@ -5,10 +5,14 @@ pub mod show;
 mod summary;
 
 use super::args::Global;
+use super::builtin::Builtin;
 use super::colour;
 use super::console::{Sink as Out, say};
+use super::engine::{Engine as _, Selection};
 use super::exit::Outcome;
 use super::interrupt;
+use super::surroundings::{ConfigSource, Surroundings};
+use crate::config::Registries;
 use crate::executor::{BuildRequest, Chosen, Error, Limits, Places, choose};
 use arguments::{Build, BuildFormat, How};
 use std::fs;
@@ -65,7 +69,8 @@ fn report(failure: &Failure) -> Outcome {
 fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
     let request = request(args)?;
     let cancel = interrupt::cancel();
-    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how))?;
+    let registries = registries(&args.how, &request.dockerfile_name, global).map_err(Failure::Usage)?;
+    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     let quiet = global.quiet || args.format == BuildFormat::Json;
     if !quiet {
         say(&format!("engine: {why}"));
@@ -106,9 +111,30 @@ fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
     Ok(removed?)
 }
 
+/// What the settings that hold for a Dockerfile say of registries.
+///
+/// # Errors
+/// What is wrong with the settings, drawn.
+pub fn registries(how: &How, file: &Path, global: Global) -> Result<Registries, String> {
+    let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
+    let source = match (&how.config, how.no_config) {
+        (Some(path), _) => ConfigSource::File(here.join(path)),
+        (None, true) => ConfigSource::None,
+        (None, false) => ConfigSource::Nearest,
+    };
+    let engine = Builtin::default();
+    let colour = colour::wanted_here(global.color, io::stderr().is_terminal());
+    let around = Surroundings::new(&engine, source, Selection::default(), here, colour);
+    match around.config(file) {
+        Ok(config) => Ok(engine.wishes(&config).registries),
+        Err(message) => Err(message.trim_start_matches("error: ").to_owned()),
+    }
+}
+
 /// Where engines are looked for.
-pub fn places(how: &How) -> Places {
+pub fn places(how: &How, registries: Registries) -> Places {
     Places {
+        registries,
         path: std::env::var_os("PATH"),
         docker: how.docker.clone().map(PathBuf::into_os_string),
         podman: how.podman.clone().map(PathBuf::into_os_string),

@@ -6,7 +6,7 @@ mod rewrites;
 
 use super::args::Global;
 use super::build::show::Show;
-use super::build::{how, places};
+use super::build::{how, places, registries};
 use super::console::{Sink as Out, say};
 use super::exit::Outcome;
 use super::{colour, interrupt, write};
@@ -62,7 +62,8 @@ pub fn outcome(verdict: Verdict) -> Outcome {
 fn attempt(args: &Verify, global: Global) -> Result<Outcome, Failure> {
     let (file, context) = place(args)?;
     let source = Source::read(&file, &context, args.against.as_deref())?;
-    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how))?;
+    let registries = registries(&args.how, &file, global).map_err(Failure::Usage)?;
+    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     if !global.quiet {
         say(&format!("engine: {why}"));
     }

@@ -92,7 +92,7 @@ impl Work<'_, '_> {
                         content: text.into_bytes(),
                     },
                 });
-                vec![format!("{PIPES}/{}", only.name)]
+                self.state.with_shell(&format!("{PIPES}/{}", only.name))
             }
             heredocs => {
                 let mut text = script.to_owned();

@@ -9,7 +9,7 @@ mod walk;
 
 pub use copy::{Copier, CopyError, Outcome};
 pub use digest::digest;
-pub use merged::merged;
+pub use merged::{is_no_overlay, merged};
 pub use mode::Chmod;
 pub use pattern::{PatternError, matches};
 pub use walk::{Filter, Selection};
