@@ -20,6 +20,7 @@ shift
 root=$(cd "$(dirname "$0")/.." && pwd)
 MBOPT=${MBOPT:-$root/target/debug/mbopt}
 ENGINE=${ENGINE:-docker}
+list=${LIST:-$folder/projects.tsv}
 BUILD_FLAGS=${BUILD_FLAGS---network=host}
 OUT=${OUT:-$(mktemp -d)}
 FIX=${FIX:-unsafe}
@@ -150,11 +151,11 @@ project() { # name folder dockerfile about language
 
 echo "kept in $OUT" >&2
 row project stack level fix before after saved verdict reason
-if [ -f "$folder/projects.tsv" ]; then
+if [ -f "$list" ]; then
   while IFS=$'\t' read -r name file context language; do
     [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
     [ -f "$folder/$name/$context/$file" ] && project "$name" "$folder/$name/$context" "$file" "$folder/$name.yaml" "$language" </dev/null
-  done <"$folder/projects.tsv"
+  done <"$list"
 else
   for dir in "$folder"/*/; do
     name=$(basename "$dir")

@@ -335,6 +335,7 @@ impl Engine for Builtin {
             context: settings.context.as_ref().map(PathBuf::from),
             registries: settings.registries.clone(),
             notices: settings.notices.clone(),
+            verify: settings.verify.clone(),
         }
     }
 
@@ -390,7 +391,11 @@ impl Engine for Builtin {
         let file = Dockerfile::parse(source);
         let (context, said) = self.context(&file, request);
         let facts = Facts::new(&file, context.as_ref().map(|chosen| &*chosen.context));
-        let plan = plan::plan(&facts, &(&request.config.settings.stages).into());
+        let options = plan::Options {
+            observed: request.observed.to_vec(),
+            ..(&request.config.settings.stages).into()
+        };
+        let plan = plan::plan(&facts, &options);
         Planned {
             file,
             plan,

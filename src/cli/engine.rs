@@ -3,10 +3,10 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
-use crate::config::{Registries, ShellCheck, StageLevel};
+use crate::config::{self, Registries, ShellCheck, StageLevel};
 use crate::edit::{Applicability, NewFile};
 use crate::model::{Dockerfile, Refusal};
-use crate::plan::Plan;
+use crate::plan::{Observed, Plan};
 use crate::report::{AppliedFix, SkippedFix};
 use crate::rule::{Diagnostic, RuleMeta};
 use crate::source::SourceFile;
@@ -55,6 +55,8 @@ pub struct Request<'a, Config> {
     pub creates: bool,
     /// Whether the context was named, so that it holds whatever the file copies.
     pub context_is_named: bool,
+    /// What builds of the file taught, for planning.
+    pub observed: &'a [Observed],
 }
 
 /// A file that will be linted.
@@ -79,6 +81,8 @@ pub struct Wishes {
     pub registries: Registries,
     /// What the user should be told once.
     pub notices: Vec<String>,
+    /// What is tried on images.
+    pub verify: config::Verify,
 }
 
 /// What linting gave.

@@ -12,6 +12,7 @@ use super::surroundings::Surroundings;
 use super::tree::FolderTree;
 use super::write::{self, WriteError};
 use crate::edit::{Applicability, Effect};
+use crate::plan::Observed;
 use crate::report::FileReport;
 use crate::source::SourceFile;
 use rayon::prelude::*;
@@ -149,6 +150,7 @@ impl<E: Engine> Run<'_, E> {
             contexts: &contexts,
             creates: !matches!(target.input, Input::Stdin),
             context_is_named,
+            observed: &[],
         };
         let source = SourceFile::new(shown.clone(), bytes);
         match panics::contain(|| self.done(source, &request, target, &shown)) {
@@ -268,32 +270,39 @@ impl<E: Engine> Run<'_, E> {
         fixed: Fixed,
     ) -> Result<Fixed, Box<(SourceFile, String)>> {
         let planned = self.engine.plan(fixed.original.clone(), request);
-        let mut proposals = Vec::new();
-        for candidate in &planned.plan.candidates {
-            // What is proved is what will be written: with the safe fixes, but not other stages.
-            let text = SourceFile::new(fixed.original.name(), candidate.text.as_bytes().to_vec());
-            let mended = self.engine.fix(text, request, Applicability::Safe);
-            proposals.push(Proposal {
-                name: super::verify::level(candidate.level).to_owned(),
-                text: mended.source.text().to_owned(),
-                effects: candidate.effects.iter().copied().chain(effects(&mended)).collect(),
-            });
-        }
-        if fixed.source.bytes() != fixed.original.bytes() {
-            proposals.push(Proposal {
-                name: "the fixed file".to_owned(),
-                text: fixed.source.text().to_owned(),
-                effects: effects(&fixed).collect(),
-            });
-        }
-        if proposals.is_empty() {
+        let changed = fixed.source.bytes() != fixed.original.bytes();
+        if planned.plan.candidates.is_empty() && !changed {
             return Ok(fixed);
         }
+        let settings = self.engine.wishes(request.config).verify;
+        let mut propose = |observed: &[Observed]| {
+            let request = Request { observed, ..*request };
+            let planned = self.engine.plan(fixed.original.clone(), &request);
+            let mut proposals = Vec::new();
+            for candidate in &planned.plan.candidates {
+                // What is proved is what will be written: with the safe fixes, but not other stages.
+                let text = SourceFile::new(fixed.original.name(), candidate.text.as_bytes().to_vec());
+                let mended = self.engine.fix(text, &request, Applicability::Safe);
+                proposals.push(Proposal {
+                    name: super::verify::name_of(candidate),
+                    text: mended.source.text().to_owned(),
+                    effects: candidate.effects.iter().copied().chain(effects(&mended)).collect(),
+                });
+            }
+            if changed {
+                proposals.push(Proposal {
+                    name: "the fixed file".to_owned(),
+                    text: fixed.source.text().to_owned(),
+                    effects: effects(&fixed).collect(),
+                });
+            }
+            proposals
+        };
         let context = match request.contexts.first() {
             Some(tree) => tree.root().to_owned(),
             None => path.parent().unwrap_or(Path::new(".")).to_owned(),
         };
-        match prover.choose(&planned.file, path, &context, proposals) {
+        match prover.choose(&planned.file, path, &context, &settings, &mut propose) {
             Ok((text, note)) => {
                 let source = SourceFile::new(fixed.original.name(), text.into_bytes());
                 let linted = self.engine.lint(source.clone(), request);

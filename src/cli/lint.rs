@@ -117,11 +117,11 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         true => {
             // One engine for all files: what the config of the first says of registries holds.
             let first = found.targets.iter().find_map(|target| match &target.input {
-                Input::File(path) => around.config(path).ok(),
+                Input::File(path) => Some(path.as_path()),
                 Input::Stdin => None,
             });
-            let registries = first.map(|config| engine.wishes(&config).registries);
-            Some(prover(args, global, registries.unwrap_or_default())?)
+            let registries = build::registries(engine, &around, first.unwrap_or(Path::new("Dockerfile")))?;
+            Some(prover(args, global, registries)?)
         }
         false => None,
     };

@@ -67,9 +67,9 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
-        Command::Build(args) => build::run(args, cli.global),
+        Command::Build(args) => build::run(engine, args, cli.global),
         Command::Cache(command) => cache::run(command),
-        Command::Verify(args) => verify::run(args, cli.global),
+        Command::Verify(args) => verify::run(engine, args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),
         Command::Rules(args) => print(&rules::list(&engine.rules(), args)),
         Command::Explain(args) => match explain::find(&known_rules(engine), &args.rule) {

@@ -75,6 +75,7 @@ fn planned<E: Engine>(engine: &E, args: &Plan, global: Global) -> Result<(String
         contexts: &contexts,
         context_is_named: named.is_some(),
         creates: false,
+        observed: &[],
     };
     let source = SourceFile::new(path.to_string_lossy(), bytes);
     let planned = panics::contain(|| engine.plan(source, &request))?;

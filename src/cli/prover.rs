@@ -2,9 +2,11 @@
 //! does the same.
 
 use super::build::show::Show;
+use crate::config;
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Chosen, Engine, Error, Places, choose};
 use crate::model::Dockerfile;
+use crate::plan::Observed;
 use crate::report::verification::change;
 use crate::source::SourceFile;
 use crate::verify::{Input, Options, Report, Rewrite, Verdict, prove};
@@ -53,7 +55,8 @@ impl Prover {
         })
     }
 
-    /// The first of the proposals that is proved, with a sentence on it.
+    /// The first of the proposals that is proved, with a sentence on it. They are asked for again, with
+    /// what builds taught, after each that fell.
     ///
     /// # Errors
     /// Why none is to be written.
@@ -62,7 +65,8 @@ impl Prover {
         file: &Dockerfile,
         path: &Path,
         context: &Path,
-        proposals: Vec<Proposal>,
+        settings: &config::Verify,
+        propose: &mut dyn FnMut(&[Observed]) -> Vec<Proposal>,
     ) -> Result<(String, String), String> {
         let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let input = Input {
@@ -74,10 +78,10 @@ impl Prover {
                 ..self.request.clone()
             },
             base_only: super::verify::base_only(file),
+            whole: false,
         };
-        let rewrites: Vec<Rewrite> = proposals
-            .into_iter()
-            .map(|proposal| Rewrite {
+        let mut next = |observed: &[Observed]| {
+            let rewrites = propose(observed).into_iter().map(|proposal| Rewrite {
                 tester: super::verify::tester(&Dockerfile::parse(SourceFile::new(
                     "",
                     proposal.text.as_bytes().to_vec(),
@@ -85,18 +89,15 @@ impl Prover {
                 name: proposal.name,
                 text: proposal.text,
                 announced: proposal.effects,
-            })
-            .collect();
-        let mut next = |_: &[crate::plan::Observed]| rewrites.clone();
+            });
+            rewrites.collect()
+        };
         let cancel = super::interrupt::cancel();
-        let report = prove(
-            &*self.engine,
-            &input,
-            &mut next,
-            &Options::default(),
-            &self.show,
-            cancel,
-        );
+        let options = Options {
+            manner: super::verify::manner_of(settings)?,
+            ..Options::default()
+        };
+        let report = prove(&*self.engine, &input, &mut next, &options, &self.show, cancel);
         self.show.end();
         let report = report.map_err(|error| format!("not written: {error}"))?;
         self.judge(&report)

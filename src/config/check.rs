@@ -110,6 +110,7 @@ impl Document {
             shellcheck: self.shellcheck.unwrap_or_default(),
             stages: self.stages.checked(),
             registries: self.registries.clone(),
+            verify: self.verify.clone(),
             format: self.format.clone(),
             comments_disabled: self.comments_disabled,
             notices,

@@ -6,7 +6,7 @@ use super::glob::{PathPattern, clean};
 use super::nearest::nearest;
 use super::registries::Registries;
 use super::yaml::{self, Kind, Node};
-use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester};
+use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester, Verify};
 use serde_json::Value;
 
 /// How the text of another settings file is had: its path as resolved against the file that names
@@ -79,6 +79,7 @@ pub struct Document {
     pub(super) shellcheck: Option<ShellCheck>,
     pub(super) stages: RawStages,
     pub(super) registries: Registries,
+    pub(super) verify: Verify,
     pub(super) format: Option<String>,
     pub(super) comments_disabled: bool,
     pub(super) lenient: bool,
@@ -107,7 +108,7 @@ impl RawStages {
 }
 
 /// The keys at the top, in the order of the documentation.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "extends",
     "select",
     "ignore",
@@ -121,6 +122,7 @@ pub const KEYS: [&str; 13] = [
     "shellcheck",
     "stages",
     "registries",
+    "verify",
 ];
 const OVERRIDE_KEYS: [&str; 5] = ["files", "select", "ignore", "severity", "rules"];
 const STAGES_KEYS: [&str; 5] = ["rewrite", "level", "names", "tester", "runtime"];
@@ -627,6 +629,7 @@ impl Reading<'_> {
                 known.names.extend(stages.names);
             }
             "registries" => document.registries.add(fields.registries(value)),
+            "verify" => fields.verify(value, &mut document.verify),
             _ => {
                 let mut own = RawRules::default();
                 if fields.rule_key(&mut own, name, value) {

@@ -14,6 +14,7 @@ mod nearest;
 mod registries;
 mod schema;
 mod settings;
+mod verify;
 mod yaml;
 
 pub use check::{Names, OptionName, UnknownName};
@@ -23,6 +24,7 @@ pub use nearest::nearest;
 pub use registries::{Registries, Registry};
 pub use schema::{RuleEntry, schema};
 pub use settings::{Candidate, FileSettings, Settings};
+pub use verify::{ProbeSetting, Verify};
 
 use std::collections::BTreeMap;
 

@@ -81,7 +81,8 @@ pub fn schema(rules: &[RuleEntry<'_>], categories: &[&str]) -> Value {
             "context": { "description": "The build context's folder.", "type": "string" },
             "shellcheck": { "description": "Whether ShellCheck looks at RUN scripts.", "enum": ["off", "auto", "require", false] },
             "stages": stages(),
-            "registries": registries()
+            "registries": registries(),
+            "verify": verify()
         },
         "$defs": {
             "level": { "enum": ["error", "warning", "info", "style", "off", false] },
@@ -163,6 +164,39 @@ fn stages() -> Value {
                 "description": "The runtime's base: the smallest that will do, the slim variant, or the same image.",
                 "enum": ["smallest", "slim", "same"]
             }
+        }
+    })
+}
+
+fn verify() -> Value {
+    let variables =
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } });
+    json!({
+        "description": "What `mbopt verify` tries on both images, and how.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "probes": {
+                "description": "What is asked of both images: `http:8080/path`, `tcp:5432`, `exec` a program in the running container, or start the image with a `command`.",
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        { "type": "string", "pattern": "^(http|tcp|exec|command):" },
+                        {
+                            "type": "object", "additionalProperties": false,
+                            "properties": {
+                                "http": { "type": "string" },
+                                "tcp": { "type": ["string", "integer"] },
+                                "exec": { "$ref": "#/$defs/words" },
+                                "command": { "$ref": "#/$defs/words" },
+                                "env": variables()
+                            }
+                        }
+                    ]
+                }
+            },
+            "env": variables(),
+            "patience": { "description": "How long a start may take, in seconds.", "type": "integer", "minimum": 1 }
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::check::{Names, UnknownName};
 use super::document::Scoped;
 use super::glob::clean;
-use super::{FailOn, Level, Registries, ShellCheck, Stages};
+use super::{FailOn, Level, Registries, ShellCheck, Stages, Verify};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -74,6 +74,8 @@ pub struct Settings {
     pub stages: Stages,
     /// How registries are reached.
     pub registries: Registries,
+    /// What is tried on images.
+    pub verify: Verify,
     /// An output format that another tool's settings ask for, as written there.
     pub format: Option<String>,
     /// Comments in Dockerfiles suppress nothing.

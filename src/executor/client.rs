@@ -236,7 +236,7 @@ impl Client {
         let id = self.program.ask(args, Some(QUICK), &Cancel::new())?;
         // Warnings may stand before it.
         let id = id.lines().last().unwrap_or_default().trim().to_owned();
-        Ok(ClientContainer::new(self.clone(), id, spec.limits.step))
+        Ok(ClientContainer::new(self.clone(), id, spec.limits.step, spec.trace))
     }
 }
 

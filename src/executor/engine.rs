@@ -6,6 +6,7 @@ use super::contents::ImageContents;
 use super::digest::Digest;
 use super::error::Error;
 use super::event::Sink;
+use super::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
@@ -263,6 +264,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// When it is ended.
     pub limits: Limits,
+    /// Whether [`Container::trace`] will be asked for.
+    pub trace: bool,
 }
 
 impl ContainerSpec {
@@ -278,6 +281,7 @@ impl ContainerSpec {
             network: ContainerNetwork::default(),
             labels: BTreeMap::new(),
             limits: Limits::default(),
+            trace: false,
         }
     }
 }
@@ -339,6 +343,15 @@ pub trait Container: Send {
     /// # Errors
     /// The engine does not answer.
     fn stop(&mut self, grace: Duration) -> Result<Stopped, Error>;
+
+    /// What its processes opened and executed so far, where [`ContainerSpec::trace`] asked for it. It
+    /// is told once.
+    ///
+    /// # Errors
+    /// Why nobody could look.
+    fn trace(&mut self) -> Result<Trace, String> {
+        Err("this engine does not trace".to_owned())
+    }
 }
 
 /// How a container's first process ended.

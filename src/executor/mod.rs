@@ -28,6 +28,7 @@ pub mod reference;
 pub mod root_tree;
 pub mod select;
 pub mod shellcheck;
+pub mod trace;
 
 pub use cancel::Cancel;
 pub use config::{Healthcheck, History, ImageConfig, Platform};
@@ -45,3 +46,4 @@ pub use reference::Reference;
 pub use root_tree::RootTree;
 pub use select::{Chosen, Places, choose};
 pub use shellcheck::ShellCheck;
+pub use trace::Trace;

@@ -47,7 +47,11 @@ pub(super) fn derive(facts: &Facts<'_>, stage: &Stage) -> StageFacts {
             Kind::Cmd(_) => out.cmd = Some(instruction.index),
             Kind::Entrypoint(_) => {
                 out.entrypoint = Some(instruction.index);
-                out.cmd = None;
+                // A CMD of the same stage stays, wherever it stands; one of a stage below does not.
+                out.cmd = out.cmd.filter(|cmd| {
+                    let other = file.instructions.get(*cmd);
+                    other.is_some_and(|other| other.stage == instruction.stage)
+                });
             }
             Kind::Copy(transfer) | Kind::Add(transfer) if transfer.from.is_none() => {
                 if transfer.sources.iter().any(|source| !is_remote(&source.value)) {

@@ -123,6 +123,12 @@ pub fn newest(product: &str) -> Option<&'static str> {
         .map(|release| release.version)
 }
 
+/// The codename of a product's release.
+pub fn named(product: &str, version: &str) -> Option<&'static Codename> {
+    let mut known = generated::CODENAMES.iter();
+    known.find(|c| c.product == product && c.version == version)
+}
+
 /// How long a release gets fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {

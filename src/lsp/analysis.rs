@@ -79,6 +79,7 @@ impl<'e> Analyst<'e> {
             // Edits go to the open file alone.
             creates: false,
             context_is_named,
+            observed: &[],
         })))
     }
 }

@@ -48,7 +48,9 @@ pub fn audit(site: &Site<'_>, text: &str, carried: &Carried) -> Result<(), Strin
             return Err(format!("{name} would change"));
         }
     }
-    if before.workdir.is_some() && before.workdir != after.workdir && !announced(Effect::Workdir) {
+    // The old base may have given a part of it.
+    let dir = before.workdir.as_ref().and(site.workdir().or(before.workdir.clone()));
+    if dir.is_some() && dir != after.workdir && !announced(Effect::Workdir) {
         return Err("WORKDIR would change".to_owned());
     }
     for (name, value) in &before.env {

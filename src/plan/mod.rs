@@ -10,12 +10,14 @@
 //! [`carry`] what the old image gave that the new one must be told, [`neighbour`] who else relies on
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
+pub mod application;
 pub mod artifact;
 pub mod audit;
 pub mod carry;
 pub mod compose;
 pub mod deal;
 pub mod evidence;
+pub mod improve;
 pub mod layout;
 pub mod levels;
 pub mod need;
@@ -122,10 +124,17 @@ pub enum Observed {
         /// Absolute paths.
         paths: Vec<String>,
     },
-    /// A file that was opened at run time.
+    /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
         path: String,
+    },
+    /// A program that was started at run time, and that a rewrite lacked.
+    Started {
+        /// Absolute.
+        path: String,
+        /// The package that owns it in the old image, where one does.
+        package: Option<String>,
     },
 }
 
@@ -272,11 +281,9 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
-    if site.instructions().any(|i| {
-        i.transfer()
-            .is_some_and(|t| t.from.as_ref().is_some_and(|(_, f)| f.stage().is_some()))
-    }) {
-        plan.leave("its last stage copies from others already", Vec::new());
+    if improve::is_split(&site) {
+        let programs = plan.programs.clone();
+        improve::improve(&site, &programs, &mut plan);
         return plan;
     }
     if let Some(reason) = refusal::compiles_at_start(&site, &plan.programs) {
@@ -292,6 +299,10 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
+    let application = application::application(&site, &plan.programs);
+    if let Some(application) = &application {
+        artifacts.found.extend(application.as_artifacts());
+    }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
     {
@@ -309,6 +320,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         system: &plan.system,
         bases: &bases,
         neighbours: &plan.neighbours,
+        application: application.as_ref(),
     };
     let (levels, candidates) = levels::consider(&site, &known);
     let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);

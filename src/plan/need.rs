@@ -162,6 +162,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         } else if !leftovers::is_left_out(&ecosystems, &file.path)
             && !build_scripts.iter().any(|word| script_is(word, &file.path))
             && within_reach(&landing, workdir.as_deref(), &sourced, &places)
+            && !leftovers::is_for_people(context, &file.path)
         {
             let says = "nothing shows that it is not read".to_owned();
             chosen.insert(&file.path, Evidence::tool(says));

@@ -5,6 +5,7 @@
 //! the two, and where everything that it reads is known: the manifests and locks of the context's
 //! root, no scripts, no packages that lie in the repository.
 
+use super::Level;
 use super::deal::{Deal, Part};
 use super::role::Role;
 use super::site::Site;
@@ -35,6 +36,34 @@ pub fn steps(site: &Site<'_>, deal: &Deal, instructions: &[Instruction]) -> Vec<
         .collect();
     let plain = || kept.iter().map(|at| Step::Old(*at)).collect();
     improved(site, deal, instructions, &kept).unwrap_or_else(plain)
+}
+
+/// The copies of sources that an interpreted program's builder ends with: nothing in it reads them,
+/// and the stage that runs copies them itself. Indices of instructions.
+pub fn idle_copies(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], steps: &[Step]) -> Vec<usize> {
+    if deal.level != Level::Slim || deal.lots.iter().any(|lot| lot.tester) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for step in steps.iter().rev() {
+        let Step::Old(at) = step else { break };
+        let Some(instruction) = instructions.get(*at) else {
+            break;
+        };
+        let mut roles = site
+            .roles
+            .iter()
+            .zip(&deal.lots)
+            .filter(|(r, _)| r.place.instruction == instruction.index)
+            .peekable();
+        let sources = roles.peek().is_some_and(|(r, _)| r.role == Role::SourceCopy);
+        if sources && roles.all(|(_, lot)| lot.runtime) {
+            out.push(instruction.index);
+        } else if matches!(instruction.kind, Kind::Run { .. }) || instruction.transfer().is_some() {
+            break;
+        }
+    }
+    out
 }
 
 fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[usize]) -> Option<Vec<Step>> {

@@ -2,8 +2,10 @@
 //! launchers that they name until real programs stand there.
 
 mod precompile;
+mod source;
 
 pub use precompile::{Precompiled, precompiled};
+pub use source::{Begin, Entries, Source, entries};
 
 use super::artifact::{Step, Walker, absolute};
 use super::evidence::{Evidence, EvidenceSource};
@@ -23,6 +25,8 @@ pub struct Program {
     pub via: Vec<String>,
     /// What it is.
     pub what: What,
+    /// Where its sources begin, as far as its words say.
+    pub sources: Vec<Source>,
     /// What shows it.
     pub evidence: Vec<Evidence>,
 }
@@ -126,6 +130,7 @@ fn collect(
 ) {
     let steps = walker.start(instruction, form, more);
     let mut behind: Vec<Program> = Vec::new();
+    let mut launchers: Vec<Program> = Vec::new();
     let mut helper = |name: &str, says: String, from: EvidenceSource| {
         let known = behind
             .iter()
@@ -136,6 +141,7 @@ fn collect(
                 words: vec![name.to_owned()],
                 via: Vec::new(),
                 what: by_name(name),
+                sources: Vec::new(),
                 evidence: vec![Evidence::new(from, says)],
             });
         }
@@ -160,7 +166,16 @@ fn collect(
             }
         }
         if step.followed {
-            if step.name.contains('/') || step.name.ends_with(".sh") {
+            if let Some(local) = from_modules(walker, step) {
+                launchers.push(Program {
+                    by: instruction.index,
+                    words: vec![step.name.clone()],
+                    via: step.via.clone(),
+                    what: local,
+                    sources: source::sources(walker, step),
+                    evidence: vec![step.evidence(format!("`{}` starts the rest", step.text()))],
+                });
+            } else if step.name.contains('/') || step.name.ends_with(".sh") {
                 helper("sh", format!("`{}` is a shell script", step.name), step.from.clone());
             } else if is_program(&step.name) && !is_builtin(&step.program) {
                 helper(
@@ -183,13 +198,14 @@ fn collect(
             words,
             via: step.via.clone(),
             what,
+            sources: source::sources(walker, step),
             evidence: vec![evidence],
         };
         if !found.contains(&program) {
             found.push(program);
         }
     }
-    for program in behind {
+    for program in launchers.into_iter().chain(behind) {
         if !found.iter().any(|f| f.what == program.what) {
             found.push(program);
         }
@@ -343,16 +359,25 @@ fn classify(walker: &Walker<'_>, step: &Step) -> What {
 
 /// A program that npm's scripts and `npx` find in node_modules.
 fn from_modules(walker: &Walker<'_>, step: &Step) -> Option<What> {
-    let launcher = step.via.last()?.split(' ').next()?;
-    if !matches!(launcher, "npm" | "npx" | "yarn" | "pnpm" | "pnpx" | "bunx") || step.name.contains('/') {
+    let launched = step.via.iter().any(|via| {
+        let launcher = via.split(' ').next().unwrap_or(via);
+        matches!(launcher, "npm" | "npx" | "yarn" | "pnpm" | "pnpx" | "bunx")
+    });
+    if !launched || step.name.contains('/') {
         return None;
     }
     let context = walker.site.context?;
-    let folder = step.cwd.as_deref()?.trim_end_matches('/');
-    let manifest = walker.landing.existing(context, &format!("{folder}/package.json"))?;
-    let package = context.package_json(manifest.rsplit_once('/').map_or("", |(f, _)| f))?;
-    // Most packages bring a program of their own name.
-    package.depends_on(&step.name).then(|| What::Interpreter {
+    let mut folder = step.cwd.as_deref()?.trim_end_matches('/');
+    source::package_that_brings(walker, step)?;
+    // The nearest manifest is the one that was installed from.
+    while walker
+        .landing
+        .existing(context, &format!("{folder}/package.json"))
+        .is_none()
+    {
+        folder = folder.rsplit_once('/')?.0;
+    }
+    Some(What::Interpreter {
         program: "node".to_owned(),
         script: Some(format!("{folder}/node_modules/.bin/{}", step.name)),
     })

@@ -172,7 +172,8 @@ fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) ->
         return Some(Evidence::image(format!("`{}` has it", parts.base.reference)));
     }
     for packages in &parts.base.packages {
-        if packages.names.iter().any(|p| p == name) {
+        let brings = |p: &String| p == name || knowledge::programs_of(p).contains(&name);
+        if packages.names.iter().any(brings) {
             return Some(Evidence::tool(format!("the package `{name}` is installed")));
         }
     }

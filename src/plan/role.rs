@@ -156,7 +156,10 @@ fn of_transfer(file: &Dockerfile, instruction: &Instruction, transfer: &Transfer
     let system = SYSTEM_FOLDERS.iter().any(|folder| destination.starts_with(folder))
         && !destination.starts_with("/usr/src")
         && !destination.starts_with("/usr/app")
-        && !destination.starts_with("/usr/local/src");
+        && !destination.starts_with("/usr/local/src")
+        && !destination.starts_with("/usr/local/go/src")
+        // A whole context is a project, wherever it is put.
+        && !(sources.clone().any(|path| matches!(path, "." | "./")) && !destination.starts_with("/etc/"));
     let script = sources.all(|path| path.ends_with(".sh") || path.ends_with("entrypoint"))
         && !transfer.sources.is_empty()
         && destination.starts_with('/');
@@ -382,6 +385,13 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         ),
         "find" if view.words().iter().any(|w| matches!(w.text.as_str(), "-delete" | "rm")) => {
             (Role::Cleanup, "it removes files".into())
+        }
+        "go" if view.words().first().is_some_and(|w| w.text == "mod") => (
+            Role::Dependencies { dev: None },
+            "`go mod` lists the project's dependencies".into(),
+        ),
+        "make" | "gmake" if view.words().iter().any(|w| w.text == "clean") => {
+            (Role::Cleanup, "it removes what was built".into())
         }
         "go" if view
             .words()

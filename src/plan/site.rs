@@ -5,8 +5,10 @@ use super::{Observed, Options};
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::knowledge::{self, Image, Variant};
-use crate::model::{Dockerfile, Instruction, Kind, Stage};
-use crate::syntax::expand::{Modifier, references_in};
+use crate::model::{Dockerfile, Instruction, Kind, Stage, View};
+use crate::syntax::Word;
+use crate::syntax::expand::{self, Env, Modifier, references_in};
+use std::borrow::Cow;
 
 /// A stage to be planned, with what is known around it.
 #[derive(Clone, Copy)]
@@ -67,31 +69,81 @@ impl<'a> Site<'a> {
     /// and is not known, or a variable has no value.
     pub fn workdir_at(&self, instruction: usize) -> Option<String> {
         match self.file().settings_at(instruction).workdir {
-            Some(_) if self.workdir_is_open(instruction) => None,
-            Some(setting) => setting.value.map(|dir| dir.to_string()),
+            Some(setting) => self.settled(setting.value.as_deref(), instruction),
             None => self.base_workdir(),
         }
     }
 
-    /// Whether a word has a variable whose value this file does not give: the base image may.
+    /// Whether a word has a variable whose value neither this file nor the table of images gives.
     pub fn is_open(&self, text: &str, at: usize) -> bool {
+        self.has_unset(text, at, |name| self.base_env(name).is_some())
+    }
+
+    /// Whether a word has a variable that the base image gives.
+    pub fn names_base(&self, text: &str, at: usize) -> bool {
+        self.has_unset(text, at, |_| false) && !self.is_open(text, at)
+    }
+
+    /// The working directory behind an instruction.
+    pub fn workdir_behind(&self, instruction: usize) -> Option<String> {
+        self.settled(None, instruction + 1)
+    }
+
+    /// A word with its variables put in, those of the base image too where the table knows them.
+    /// None where BuildKit fails.
+    pub fn value(&self, word: &Word, at: usize) -> Option<String> {
+        let file = self.file();
+        if !self.has_unset(&word.value, at, |_| false) {
+            return file.expand(word, at).ok().map(|e| e.value);
+        }
+        let env = OnBase {
+            site: self,
+            view: file.view_at(at),
+        };
+        let expanded = expand::word(&word.value, &env, file.lines.escape, expand::Options::default());
+        expanded.ok().map(|e| e.value)
+    }
+
+    fn has_unset(&self, text: &str, at: usize, known: impl Fn(&str) -> bool) -> bool {
         let file = self.file();
         let view = file.view_at(at);
         references_in(text, file.lines.escape)
             .iter()
-            .any(|r| r.modifier == Modifier::None && view.get(&r.name).is_none())
+            .any(|r| r.modifier == Modifier::None && view.get(&r.name).is_none() && !known(&r.name))
     }
 
-    /// Whether a variable of the base image's is in the WORKDIR that an instruction sees.
-    fn workdir_is_open(&self, before: usize) -> bool {
-        let mut open = false;
-        for instruction in self.instructions().filter(|i| i.index < before) {
-            if let Kind::Workdir(word) = &instruction.kind {
-                let own = self.is_open(&word.value, instruction.index);
-                open = own || open && !word.value.starts_with('/');
-            }
+    /// A variable of the base image's configuration.
+    fn base_env(&self, name: &str) -> Option<&'static str> {
+        let value = self.base?.variant.config?.env(name)?;
+        (!value.contains('{')).then_some(value)
+    }
+
+    /// The working directory before an instruction: what the file alone says, or else what it says
+    /// of the base image's folder and variables.
+    fn settled(&self, said: Option<&str>, before: usize) -> Option<String> {
+        let open = |instruction: &Instruction, word: &Word| self.has_unset(&word.value, instruction.index, |_| false);
+        let words = || {
+            self.instructions()
+                .filter(move |i| i.index < before)
+                .filter_map(|i| match &i.kind {
+                    Kind::Workdir(word) => Some((i, word)),
+                    _ => None,
+                })
+        };
+        if let Some(said) = said
+            && said.starts_with('/')
+            && !words().any(|(i, word)| open(i, word))
+        {
+            return Some(said.to_owned());
         }
-        open
+        let mut dir = self.base_workdir();
+        for (instruction, word) in words() {
+            let value = (!self.is_open(&word.value, instruction.index))
+                .then(|| self.value(word, instruction.index))
+                .flatten();
+            dir = value.and_then(|value| super::levels::absolute(dir.as_deref(), &value));
+        }
+        dir
     }
 
     /// The working directory that the base image gives.
@@ -103,8 +155,7 @@ impl<'a> Site<'a> {
     /// The working directory at the stage's end.
     pub fn workdir(&self) -> Option<String> {
         match self.file().settings_of(self.stage).workdir {
-            Some(_) if self.workdir_is_open(usize::MAX) => None,
-            Some(setting) => setting.value.map(|dir| dir.to_string()),
+            Some(setting) => self.settled(setting.value.as_deref(), usize::MAX),
             None => self.base_workdir(),
         }
     }
@@ -112,6 +163,22 @@ impl<'a> Site<'a> {
     /// What builds taught.
     pub fn observed(&self) -> &'a [Observed] {
         &self.options.observed
+    }
+}
+
+/// The variables of a place, and below them those of the base image.
+struct OnBase<'s, 'a> {
+    site: &'s Site<'a>,
+    view: View<'s>,
+}
+
+impl Env for OnBase<'_, '_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        Env::get(&self.view, name).or_else(|| self.site.base_env(name).map(Cow::Borrowed))
+    }
+
+    fn names(&self) -> Vec<String> {
+        Env::names(&self.view)
     }
 }
 

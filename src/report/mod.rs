@@ -21,6 +21,7 @@ mod refused;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sarif;
+mod size;
 mod statistics;
 mod summary;
 mod text;
@@ -30,6 +31,7 @@ mod xml;
 pub use escape::visible;
 pub use fingerprint::fingerprint;
 pub use refused::{INVALID, finding as refusal_finding};
+pub use size::size;
 pub use summary::Summary;
 
 pub use crate::apply::{AppliedFix, SkippedFix};

@@ -9,7 +9,7 @@ use super::check::Check;
 use super::http::{self, Response};
 use super::normalise::{normalise, sorted};
 use super::probe::{DEFAULT_TIMEOUT, Probe};
-use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, Limits};
+use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, Limits, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,8 @@ pub struct Run {
     pub probes: Vec<Outcome>,
     /// How it took the stop signal, where it was still up.
     pub stop: Option<Stop>,
+    /// What was opened and executed, where that was looked at, or why it could not be.
+    pub trace: Option<Result<Trace, String>>,
 }
 
 /// Starts the image and looks at it. `like` is an earlier run of the original: then its ports are
@@ -123,6 +125,8 @@ pub fn observe(
     let mut run = Run::default();
     let mut spec = ContainerSpec::new(image.clone());
     spec.env = manner.env.clone();
+    // What the original uses is learnt from its first run.
+    spec.trace = like.is_none();
     spec.limits = Limits {
         step: Some(manner.patience * 8 + manner.grace + DEFAULT_TIMEOUT * 4),
         ..Limits::default()
@@ -142,10 +146,15 @@ pub fn observe(
             return Ok(run);
         }
     }
+    let mut traces = Vec::new();
     for probe in &manner.probes {
         cancel.check()?;
         let outcome = match probe {
-            Probe::Command { args, env } => command(engine, image, manner, args, env)?,
+            Probe::Command { args, env } => {
+                let (outcome, seen) = command(engine, image, manner, (args, env), spec.trace)?;
+                traces.push(seen);
+                outcome
+            }
             _ if run.exit.is_some() => Outcome::Failed("the image had ended already".to_owned()),
             Probe::Http { port, path } => fetch(&*container, *port, path, DEFAULT_TIMEOUT),
             Probe::Tcp { port } => match container.dial(*port, DEFAULT_TIMEOUT) {
@@ -171,6 +180,13 @@ pub fn observe(
     let logs = container.logs()?;
     run.stdout = normalise(&logs.stdout);
     run.stderr = normalise(&logs.stderr);
+    if spec.trace {
+        let mut seen = container.trace();
+        if let Ok(seen) = &mut seen {
+            traces.into_iter().flatten().for_each(|more| seen.add(more));
+        }
+        run.trace = Some(seen);
+    }
     Ok(run)
 }
 
@@ -259,20 +275,21 @@ fn command(
     engine: &dyn Engine,
     image: &ImageId,
     manner: &Manner,
-    args: &[String],
-    env: &[(String, String)],
-) -> Result<Outcome, Error> {
+    (args, env): (&[String], &[(String, String)]),
+    traced: bool,
+) -> Result<(Outcome, Option<Trace>), Error> {
     let mut spec = ContainerSpec::new(image.clone());
     spec.args = Some(args.to_vec());
     spec.env = manner.env.iter().chain(env).cloned().collect();
+    spec.trace = traced;
     let mut container = engine.create(&spec)?;
     if let Err(error) = container.start() {
         return match error {
             Error::Cancelled => Err(error),
-            error => Ok(Outcome::Failed(error.to_string())),
+            error => Ok((Outcome::Failed(error.to_string()), None)),
         };
     }
-    Ok(match container.wait(manner.patience * 2)? {
+    let outcome = match container.wait(manner.patience * 2)? {
         None => Outcome::Failed(format!(
             "it was still running after {} s",
             (manner.patience * 2).as_secs()
@@ -281,7 +298,9 @@ fn command(
             let logs = container.logs()?;
             Outcome::Ran(exit.code, normalise(&logs.stdout), normalise(&logs.stderr))
         }
-    })
+    };
+    let trace = if traced { container.trace().ok() } else { None };
+    Ok((outcome, trace))
 }
 
 /// What two runs of the original have in common.

@@ -11,18 +11,20 @@ pub mod elf;
 pub mod files;
 pub mod http;
 pub mod learn;
+pub mod lessons;
 pub mod normalise;
 pub mod owners;
 pub mod probe;
 pub mod prove;
 pub mod sizes;
 pub mod start;
+pub mod traced;
 pub mod tree;
 
 pub use check::{Check, Outcome};
 pub use probe::{Probe, ProbeError};
 pub use prove::{Input, Next, Options, Rewrite, Touch, prove};
-pub use sizes::{ImageSize, Removed};
+pub use sizes::{ImageSize, Removed, StageSize};
 
 use serde::Serialize;
 
@@ -93,6 +95,19 @@ pub struct Report {
     pub timing: Timing,
     /// What people should know and what changes no verdict.
     pub notes: Vec<String>,
+    /// Variables that the project's own papers name, and that were not set.
+    pub offers: Vec<Offer>,
+}
+
+/// A variable that may show more of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// The value that is given there; may be empty.
+    pub value: String,
+    /// Where: `README.md:12`.
+    pub from: String,
 }
 
 /// A rewrite that was tried.
@@ -104,6 +119,8 @@ pub struct Candidate {
     pub verdict: Verdict,
     /// Bytes of its image, unpacked, where it was built.
     pub unpacked_bytes: Option<u64>,
+    /// The same, compressed.
+    pub compressed_bytes: Option<u64>,
     /// Why it fell; empty for the one that was taken.
     pub why: String,
     /// Its text.

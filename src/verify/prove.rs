@@ -7,8 +7,9 @@ use super::learn::learn;
 use super::owners::Owners;
 use super::sizes::{ImageSize, image_size, removed};
 use super::start::{self, Image};
-use super::tree;
+use super::traced::{self, Missed, Used};
 use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
+use super::{lessons, tree};
 use crate::edit::Effect;
 use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
@@ -32,6 +33,8 @@ pub struct Input {
     pub request: BuildRequest,
     /// Variables by which its base image only describes itself or its build tools.
     pub base_only: BTreeSet<String>,
+    /// It stands for an image that exists: all of it counts as its own, nothing as a base image's.
+    pub whole: bool,
 }
 
 /// A rewrite to try.
@@ -91,6 +94,17 @@ struct Opened {
     files: RootTree,
     owners: Owners,
     size: ImageSize,
+    /// How many layers came with the base image.
+    base_layers: usize,
+}
+
+impl Opened {
+    fn image(&self) -> Image<'_> {
+        Image {
+            config: &self.contents.config,
+            files: &self.files,
+        }
+    }
 }
 
 /// Builds, compares, and reports.
@@ -114,6 +128,7 @@ pub fn prove(
         cancel,
         report: empty_report(engine, input),
         original: Original::of(input),
+        lessons: Vec::new(),
     };
     work.prove(next)?;
     Ok(work.report)
@@ -143,6 +158,7 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
         rebuild: None,
         timing: Timing::default(),
         notes: Vec::new(),
+        offers: Vec::new(),
     }
 }
 
@@ -192,15 +208,31 @@ fn final_instructions<'f>(
     stages.into_iter().flat_map(|stage| file.instructions_of(stage))
 }
 
-/// The number of layers that a Dockerfile's own instructions made. BuildKit writes a line of history
-/// for each of them, and none for FROM.
-fn own_layers(contents: &ImageContents, name: &str, text: &str, target: Option<&str>) -> usize {
+/// The stages that a Dockerfile's own layers were made in, a name for each of those layers, lowest
+/// first. BuildKit writes a line of history for each instruction, and none for FROM.
+fn own_layers(contents: &ImageContents, name: &str, text: &str, target: Option<&str>) -> Vec<String> {
     let file = parse(name, text);
-    let lines = final_instructions(&file, target)
-        .filter(|instruction| instruction.keyword != Keyword::From)
-        .count();
-    let history = contents.config.history.iter().rev().take(lines);
-    history.filter(|line| !line.empty_layer).count()
+    let mut lines = Vec::new();
+    for instruction in final_instructions(&file, target) {
+        if instruction.keyword != Keyword::From {
+            let stage = instruction
+                .stage
+                .and_then(|id| file.stages.iter().find(|stage| stage.id == id));
+            let at = stage.and_then(|stage| file.stages.iter().position(|known| known.id == stage.id));
+            let named = stage.and_then(|stage| stage.name.clone());
+            lines.push((
+                instruction.index,
+                named.unwrap_or_else(|| format!("stage {}", at.unwrap_or(0))),
+            ));
+        }
+    }
+    lines.sort_by_key(|(index, _)| *index);
+    let history = &contents.config.history;
+    let own = history
+        .get(history.len().saturating_sub(lines.len())..)
+        .unwrap_or_default();
+    let made = own.iter().zip(lines).filter(|(entry, _)| !entry.empty_layer);
+    made.map(|(_, (_, stage))| stage).collect()
 }
 
 struct Work<'a> {
@@ -211,6 +243,8 @@ struct Work<'a> {
     cancel: &'a Cancel,
     report: Report,
     original: Original,
+    /// What the last rewrite lacked.
+    lessons: Vec<Observed>,
 }
 
 impl<'a> Work<'a> {
@@ -239,11 +273,7 @@ impl<'a> Work<'a> {
             }
         };
         self.report.weak = learnt.is_weak();
-        let image = Image {
-            config: &opened.contents.config,
-            files: &opened.files,
-        };
-        let observed = learn(image, &opened.owners);
+        let mut observed = learn(opened.image(), &opened.owners);
         self.report.timing.compare += millis(begun);
 
         let mut tried: Vec<String> = Vec::new();
@@ -260,6 +290,11 @@ impl<'a> Work<'a> {
                     self.rebuild(&rewrite, &touch)?;
                 }
                 return Ok(());
+            }
+            for lesson in std::mem::take(&mut self.lessons) {
+                if !observed.contains(&lesson) {
+                    observed.push(lesson);
+                }
             }
         }
         if tried.is_empty() {
@@ -298,22 +333,12 @@ impl<'a> Work<'a> {
         base_only.retain(|name| !self.original.variables.contains(name));
         let terms = Terms {
             announced: &rewrite.announced,
-            own_variables: Some(self.original.variables.clone()),
-            own_labels: Some(self.original.labels.clone()),
+            own_variables: (!self.input.whole).then(|| self.original.variables.clone()),
+            own_labels: (!self.input.whole).then(|| self.original.labels.clone()),
             base_only,
         };
         let mut checks = config::compare(old, new, &is.files, &terms);
-        let (before_image, after_image) = (
-            Image {
-                config: old,
-                files: &was.files,
-            },
-            Image {
-                config: new,
-                files: &is.files,
-            },
-        );
-        checks.extend(start::compare(before_image, after_image));
+        checks.extend(start::compare(was.image(), is.image()));
         checks.extend(tree::compare(&was.files, &is.files, &is.owners));
         // What cannot start need not be started: the reason is known better than a run would tell it.
         if !checks
@@ -330,6 +355,7 @@ impl<'a> Work<'a> {
             }
             checks.extend(compared);
         }
+        let missed = self.compare_traces(&mut checks, rewrite, was, &is, learnt);
         self.report.timing.compare += millis(begun);
         if let (Some(stage), false) = (&rewrite.tester, self.options.skip_tests) {
             let begun = Instant::now();
@@ -344,6 +370,10 @@ impl<'a> Work<'a> {
             self.report.timing.tests += millis(begun);
         }
         if checks.iter().any(Check::is_failure) {
+            let changed = |check: &Check| check.is_failure() && check.name.starts_with("behaviour.");
+            let changed = checks.iter().any(changed);
+            self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+            self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
         let (old, new) = (was.size.unpacked_bytes, is.size.unpacked_bytes);
@@ -356,6 +386,7 @@ impl<'a> Work<'a> {
             name: rewrite.name.clone(),
             verdict,
             unpacked_bytes: Some(new),
+            compressed_bytes: is.size.compressed_bytes,
             why: String::new(),
             text: rewrite.text.clone(),
         });
@@ -370,6 +401,35 @@ impl<'a> Work<'a> {
         Ok(verdict)
     }
 
+    /// Whether the rewrite has what the original opened and executed; what it has not.
+    fn compare_traces(
+        &self,
+        checks: &mut Vec<Check>,
+        rewrite: &Rewrite,
+        was: &Opened,
+        is: &Opened,
+        learnt: &Learnt,
+    ) -> Vec<Missed> {
+        let trace = match &learnt.first().trace {
+            Some(Ok(trace)) => trace,
+            Some(Err(why)) => {
+                checks.push(traced::untraced(why));
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let used = Used {
+            trace,
+            before: &was.files,
+            base_layers: was.base_layers,
+            other_start: [Effect::Cmd, Effect::Entrypoint]
+                .iter()
+                .any(|effect| rewrite.announced.contains(effect)),
+        };
+        checks.extend(used.compare(&is.files));
+        used.missed(&is.files)
+    }
+
     /// Notes a rewrite that fell.
     fn fall(&mut self, rewrite: &Rewrite, size: Option<ImageSize>, checks: Vec<Check>) -> Verdict {
         let why = checks.iter().find(|check| check.is_failure());
@@ -378,6 +438,7 @@ impl<'a> Work<'a> {
             name: rewrite.name.clone(),
             verdict: Verdict::Broken,
             unpacked_bytes: size.as_ref().map(|size| size.unpacked_bytes),
+            compressed_bytes: size.as_ref().and_then(|size| size.compressed_bytes),
             why: why.clone(),
             text: rewrite.text.clone(),
         });
@@ -427,8 +488,12 @@ impl<'a> Work<'a> {
             text,
             self.input.request.target.as_deref(),
         );
-        let size = image_size(&contents, Some(own), &files, &owners);
+        let size = image_size(&contents, &own, &files, &owners);
         Ok(Opened {
+            base_layers: match self.input.whole {
+                true => 0,
+                false => contents.layers.len().saturating_sub(own.len()),
+            },
             contents,
             files,
             owners,

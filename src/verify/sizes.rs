@@ -31,6 +31,21 @@ pub struct LayerSize {
     pub compressed_bytes: Option<u64>,
     /// It came with the base image.
     pub base: bool,
+    /// The stage that made it; none for the base image's.
+    pub stage: Option<String>,
+}
+
+/// What of an image a stage made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageSize {
+    /// Its name, or its number; none for the base image.
+    pub stage: Option<String>,
+    /// Of its layers.
+    pub unpacked_bytes: u64,
+    /// As above; none where a layer's is not known.
+    pub compressed_bytes: Option<u64>,
+    /// How many.
+    pub layers: usize,
 }
 
 /// An image's size.
@@ -42,6 +57,8 @@ pub struct ImageSize {
     pub compressed_bytes: Option<u64>,
     /// The layers, lowest first.
     pub layers: Vec<LayerSize>,
+    /// The same by stage, lowest first.
+    pub stages: Vec<StageSize>,
     /// The largest things in the merged tree, by package where one owns the files, else by directory.
     pub largest: Vec<Group>,
 }
@@ -59,16 +76,11 @@ pub struct Removed {
     pub directories: Vec<Group>,
 }
 
-/// Adds up an image. `own_layers` is the number of layers that its Dockerfile made itself, where
-/// that is known.
-pub fn image_size(
-    contents: &ImageContents,
-    own_layers: Option<usize>,
-    files: &dyn Files,
-    owners: &Owners,
-) -> ImageSize {
+/// Adds up an image. `own_layers` names the stage of each layer that its Dockerfile made itself, the
+/// lowest first.
+pub fn image_size(contents: &ImageContents, own_layers: &[String], files: &dyn Files, owners: &Owners) -> ImageSize {
     let count = contents.layers.len();
-    let base = own_layers.map_or(0, |own| count.saturating_sub(own));
+    let base = count.saturating_sub(own_layers.len());
     let layers: Vec<LayerSize> = contents
         .layers
         .iter()
@@ -78,6 +90,7 @@ pub fn image_size(
             unpacked_bytes: layer.unpacked_bytes,
             compressed_bytes: layer.compressed_bytes,
             base: at < base,
+            stage: at.checked_sub(base).and_then(|own| own_layers.get(own)).cloned(),
         })
         .collect();
     let mut groups = Groups::default();
@@ -89,9 +102,30 @@ pub fn image_size(
     ImageSize {
         unpacked_bytes: layers.iter().map(|layer| layer.unpacked_bytes).sum(),
         compressed_bytes: layers.iter().map(|layer| layer.compressed_bytes).sum(),
+        stages: stages(&layers),
         layers,
         largest: groups.largest(LARGEST),
     }
+}
+
+fn stages(layers: &[LayerSize]) -> Vec<StageSize> {
+    let mut found: Vec<StageSize> = Vec::new();
+    for layer in layers {
+        match found.last_mut().filter(|last| last.stage == layer.stage) {
+            Some(last) => {
+                last.unpacked_bytes += layer.unpacked_bytes;
+                last.compressed_bytes = last.compressed_bytes.zip(layer.compressed_bytes).map(|(a, b)| a + b);
+                last.layers += 1;
+            }
+            None => found.push(StageSize {
+                stage: layer.stage.clone(),
+                unpacked_bytes: layer.unpacked_bytes,
+                compressed_bytes: layer.compressed_bytes,
+                layers: 1,
+            }),
+        }
+    }
+    found
 }
 
 /// What went from `before` to `after`, by path: a file that moved counts as gone.

@@ -255,18 +255,15 @@ fn programs(name: &str, before: Image<'_>, after: Image<'_>, was: &[String], is:
     }
     let mut missing = Vec::new();
     let mut count = 0;
-    for (at, program) in needed.iter().enumerate() {
+    for program in &needed {
         let found = closure(after.files, after.place(), program);
         count += found.files.len();
-        // The program itself must be whole. Others only have to be as whole as they were: a script
-        // may name what no image has.
         if found.missing.is_empty() {
             continue;
         }
+        // It only has to be as whole as it was: a script may name what no image has.
         let old = closure(before.files, before.place(), program).missing;
-        if at == 0 && is.first() == Some(program) && old.is_empty() || old.is_empty() {
-            missing.extend(found.missing);
-        }
+        missing.extend(found.missing.into_iter().filter(|what| !old.contains(what)));
     }
     match missing.is_empty() {
         true => Check::ok(

@@ -5,10 +5,9 @@ pub mod show;
 mod summary;
 
 use super::args::Global;
-use super::builtin::Builtin;
 use super::colour;
 use super::console::{Sink as Out, say};
-use super::engine::{Engine as _, Selection};
+use super::engine::{Engine as Lint, Selection};
 use super::exit::Outcome;
 use super::interrupt;
 use super::surroundings::{ConfigSource, Surroundings};
@@ -21,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Builds, writes the image where it is wanted, and says how large it is.
-pub fn run(args: &Build, global: Global) -> Outcome {
-    match attempt(args, global) {
+pub fn run<L: Lint>(lint: &L, args: &Build, global: Global) -> Outcome {
+    match attempt(lint, args, global) {
         Ok(()) => Outcome::Clean,
         Err(error) => report(&error),
     }
@@ -66,21 +65,25 @@ fn report(failure: &Failure) -> Outcome {
     }
 }
 
-fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
+fn attempt<L: Lint>(lint: &L, args: &Build, global: Global) -> Result<(), Failure> {
     let request = request(args)?;
     let cancel = interrupt::cancel();
-    let registries = registries(&args.how, &request.dockerfile_name, global).map_err(Failure::Usage)?;
+    let here = std::env::current_dir().map_err(|error| Failure::Usage(format!("the current folder: {error}")))?;
+    let source = match (&args.config, args.no_config) {
+        (Some(path), _) => ConfigSource::File(here.join(path)),
+        (None, true) => ConfigSource::None,
+        (None, false) => ConfigSource::Nearest,
+    };
+    let colour = colour::wanted_here(global.color, io::stderr().is_terminal());
+    let around = Surroundings::new(lint, source, Selection::default(), here, colour);
+    let registries = registries(lint, &around, &request.dockerfile_name).map_err(Failure::Usage)?;
     let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     let quiet = global.quiet || args.format == BuildFormat::Json;
     if !quiet {
         say(&format!("engine: {why}"));
     }
     let begun = Instant::now();
-    let show = show::Show::new(
-        quiet,
-        global.verbose,
-        colour::wanted_here(global.color, io::stderr().is_terminal()),
-    );
+    let show = show::Show::new(quiet, global.verbose, colour);
     let built = engine.build(&request, &show, cancel);
     show.end();
     let built = built?;
@@ -115,18 +118,9 @@ fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
 ///
 /// # Errors
 /// What is wrong with the settings, drawn.
-pub fn registries(how: &How, file: &Path, global: Global) -> Result<Registries, String> {
-    let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
-    let source = match (&how.config, how.no_config) {
-        (Some(path), _) => ConfigSource::File(here.join(path)),
-        (None, true) => ConfigSource::None,
-        (None, false) => ConfigSource::Nearest,
-    };
-    let engine = Builtin::default();
-    let colour = colour::wanted_here(global.color, io::stderr().is_terminal());
-    let around = Surroundings::new(&engine, source, Selection::default(), here, colour);
+pub fn registries<L: Lint>(lint: &L, around: &Surroundings<'_, L>, file: &Path) -> Result<Registries, String> {
     match around.config(file) {
-        Ok(config) => Ok(engine.wishes(&config).registries),
+        Ok(config) => Ok(lint.wishes(&config).registries),
         Err(message) => Err(message.trim_start_matches("error: ").to_owned()),
     }
 }

@@ -2,8 +2,9 @@
 //! elsewhere.
 
 use super::super::console::say;
-use super::summary::{seconds, size};
+use super::summary::seconds;
 use crate::executor::{Event, Sink};
+use crate::report::size;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,7 @@
 //! What was built: by layer, in text or JSON.
 
 use crate::executor::{BuiltImage, EngineName, ImageContents, Output};
+use crate::report::size;
 use serde_json::json;
 use std::fmt::Write;
 use std::time::Duration;
@@ -128,23 +129,6 @@ fn short(text: &str) -> String {
     cut
 }
 
-/// Bytes in Docker's units.
-pub fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if value < 999.5 {
-            return match unit {
-                "B" => format!("{bytes} B"),
-                _ if value < 9.995 => format!("{value:.2} {unit}"),
-                _ if value < 99.95 => format!("{value:.1} {unit}"),
-                _ => format!("{value:.0} {unit}"),
-            };
-        }
-        value /= 1000.0;
-    }
-    format!("{value:.2} TB")
-}
-
 /// `1.2 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
@@ -153,20 +137,6 @@ pub fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_three_digits() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1234, "1.23 kB"),
-            (74_130_181, "74.1 MB"),
-            (999_999, "1.00 MB"),
-            (1_350_000_000, "1.35 GB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
 
     #[test]
     fn instructions_fit_a_line() {

@@ -20,6 +20,33 @@ pub struct Verify {
     /// Compare with this Dockerfile instead of mbopt's own rewrite
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub against: Option<PathBuf>,
+    /// Compare two images that exist
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["BEFORE", "AFTER"],
+        help_heading = "Input",
+        conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
+    )]
+    pub images: Vec<String>,
+    /// Verify every project in these folders; goes on after failures, and where an earlier run stopped
+    #[arg(
+        long,
+        num_args = 1..,
+        value_name = "DIR",
+        help_heading = "Input",
+        conflicts_with_all = ["file", "against", "rebuild", "write"]
+    )]
+    pub batch: Vec<PathBuf>,
+    /// How many projects at once, with --batch [default: as many as fit]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub jobs: Option<usize>,
+    /// Read the settings from this file
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub config: Option<PathBuf>,
+    /// Read no settings
+    #[arg(long, conflicts_with = "config", help_heading = "Input")]
+    pub no_config: bool,
 
     /// Try this on both images: http:PORT/PATH, tcp:PORT, exec:PROGRAM ARG..., command:ARG...
     #[arg(long, value_name = "PROBE", help_heading = "Checks")]
@@ -51,7 +78,7 @@ pub struct Verify {
         help_heading = "Output"
     )]
     pub format: VerifyFormat,
-    /// Write the report to a file
+    /// Write the report to a file; with --batch the results, a JSON object a line [default: mbopt-verify.jsonl]
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Write the rewritten Dockerfile to FILE, where it is proved smaller

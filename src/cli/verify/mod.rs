@@ -2,23 +2,34 @@
 //! smaller and still does the same.
 
 pub mod arguments;
+mod batch;
+mod images;
+mod offers;
+mod place;
 mod rewrites;
 
 use super::args::Global;
 use super::build::show::Show;
 use super::build::{how, places, registries};
 use super::console::{Sink as Out, say};
+use super::engine::{Engine as Lint, Request, Selection};
 use super::exit::Outcome;
+use super::surroundings::{ConfigSource, Surroundings};
+use super::tree::FolderTree;
 use super::{colour, interrupt, write};
-use crate::executor::{BuildRequest, Chosen, Engine, Error, choose};
+use crate::config;
+use crate::executor::{BuildRequest, Chosen, Engine, Error, Sink, choose};
 use crate::report::verification;
+use crate::source::SourceFile;
 use crate::verify::behaviour::Manner;
-use crate::verify::{Input, Options, Report, Touch, Verdict, prove};
+use crate::verify::{Input, Options, Probe, Report, Touch, Verdict, prove};
 use arguments::{Verify, VerifyFormat};
+use place::{Place, changed_copy};
 use rewrites::Source;
-pub use rewrites::{base_only, level, tester};
+pub use rewrites::{base_only, name_of, tester};
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What ends it before there is a verdict.
@@ -33,8 +44,8 @@ pub enum Failure {
 }
 
 /// Verifies, and reports.
-pub fn run(args: &Verify, global: Global) -> Outcome {
-    match attempt(args, global) {
+pub fn run<L: Lint>(lint: &L, args: &Verify, global: Global) -> Outcome {
+    match attempt(lint, args, global) {
         Ok(outcome) => outcome,
         Err(Failure::Executor(error)) => {
             super::build::explain(&error);
@@ -59,33 +70,57 @@ pub fn outcome(verdict: Verdict) -> Outcome {
     }
 }
 
-fn attempt(args: &Verify, global: Global) -> Result<Outcome, Failure> {
-    let (file, context) = place(args)?;
-    let source = Source::read(&file, &context, args.against.as_deref())?;
-    let registries = registries(&args.how, &file, global).map_err(Failure::Usage)?;
+/// What one call of the command has.
+struct Session<'a, L: Lint> {
+    lint: &'a L,
+    around: Surroundings<'a, L>,
+    args: &'a Verify,
+    global: Global,
+    engine: Box<dyn Engine>,
+}
+
+fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, Failure> {
+    let here = std::env::current_dir().map_err(|error| Failure::Usage(format!("the current folder: {error}")))?;
+    let source = match (&args.config, args.no_config) {
+        (Some(path), _) => ConfigSource::File(here.join(path)),
+        (None, true) => ConfigSource::None,
+        (None, false) => ConfigSource::Nearest,
+    };
+    // What was asked for is looked at before an engine is: it may be far.
+    let place = match args.images.is_empty() && args.batch.is_empty() {
+        true => Some(Place::of(args.file.as_deref(), args.context.as_deref())?),
+        false => None,
+    };
+    let colour_err = colour::wanted_here(global.color, io::stderr().is_terminal());
+    let around = Surroundings::new(lint, source, Selection::default(), here, colour_err);
+    let file = place.as_ref().map_or(Path::new("Dockerfile"), |place| &place.file);
+    let registries = registries(lint, &around, file).map_err(Failure::Usage)?;
     let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     if !global.quiet {
         say(&format!("engine: {why}"));
     }
-    let colour = colour::wanted_here(global.color, io::stderr().is_terminal());
-    let show = Show::new(global.quiet, global.verbose, colour);
-    let report = verify_one(&*engine, &source, args, &show);
+    let session = Session {
+        lint,
+        around,
+        args,
+        global,
+        engine,
+    };
+    if !args.batch.is_empty() {
+        return batch::run(&session);
+    }
+    let show = Show::new(global.quiet, global.verbose, colour_err);
+    let (report, original) = match (&args.images[..], place) {
+        ([before, after], _) => (images::verify(&session, before, after, &show), String::new()),
+        (_, Some(place)) => {
+            let source = session.source(&place)?;
+            (session.verify(&source, &show), source.text().to_owned())
+        }
+        _ => return Err(Failure::Usage("--images takes two images".to_owned())),
+    };
     show.end();
     let report = report?;
-    let colour = args.output.is_none() && colour::wanted_here(global.color, io::stdout().is_terminal());
-    let text = match args.format {
-        VerifyFormat::Text => verification::text(&report, colour),
-        VerifyFormat::Json => verification::json(&report),
-        VerifyFormat::Markdown => verification::markdown(&report),
-        VerifyFormat::Html => verification::html(&report, source.text()),
-    };
-    match &args.output {
-        Some(path) => write::report(path, text.as_bytes())
-            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
-        None => Out::Stdout
-            .write(text.as_bytes())
-            .map_err(|error| Failure::Usage(format!("standard output: {error}")))?,
-    }
+    session.print(&report, &original)?;
     if let (Some(path), Verdict::Smaller, Some(taken)) = (&args.write, report.verdict, report.candidates.last()) {
         write::report(path, taken.text.as_bytes())
             .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
@@ -93,104 +128,134 @@ fn attempt(args: &Verify, global: Global) -> Result<Outcome, Failure> {
     Ok(outcome(report.verdict))
 }
 
-/// Builds and compares one Dockerfile with its rewrites.
-fn verify_one(engine: &dyn Engine, source: &Source, args: &Verify, show: &Show) -> Result<Report, Failure> {
-    let input = Input {
-        dockerfile: source.name().to_owned(),
-        request: BuildRequest {
-            dockerfile: source.text().to_owned(),
-            dockerfile_name: source.path().to_owned(),
-            context: source.context().to_owned(),
-            ..how(&args.how)
-        },
-        base_only: source.base_only(),
-    };
-    let mut manner = Manner {
-        env: args.env.clone(),
-        probes: args.probe.clone(),
-        ..Manner::default()
-    };
-    if let Some(seconds) = args.patience {
-        manner.patience = Duration::from_secs(seconds);
-    }
-    let copy = args
-        .rebuild
-        .as_deref()
-        .map(|file| changed_copy(source.context(), file))
-        .transpose()?;
-    let options = Options {
-        manner,
-        skip_tests: args.skip_tests,
-        rebuild: copy.as_ref().zip(args.rebuild.as_ref()).map(|(copy, file)| Touch {
-            context: copy.path().to_owned(),
-            file: file.clone(),
-        }),
-    };
-    let mut next = |observed: &[crate::plan::Observed]| source.rewrites(observed);
-    Ok(prove(engine, &input, &mut next, &options, show, interrupt::cancel())?)
-}
-
-/// The Dockerfile and its context.
-fn place(args: &Verify) -> Result<(PathBuf, PathBuf), Failure> {
-    let given = args.file.clone().unwrap_or_else(|| PathBuf::from("."));
-    let file = match given.is_dir() {
-        true => super::build::dockerfile_in(&given),
-        false => given,
-    };
-    let context = match &args.context {
-        Some(context) => context.clone(),
-        None => match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        },
-    };
-    match context.is_dir() {
-        true => Ok((file, context)),
-        false => Err(Failure::Usage(format!(
-            "the build context {} is no folder",
-            context.display()
-        ))),
-    }
-}
-
-/// A copy of the context in which `file` is a little longer: a line end more changes no program, and
-/// every cache.
-fn changed_copy(context: &Path, file: &Path) -> Result<tempfile::TempDir, Failure> {
-    let failed = |path: &Path, error: io::Error| Failure::Usage(format!("{}: {error}", path.display()));
-    let copy = tempfile::Builder::new()
-        .prefix("mbopt-")
-        .tempdir()
-        .map_err(|error| failed(context, error))?;
-    for entry in ignore::WalkBuilder::new(context).standard_filters(false).build() {
-        let entry = entry.map_err(|error| Failure::Usage(error.to_string()))?;
-        let Ok(relative) = entry.path().strip_prefix(context) else {
-            continue;
-        };
-        let to = copy.path().join(relative);
-        let Some(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            std::fs::create_dir_all(&to).map_err(|error| failed(&to, error))?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), &to).map_err(|error| failed(entry.path(), error))?;
-        } else if kind.is_symlink() {
-            link(entry.path(), &to).map_err(|error| failed(entry.path(), error))?;
+impl<L: Lint> Session<'_, L> {
+    /// The settings that hold in the current folder.
+    fn settings(&self) -> Result<config::Verify, Failure> {
+        match self.around.config(Path::new("Dockerfile")) {
+            Ok(config) => Ok(self.lint.wishes(&config).verify),
+            Err(message) => Err(Failure::Usage(message.trim_start_matches("error: ").to_owned())),
         }
     }
-    let changed = copy.path().join(file);
-    let append = |path: &Path| -> io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
-        io::Write::write_all(&mut file, b"\n")
+
+    /// A Dockerfile with its planner and its settings.
+    fn source(&self, place: &Place) -> Result<Source<'_>, Failure> {
+        let usage = |message: Arc<str>| Failure::Usage(message.trim_start_matches("error: ").to_owned());
+        let config = self.around.config(&place.file).map_err(usage)?;
+        let settings = self.lint.wishes(&config).verify;
+        let framed = self.around.framed(&place.file);
+        let contexts: Arc<[Arc<FolderTree>]> = FolderTree::open(&place.context).into_iter().map(Arc::new).collect();
+        let path = place.file.clone();
+        let plan = move |source: SourceFile, observed: &[crate::plan::Observed]| {
+            let request = Request {
+                path: Some(&path),
+                framed: &framed,
+                config: &*config,
+                contexts: &contexts,
+                creates: false,
+                context_is_named: true,
+                observed,
+            };
+            self.lint.plan(source, &request).plan
+        };
+        Source::read(place, self.args.against.as_deref(), settings, Box::new(plan))
+    }
+
+    /// Builds and compares one Dockerfile with its rewrites.
+    fn verify(&self, source: &Source<'_>, events: &dyn Sink) -> Result<Report, Failure> {
+        let args = self.args;
+        let input = Input {
+            dockerfile: source.name().to_owned(),
+            request: BuildRequest {
+                dockerfile: source.text().to_owned(),
+                dockerfile_name: source.path().to_owned(),
+                context: source.context().to_owned(),
+                ..how(&args.how)
+            },
+            base_only: source.base_only(),
+            whole: false,
+        };
+        let copy = args
+            .rebuild
+            .as_deref()
+            .map(|file| changed_copy(source.context(), file))
+            .transpose()?;
+        let options = Options {
+            manner: self.manner(source.settings())?,
+            skip_tests: args.skip_tests,
+            rebuild: copy.as_ref().zip(args.rebuild.as_ref()).map(|(copy, file)| Touch {
+                context: copy.path().to_owned(),
+                file: file.clone(),
+            }),
+        };
+        let mut next = |observed: &[crate::plan::Observed]| source.rewrites(observed);
+        let mut report = prove(&*self.engine, &input, &mut next, &options, events, interrupt::cancel())?;
+        if report.verdict == Verdict::NotVerified && report.reason.is_empty() {
+            report.reason = source.why_not();
+        }
+        let known: Vec<&str> = options.manner.env.iter().map(|(name, _)| name.as_str()).collect();
+        report.offers = offers::offers(source.context(), source.text(), &known);
+        Ok(report)
+    }
+
+    /// The settings' and the command line's wishes on behaviour.
+    fn manner(&self, settings: &config::Verify) -> Result<Manner, Failure> {
+        let mut manner = manner_of(settings).map_err(Failure::Usage)?;
+        manner.env.extend(self.args.env.iter().cloned());
+        manner.probes.extend(self.args.probe.iter().cloned());
+        if let Some(seconds) = self.args.patience {
+            manner.patience = Duration::from_secs(seconds);
+        }
+        Ok(manner)
+    }
+
+    fn print(&self, report: &Report, original: &str) -> Result<(), Failure> {
+        let args = self.args;
+        let colour = args.output.is_none() && colour::wanted_here(self.global.color, io::stdout().is_terminal());
+        let text = match args.format {
+            VerifyFormat::Text => verification::text(report, colour),
+            VerifyFormat::Json => verification::json(report),
+            VerifyFormat::Markdown => verification::markdown(report),
+            VerifyFormat::Html => verification::html(report, original),
+        };
+        put(args.output.as_deref(), &text)
+    }
+}
+
+/// Writes a report where it belongs.
+fn put(output: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match output {
+        Some(path) => {
+            write::report(path, text.as_bytes()).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
+        }
+        None => Out::Stdout
+            .write(text.as_bytes())
+            .map_err(|error| Failure::Usage(format!("standard output: {error}"))),
+    }
+}
+
+/// How behaviour is looked at, by the settings alone.
+///
+/// # Errors
+/// A probe cannot be read.
+pub fn manner_of(settings: &config::Verify) -> Result<Manner, String> {
+    let mut manner = Manner {
+        env: settings.env.clone().into_iter().collect(),
+        ..Manner::default()
     };
-    append(&changed).map_err(|error| failed(&context.join(file), error))?;
-    Ok(copy)
-}
-
-#[cfg(unix)]
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(std::fs::read_link(from)?, to)
-}
-
-#[cfg(not(unix))]
-fn link(_: &Path, _: &Path) -> io::Result<()> {
-    Ok(())
+    if let Some(seconds) = settings.patience {
+        manner.patience = Duration::from_secs(seconds);
+    }
+    for probe in &settings.probes {
+        manner.probes.push(match probe {
+            config::ProbeSetting::Text(text) => text
+                .parse()
+                .map_err(|error| format!("`verify.probes` in the settings: {error}"))?,
+            config::ProbeSetting::Words { kind, words, .. } if kind == "exec" => Probe::Exec { args: words.clone() },
+            config::ProbeSetting::Words { words, env, .. } => Probe::Command {
+                args: words.clone(),
+                env: env.clone().into_iter().collect(),
+            },
+        });
+    }
+    Ok(manner)
 }

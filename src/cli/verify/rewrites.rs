@@ -1,40 +1,43 @@
 //! The Dockerfile that is verified, and what it is compared with: another file, or the planner's
 //! own candidates.
 
-use super::super::tree::FolderTree;
 use super::Failure;
-use crate::context::Context;
-use crate::facts::Facts;
+use super::place::Place;
+use crate::config;
 use crate::knowledge;
 use crate::model::Dockerfile;
-use crate::plan::{self, Level, Observed};
+use crate::plan::{Candidate, Level, Observed, Plan, Verdict};
 use crate::source::SourceFile;
 use crate::verify::Rewrite;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-/// A Dockerfile with its context.
-pub struct Source {
-    path: PathBuf,
+/// Plans a text, with what builds taught.
+pub type Planner<'p> = dyn Fn(SourceFile, &[Observed]) -> Plan + 'p;
+
+/// A Dockerfile with its planner.
+pub struct Source<'p> {
+    place: Place,
     name: String,
-    folder: PathBuf,
-    context: Option<Context>,
     file: Dockerfile,
+    settings: config::Verify,
     against: Option<Rewrite>,
+    plan: Box<Planner<'p>>,
 }
 
-impl Source {
+impl<'p> Source<'p> {
     /// Reads the file, and the one to compare it with.
     ///
     /// # Errors
     /// One cannot be read, or is no text.
-    pub fn read(path: &Path, folder: &Path, against: Option<&Path>) -> Result<Source, Failure> {
-        let text = read(path)?;
-        let name = path.display().to_string();
-        let relative = path.strip_prefix(folder).ok().map(|p| p.display().to_string());
-        let context = FolderTree::open(folder)
-            .map(|tree| Context::new(folder.display().to_string(), Arc::new(tree), relative.as_deref()));
+    pub fn read(
+        place: &Place,
+        against: Option<&Path>,
+        settings: config::Verify,
+        plan: Box<Planner<'p>>,
+    ) -> Result<Source<'p>, Failure> {
+        let text = read(&place.file)?;
+        let name = place.file.display().to_string();
         let against = against
             .map(|other| {
                 let text = read(other)?;
@@ -49,17 +52,17 @@ impl Source {
             .transpose()?;
         Ok(Source {
             file: Dockerfile::parse(SourceFile::new(name.clone(), text.into_bytes())),
-            path: path.to_owned(),
+            place: place.clone(),
             name,
-            folder: folder.to_owned(),
-            context,
+            settings,
             against,
+            plan,
         })
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.place.file
     }
 
     /// Its path as the user wrote it.
@@ -74,7 +77,12 @@ impl Source {
 
     /// The build context's folder.
     pub fn context(&self) -> &Path {
-        &self.folder
+        &self.place.context
+    }
+
+    /// What the settings say on verification.
+    pub fn settings(&self) -> &config::Verify {
+        &self.settings
     }
 
     /// See [`base_only`].
@@ -82,22 +90,17 @@ impl Source {
         base_only(&self.file)
     }
 
+    fn planned(&self, observed: &[Observed]) -> Plan {
+        (self.plan)(self.file.source.clone(), observed)
+    }
+
     /// What to compare with, the boldest first.
     pub fn rewrites(&self, observed: &[Observed]) -> Vec<Rewrite> {
         if let Some(against) = &self.against {
             return vec![against.clone()];
         }
-        let facts = Facts::new(&self.file, self.context.as_ref());
-        let options = plan::Options {
-            observed: observed.to_vec(),
-            ..plan::Options::default()
-        };
-        let plan = plan::plan(&facts, &options);
-        let candidates = plan.candidates.into_iter().map(|candidate| Rewrite {
-            name: match &candidate.runtime {
-                Some(runtime) => format!("{} on {}", level(candidate.level), runtime.reference),
-                None => level(candidate.level).to_owned(),
-            },
+        let candidates = self.planned(observed).candidates.into_iter().map(|candidate| Rewrite {
+            name: name_of(&candidate),
             tester: candidate
                 .stages
                 .iter()
@@ -107,6 +110,17 @@ impl Source {
             announced: candidate.effects,
         });
         candidates.collect()
+    }
+
+    /// Why there is nothing to compare with.
+    pub fn why_not(&self) -> String {
+        match self.planned(&[]).verdict {
+            Verdict::LeftAlone(reasons) if !reasons.is_empty() => {
+                let says: Vec<String> = reasons.into_iter().map(|reason| reason.says).collect();
+                format!("the planner leaves it alone: {}", says.join("; "))
+            }
+            _ => "there is no rewrite to compare with".to_owned(),
+        }
     }
 }
 
@@ -125,7 +139,15 @@ pub fn base_only(file: &Dockerfile) -> BTreeSet<String> {
     described.map(|name| (*name).to_owned()).collect()
 }
 
-pub fn level(level: Level) -> &'static str {
+/// A candidate for people: its level and its runtime base.
+pub fn name_of(candidate: &Candidate) -> String {
+    match &candidate.runtime {
+        Some(runtime) => format!("{} on {}", level(candidate.level), runtime.reference),
+        None => level(candidate.level).to_owned(),
+    }
+}
+
+fn level(level: Level) -> &'static str {
     match level {
         Level::Order => "order and caches",
         Level::Slim => "the whole application",

@@ -1,7 +1,7 @@
 //! `Makefile`: variables, and the recipes of explicit rules. Functions that need a shell or the
 //! file system (`$(shell)`, `$(wildcard)`) stay as they are written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What a Makefile says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct Makefile {
     pub variables: BTreeMap<String, String>,
     /// Rules in order.
     pub rules: Vec<Rule>,
+    /// Variables that decided a condition: for other values the Makefile says something else.
+    pub decided_by: BTreeSet<String>,
 }
 
 /// A rule.
@@ -40,12 +42,15 @@ const MAX_LINES: usize = 400;
 const MAX_TEXT: usize = 64 * 1024;
 
 impl Makefile {
-    /// Reads the text; conditionals are read as if all their branches held.
+    /// Reads the text. Conditions that its own variables decide are decided; of others all branches
+    /// are read as if they held.
     pub fn parse(text: &str) -> Makefile {
         let mut out = Makefile::default();
         let mut lines = text.lines().enumerate().peekable();
         let mut in_rule = false;
         let mut in_define = false;
+        // For each open condition: whether what follows holds; none where that is not known.
+        let mut open: Vec<Option<bool>> = Vec::new();
         while let Some((index, first)) = lines.next() {
             let mut line = first.to_owned();
             while line.ends_with('\\') {
@@ -56,6 +61,9 @@ impl Makefile {
             }
             if in_define {
                 in_define = line.trim() != "endef";
+                continue;
+            }
+            if out.condition(line.trim(), &mut open) || open.contains(&Some(false)) {
                 continue;
             }
             if let Some(command) = line.strip_prefix('\t')
@@ -79,10 +87,7 @@ impl Makefile {
                 continue;
             }
             let word = line.split_whitespace().next().unwrap_or_default();
-            if matches!(
-                word,
-                "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif" | "include" | "-include" | "vpath"
-            ) {
+            if matches!(word, "include" | "-include" | "vpath") {
                 continue;
             }
             if word == "define" {
@@ -119,6 +124,72 @@ impl Makefile {
             }
         }
         out
+    }
+
+    /// Whether the line opens, turns or ends a condition.
+    fn condition(&mut self, line: &str, open: &mut Vec<Option<bool>>) -> bool {
+        let (word, rest) = line.split_once([' ', '\t', '(']).unwrap_or((line, ""));
+        let rest = line.get(line.len() - rest.len()..).map_or(rest, str::trim);
+        match word {
+            "ifeq" | "ifneq" => {
+                let inner = line.get(word.len()..).map(str::trim).unwrap_or_default();
+                let held = self.equal(inner).map(|same| same == (word == "ifeq"));
+                open.push(held);
+            }
+            "ifdef" | "ifndef" => {
+                let known = self.variables.contains_key(rest);
+                self.decided_by.insert(rest.to_owned());
+                open.push(known.then_some(word == "ifdef"));
+            }
+            "else" => {
+                if let Some(last) = open.last_mut() {
+                    // Behind `else if` another question is asked.
+                    *last = match (*last, rest.is_empty()) {
+                        (Some(held), true) => Some(!held),
+                        (Some(true), false) => Some(false),
+                        _ => None,
+                    };
+                }
+            }
+            "endif" => {
+                open.pop();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether the two sides of `(a,b)` or `"a" "b"` are the same; none where that is not known.
+    fn equal(&mut self, text: &str) -> Option<bool> {
+        let sides = match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+            Some(inside) => {
+                let comma = top_comma(inside)?;
+                (inside.get(..comma)?.trim(), inside.get(comma + 1..)?.trim())
+            }
+            None => {
+                let mut quoted = text.split(['"', '\'']).skip(1).step_by(2);
+                (quoted.next()?, quoted.next()?)
+            }
+        };
+        let names = |side: &str| -> Option<Vec<String>> {
+            let mut found = Vec::new();
+            for part in side.split('$').skip(1) {
+                let name = part.strip_prefix(['(', '{'])?.split([')', '}']).next()?;
+                found.push(name.to_owned());
+            }
+            Some(found)
+        };
+        let used: Vec<String> = [names(sides.0)?, names(sides.1)?].concat();
+        if used.is_empty() || !used.iter().all(|name| self.variables.contains_key(name)) {
+            return None;
+        }
+        let left = self.expand(sides.0, &[], &|_| None);
+        let right = self.expand(sides.1, &[], &|_| None);
+        if left.contains('$') || right.contains('$') {
+            return None;
+        }
+        self.decided_by.extend(used);
+        Some(left == right)
     }
 
     /// Whether the line sets a variable.
@@ -169,6 +240,10 @@ impl Makefile {
     ) -> Vec<RecipeLine> {
         let mut out = Vec::new();
         let mut done = HashSet::new();
+        let decides = |name: &str| set.iter().any(|(set, _)| *set == name) || env(name).is_some();
+        if self.decided_by.iter().any(|name| decides(name)) {
+            return out;
+        }
         let default = self.default_goal();
         let goals: Vec<&str> = if goals.is_empty() {
             default.as_deref().into_iter().collect()
@@ -342,8 +417,11 @@ impl Run<'_> {
                     text = text.replace(&written, value);
                 }
             }
+            let expanded = self.makefile.expand(&text, self.set, self.env);
+            // A variable may hold them too.
+            let command = expanded.trim_start_matches(['@', '-', '+', ' ']);
             out.push(RecipeLine {
-                command: self.makefile.expand(&text, self.set, self.env),
+                command: command.to_owned(),
                 line: line.line,
             });
         }
@@ -364,6 +442,19 @@ fn closing(text: &str, open: char, close: char) -> Option<usize> {
         }
     }
     None
+}
+
+/// Where the comma stands that is in no brackets.
+fn top_comma(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '(' | '{' => depth += 1,
+            ')' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (c == ',' && depth == 0).then_some(at)
+    })
 }
 
 fn default_variable(name: &str) -> Option<&'static str> {
@@ -423,6 +514,19 @@ mod tests {
             Some("install -m 755 x /usr/bin")
         );
         assert_eq!(commands(&["clean"], &[]), ["rm -f server"]);
+    }
+
+    #[test]
+    fn conditions_are_decided_where_the_file_decides_them() {
+        let text = "MODE ?= release\nifeq ($(MODE), debug)\nOUT = _debug\nFLAGS = -g\nelse\nOUT = _release\nendif\n\
+            ifneq (\"$(wildcard x)\",\"\")\nLD = gold\nendif\nQ = @\nall: $(OUT)/app\n$(OUT)/app: a.o\n\
+            \t$(Q)$(CC) $(FLAGS) -o $@ $^\n";
+        let of = |set: &[(&str, &str)]| -> Vec<String> {
+            let lines = Makefile::parse(text).recipe(&[], set, &|_| None);
+            lines.into_iter().map(|l| l.command).collect()
+        };
+        assert_eq!(of(&[]), ["cc  -o _release/app a.o"]);
+        assert!(of(&[("MODE", "debug")]).is_empty(), "it would be another file");
     }
 
     #[test]

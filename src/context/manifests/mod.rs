@@ -5,6 +5,7 @@ mod cargo;
 mod cmake;
 mod go_mod;
 mod makefile;
+mod node_lock;
 mod package_json;
 mod present;
 mod pyproject;
@@ -15,6 +16,7 @@ pub use cargo::CargoToml;
 pub use cmake::{CMakeCommand, CMakeLists};
 pub use go_mod::{GoMod, GoReplace};
 pub use makefile::{Makefile, RecipeLine, Rule};
+pub use node_lock::{LOCK_FILES, LockKind, Locked, NodeLock};
 pub use package_json::PackageJson;
 pub use present::{Ecosystem, FileRole, ManifestFile, classify};
 pub use pyproject::PyProject;
@@ -33,6 +35,7 @@ pub struct Manifests {
     cargo_toml: Cache<CargoToml>,
     pyproject: Cache<PyProject>,
     makefile: Cache<Makefile>,
+    node_lock: Cache<NodeLock>,
     pom: Cache<Pom>,
     dotnet: Cache<DotNetProject>,
 }
@@ -101,6 +104,16 @@ impl Context {
     pub fn pyproject(&self, folder: &str) -> Option<Arc<PyProject>> {
         self.manifests.pyproject.get(folder, |folder| {
             Some(PyProject::parse(&self.text_in(folder, "pyproject.toml")?))
+        })
+    }
+
+    /// The lock file of npm, Yarn or pnpm at a path.
+    pub fn node_lock(&self, path: &str) -> Option<Arc<NodeLock>> {
+        self.manifests.node_lock.get(path, |path| {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let package = self.package_json(folder);
+            let named: Vec<(&str, &str)> = package.iter().flat_map(|p| p.named()).collect();
+            NodeLock::parse(path, &self.read_text(path)?, &named)
         })
     }
 

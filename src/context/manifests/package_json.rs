@@ -99,6 +99,20 @@ impl PackageJson {
         .any(|list| list.contains_key(package))
     }
 
+    /// What it asks for, in whichever list: name and range.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lists = [
+            &self.dependencies,
+            &self.dev_dependencies,
+            &self.optional_dependencies,
+            &self.peer_dependencies,
+        ];
+        lists
+            .into_iter()
+            .flatten()
+            .map(|(name, range)| (name.as_str(), range.as_str()))
+    }
+
     /// Dependencies in the same repository (`file:`, `link:`, `workspace:`, `portal:`), which an
     /// install needs on disk: name and where.
     pub fn local_dependencies(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -4,7 +4,15 @@ use super::{Client, QUICK};
 use crate::executor::cancel::Cancel;
 use crate::executor::engine::{Container, ExecOutput, Exit, Logs, Stopped};
 use crate::executor::error::Error;
+#[cfg(target_os = "linux")]
+use crate::executor::trace::{Trace, Tracer, when_mounted};
 use std::net::IpAddr;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Removes the container when it is dropped.
@@ -15,16 +23,45 @@ pub(in crate::executor) struct ClientContainer {
     /// When it has to end, once it is started.
     limit: Option<Duration>,
     until: Option<Instant>,
+    traced: bool,
+    #[cfg(target_os = "linux")]
+    trace: Option<Result<Tracer, String>>,
 }
 
 impl ClientContainer {
-    pub(super) fn new(client: Client, id: String, limit: Option<Duration>) -> ClientContainer {
+    pub(super) fn new(client: Client, id: String, limit: Option<Duration>, traced: bool) -> ClientContainer {
         ClientContainer {
             client,
             id,
             limit,
             until: None,
+            traced,
+            #[cfg(target_os = "linux")]
+            trace: None,
         }
+    }
+
+    /// Starts it, and watches its files from when the engine mounts them.
+    #[cfg(target_os = "linux")]
+    fn start_watched(&mut self) -> Result<(), Error> {
+        let root = self.inspect("{{.GraphDriver.Data.MergedDir}}").unwrap_or_default();
+        if !root.starts_with('/') {
+            self.trace = Some(Err(
+                "this engine keeps its containers' files where they cannot be watched".to_owned(),
+            ));
+            return self.client.ask(&["start", &self.id]).map(drop);
+        }
+        let enough = Arc::new(AtomicBool::new(false));
+        let watching = when_mounted(PathBuf::from(root), Arc::clone(&enough));
+        let started = self.client.ask(&["start", &self.id]);
+        enough.store(true, Ordering::Relaxed);
+        self.trace = Some(watching.join().unwrap_or_else(|_| Err("tracing failed".to_owned())));
+        started.map(drop)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn start_watched(&mut self) -> Result<(), Error> {
+        self.client.ask(&["start", &self.id]).map(drop)
     }
 
     fn inspect(&self, format: &str) -> Result<String, Error> {
@@ -46,7 +83,10 @@ impl Container for ClientContainer {
     }
 
     fn start(&mut self) -> Result<(), Error> {
-        self.client.ask(&["start", &self.id])?;
+        match self.traced {
+            true => self.start_watched()?,
+            false => drop(self.client.ask(&["start", &self.id])?),
+        }
         self.until = self.limit.map(|limit| Instant::now() + limit);
         Ok(())
     }
@@ -137,6 +177,14 @@ impl Container for ClientContainer {
             // Docker does not say; a process that was killed took all of its time.
             killed: running && code == 137 && u128::from(millis) >= grace.as_millis(),
         })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn trace(&mut self) -> Result<Trace, String> {
+        match self.trace.take() {
+            Some(tracer) => tracer.map(Tracer::finish),
+            None => Err("tracing was not asked for".to_owned()),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! A container of the bundled engine: a sandbox that goes on running while it is looked at.
 
 use super::limits::DiskWatch;
-use super::sandbox::{Exec, ExitStatus, News, Report, Request, RunError, RunSpec, Running, Sandbox, changes};
+use super::sandbox::{Exec, ExitStatus, News, Report, Request, Root, RunError, RunSpec, Running, Sandbox, changes};
 use super::snapshot::Snapshot;
 use crate::executor::engine::{self, ExecOutput, Exit, Logs, Stopped};
 use crate::executor::error::Error;
 use crate::executor::event::Stream;
+use crate::executor::trace::{Trace, Tracer};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// What is kept of each stream.
 const KEPT: usize = 1 << 20;
+
+/// How long mounting a root may take.
+const PREPARED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often the thread that listens looks up.
 const TICK: Duration = Duration::from_millis(20);
@@ -29,6 +34,7 @@ pub struct Container {
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
     next_exec: AtomicU64,
+    trace: Option<Result<Tracer, String>>,
 }
 
 #[derive(Default)]
@@ -128,7 +134,37 @@ impl Container {
             shared: Arc::default(),
             listener: None,
             next_exec: AtomicU64::new(0),
+            trace: None,
         })
+    }
+
+    /// Has what its processes open written down. To be called before it starts.
+    pub fn traced(mut self) -> Container {
+        self.spec.waits = true;
+        self
+    }
+
+    /// Waits until the root is mounted, has it watched, and lets the first process go.
+    fn watch(&mut self, running: &mut Running) -> Result<(), Error> {
+        let until = Instant::now() + PREPARED_WITHIN;
+        loop {
+            match running.next(TICK)? {
+                Some(News::Prepared) => break,
+                Some(News::Ended(ending)) => {
+                    ending?;
+                    return Err(RunError::Cancelled.into());
+                }
+                _ if Instant::now() > until => return Err(RunError::Limit("the mounts".to_owned()).into()),
+                _ => {}
+            }
+        }
+        self.trace = Some(match (&self.spec.root, running.holder()) {
+            (Root::Overlay { .. }, Some(holder)) => Tracer::watch(Path::new(&format!("/proc/{holder}/cwd/root")), None),
+            _ => Err("its files are copies on the machine's own file system".to_owned()),
+        });
+        running
+            .tell(&Request::Go)
+            .map_err(Error::io("start the process of", &self.id))
     }
 
     fn end(&mut self) {
@@ -207,7 +243,7 @@ fn take(state: &mut State, news: News, running: &Running) {
                 beside.ended = Some(Err(failure.into()));
             }
         }
-        News::Exec(_) => {}
+        News::Exec(_) | News::Prepared => {}
     }
 }
 
@@ -227,7 +263,10 @@ impl engine::Container for Container {
         if self.listener.is_some() {
             return Ok(());
         }
-        let running = self.sandbox.start(&self.spec)?;
+        let mut running = self.sandbox.start(&self.spec)?;
+        if self.spec.waits {
+            self.watch(&mut running)?;
+        }
         let (shared, time) = (Arc::clone(&self.shared), self.spec.limits.time);
         let disk = self
             .spec
@@ -341,6 +380,13 @@ impl engine::Container for Container {
             millis,
             killed: !in_time,
         })
+    }
+
+    fn trace(&mut self) -> Result<Trace, String> {
+        match self.trace.take() {
+            Some(tracer) => tracer.map(Tracer::finish),
+            None => Err("tracing was not asked for".to_owned()),
+        }
     }
 }
 

@@ -22,8 +22,8 @@ use crate::model::Dockerfile;
 use crate::source::SourceFile;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The bundled engine.
@@ -32,6 +32,8 @@ pub struct Native {
     store: Store,
     sandbox: Sandbox,
     registries: Registries,
+    /// Images that were built here and not removed yet, each with how many builds gave it.
+    held: Mutex<HashMap<String, (ImageConfig, usize)>>,
 }
 
 impl Native {
@@ -52,6 +54,7 @@ impl Native {
             store: Store::open(options)?,
             sandbox,
             registries: Registries::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -67,6 +70,10 @@ impl Native {
     }
 
     fn image(&self, image: &ImageId) -> Result<ImageConfig, Error> {
+        // Another process may have built the very same image, and be done with it.
+        if let Some((config, _)) = self.held().get(&image.0) {
+            return Ok(config.clone());
+        }
         let gone = || Error::Image {
             reference: image.0.clone(),
             why: "there is no such image in the store".to_owned(),
@@ -74,6 +81,10 @@ impl Native {
         };
         let digest: Digest = image.0.parse().map_err(|_| gone())?;
         self.store.image(&digest)?.ok_or_else(gone)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, (ImageConfig, usize)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn folders(&self, layers: &[Digest]) -> Result<Vec<std::path::PathBuf>, Error> {
@@ -192,6 +203,7 @@ impl Engine for Native {
         let done = solver.solve(cancel)?;
         let config = finished(&graph, &done);
         let id = self.store.put_image(&config)?;
+        self.held().entry(id.to_string()).or_insert((config.clone(), 0)).1 += 1;
         Ok(BuiltImage {
             id: ImageId(id.to_string()),
             config,
@@ -268,7 +280,10 @@ impl Engine for Native {
             },
             ..RunSpec::new(snapshot.root(), &[])
         };
-        let inner = container::Container::new(self.sandbox.clone(), run, snapshot, config.stop_signal.as_deref())?;
+        let mut inner = container::Container::new(self.sandbox.clone(), run, snapshot, config.stop_signal.as_deref())?;
+        if spec.trace {
+            inner = inner.traced();
+        }
         Ok(Box::new(Held {
             inner,
             _scratch: scratch,
@@ -283,6 +298,15 @@ impl Engine for Native {
     }
 
     fn remove(&self, image: &ImageId) -> Result<(), Error> {
+        let mut held = self.held();
+        if let Some((_, builds)) = held.get_mut(&image.0) {
+            *builds -= 1;
+            if *builds > 0 {
+                return Ok(());
+            }
+            held.remove(&image.0);
+        }
+        drop(held);
         match image.0.parse::<Digest>() {
             Ok(digest) => self.store.remove_image(&digest),
             Err(_) => Ok(()),
@@ -360,5 +384,9 @@ impl Container for Held {
 
     fn stop(&mut self, grace: std::time::Duration) -> Result<crate::executor::Stopped, Error> {
         self.inner.stop(grace)
+    }
+
+    fn trace(&mut self) -> Result<crate::executor::Trace, String> {
+        self.inner.trace()
     }
 }

@@ -31,12 +31,32 @@ pub struct Ecosystem {
     pub dev_servers: &'static [&'static str],
     /// Commands that serve a folder of files.
     pub serves_files: &'static [Server],
+    /// What installed packages bring.
+    pub brings: &'static [Brought],
     /// Dependencies with native code.
     pub natives: &'static [Native],
     /// Dependencies, or prefixes that end with `/` or `-`, that are known to have none.
     pub pure: &'static [&'static str],
     /// How sources show what run time needs.
     pub reads: Reads,
+}
+
+/// What an installed package brings.
+#[derive(Debug)]
+pub struct Brought {
+    /// Its name.
+    pub package: &'static str,
+    /// Programs that it is started by.
+    pub programs: &'static [&'static str],
+    /// Configuration that these load from where they start; names may have a `*`.
+    pub reads: &'static [&'static str],
+    /// Folders whose sources they load, or load what is made of; `.` for where they start.
+    pub sources: &'static [&'static str],
+    /// Packages that it loads by name where they are installed.
+    pub loads: &'static [&'static str],
+    /// About what it takes with what only it needs, unpacked, in millions of bytes; 0 where nobody
+    /// looked.
+    pub size: u32,
 }
 
 /// A folder worth a cache mount.
@@ -132,6 +152,11 @@ pub struct Reads {
 /// All of them, by name.
 pub fn all() -> &'static [Ecosystem] {
     ECOSYSTEMS
+}
+
+/// What is known of an installed package.
+pub fn brought(package: &str) -> Option<&'static Brought> {
+    ECOSYSTEMS.iter().flat_map(|e| e.brings).find(|b| b.package == package)
 }
 
 /// The one with that name.

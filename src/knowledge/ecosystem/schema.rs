@@ -80,6 +80,9 @@ pub struct EcosystemFile {
     /// Beginnings of commands that serve a folder of files, which follows.
     #[serde(default)]
     pub serves_files: Vec<ServerFile>,
+    /// What installed packages bring.
+    #[serde(default)]
+    pub brings: Vec<BroughtFile>,
     /// Dependencies with native code.
     #[serde(default)]
     pub natives: Vec<NativeFile>,
@@ -89,6 +92,29 @@ pub struct EcosystemFile {
     /// How sources show what run time needs.
     #[serde(default)]
     pub reads: Reads,
+}
+
+/// What an installed package brings.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BroughtFile {
+    /// Its name.
+    pub package: String,
+    /// Programs that it is started by.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// Configuration that these load from where they start; names may have a `*`.
+    #[serde(default)]
+    pub reads: Vec<String>,
+    /// Folders whose sources they load, or load what is made of; `.` for where they start.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Packages that it loads by name where they are installed.
+    #[serde(default)]
+    pub loads: Vec<String>,
+    /// About what it takes with what only it needs, unpacked, in millions of bytes.
+    #[serde(default)]
+    pub size: u32,
 }
 
 /// A folder worth a cache mount.
@@ -261,6 +287,16 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
                 )
             })
             .collect();
+        let brings: Vec<String> = file
+            .brings
+            .iter()
+            .map(|b| {
+                format!(
+                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, size: {} }}",
+                    b.package, b.programs, b.reads, b.sources, b.loads, b.size
+                )
+            })
+            .collect();
         let natives: Vec<String> = file
             .natives
             .iter()
@@ -275,7 +311,7 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &{:?}, embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?} }} }},",
+            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], brings: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &{:?}, embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?} }} }},",
             file.title,
             file.manifests,
             file.sources,
@@ -286,6 +322,7 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             file.compiles_at_start,
             file.dev_servers,
             servers.join(", "),
+            brings.join(", "),
             natives.join(", "),
             file.pure,
             reads.comment,

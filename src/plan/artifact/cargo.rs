@@ -225,6 +225,8 @@ fn install(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             name.to_owned(),
             vec![step.evidence(format!("the program is called like its crate `{name}`"))],
         ));
+        // A crate may call its programs otherwise; which, CMD tells.
+        named.push(("*".to_owned(), Vec::new()));
     }
     let config = found.as_ref().and_then(|p| cargo_config(outputs, &p.root_context));
     let linked = link(

@@ -1,5 +1,5 @@
 //! Commands that only name other commands: npm's scripts, goals of a Makefile, shell files of the
-//! context, `sh -c`.
+//! context, `sh -c`, launchers such as `cross-env` and `bundle exec`.
 
 use super::landing::{Landing, absolute};
 use super::step::{Step, text_of};
@@ -45,6 +45,19 @@ pub(super) fn follow(step: &Step, world: &World<'_>) -> Followed {
     match step.program.as_str() {
         "npm" | "yarn" | "pnpm" | "yarnpkg" | "cnpm" | "bun" => node_script(step, world),
         "npx" | "bunx" | "pnpx" => launched(step, &step.words, &["-p", "--package"]),
+        "cross-env" | "cross-env-shell" => assigned(step),
+        "dotenv" | "dotenvx" | "env-cmd" | "ddtrace-run" | "opentelemetry-instrument" | "xvfb-run" => {
+            let words = step.words.as_slice();
+            let skip = usize::from(matches!(words.first().map(String::as_str), Some("run")));
+            let values = ["-e", "-f", "-v", "-p", "-n", "-s", "--file", "--environments", "-c"];
+            launched(step, words.get(skip..).unwrap_or_default(), &values)
+        }
+        "bundle" | "poetry" | "pipenv" | "uv" | "pdm" | "rye" | "hatch" | "newrelic-admin" | "conda" | "micromamba" => {
+            with_verb(step, &["exec", "run", "run-program"])
+        }
+        "honcho" | "foreman" | "overmind" | "hivemind" => procfile(step, world),
+        "concurrently" => concurrent(step),
+        "npm-run-all" | "run-s" | "run-p" => several(step, world),
         "make" | "gmake" => make(step, world),
         "sh" | "bash" | "ash" | "dash" | "zsh" => shell(step, world),
         "source" | "." => match step.words.first() {
@@ -102,6 +115,35 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
             rest = tail;
         } else {
             break;
+        }
+    }
+    // A workspace, by its name or folder.
+    let mut rest = rest.to_vec();
+    let chosen = ["-w", "--workspace", "--filter", "-F"].iter().find_map(|option| {
+        let at = rest.iter().position(|w| w == option)?;
+        let name = *rest.get(at + 1)?;
+        rest.drain(at..at + 2);
+        Some(name.to_owned())
+    });
+    let chosen = chosen.or_else(|| {
+        let at = rest
+            .iter()
+            .position(|w| w.starts_with("--workspace=") || w.starts_with("--filter="))?;
+        let word = rest.remove(at);
+        word.split_once('=').map(|(_, name)| name.to_owned())
+    });
+    let chosen = chosen.or_else(|| match rest.as_slice() {
+        ["workspace", name, ..] if step.program != "npm" => {
+            let name = (*name).to_owned();
+            rest.drain(..2);
+            Some(name)
+        }
+        _ => None,
+    });
+    if let Some(name) = chosen {
+        match workspace_folder(world, cwd.as_deref(), &name) {
+            Some(folder) => cwd = Some(folder),
+            None => return Followed::Plain,
         }
     }
     let Some((verb, mut rest)) = rest.split_first() else {
@@ -232,6 +274,34 @@ fn manifest_folder(world: &World<'_>, folder: &str) -> Option<String> {
     )
 }
 
+/// Where a workspace lies in the image, by its package's name or its folder.
+fn workspace_folder(world: &World<'_>, root: Option<&str>, name: &str) -> Option<String> {
+    let (context, root) = (world.context?, root?.trim_end_matches('/'));
+    let folder = format!("{root}/{}", name.trim_start_matches("./").trim_end_matches('/'));
+    if manifest_folder(world, &folder).is_some() {
+        return Some(folder);
+    }
+    let own = manifest_folder(world, root)?;
+    let manifests = context
+        .walk()
+        .files
+        .iter()
+        .filter_map(|f| f.path.strip_suffix("/package.json"));
+    let mut found = manifests
+        .filter(|folder| !folder.contains("node_modules"))
+        .filter(|folder| {
+            context
+                .package_json(folder)
+                .is_some_and(|p| p.name.as_deref() == Some(name))
+        });
+    let below = found.next()?;
+    let below = below
+        .strip_prefix(own.as_str())
+        .unwrap_or(below)
+        .trim_start_matches('/');
+    Some(format!("{root}/{below}"))
+}
+
 /// A program that a launcher finds for itself.
 fn launched(step: &Step, words: &[String], with_value: &[&str]) -> Followed {
     let mut rest = words;
@@ -261,6 +331,171 @@ fn launched(step: &Step, words: &[String], with_value: &[&str]) -> Followed {
         cwd: step.cwd.clone(),
         args: Vec::new(),
     }])
+}
+
+/// `cross-env A=b PROGRAM`: the shell's own form says the same.
+fn assigned(step: &Step) -> Followed {
+    let is_setting = |w: &&String| {
+        w.split_once('=')
+            .is_some_and(|(name, _)| !name.is_empty() && !name.starts_with('-'))
+    };
+    let count = step.words.iter().take_while(is_setting).count();
+    let (settings, rest) = step.words.split_at(count);
+    if rest.is_empty() {
+        return Followed::Plain;
+    }
+    let settings = settings.iter().filter_map(|w| w.split_once('='));
+    let mut words: Vec<String> = settings
+        .map(|(name, value)| format!("{name}={}", quote(value)))
+        .collect();
+    if let [script] = rest {
+        // Its shell form takes one word that is a script.
+        words.push(script.clone());
+    } else {
+        words.extend(rest.iter().map(|w| quote(w)));
+    }
+    own(step, vec![words.join(" ")])
+}
+
+/// `bundle exec PROGRAM`, `poetry run PROGRAM`.
+fn with_verb(step: &Step, verbs: &[&str]) -> Followed {
+    let Some(at) = step.words.iter().position(|w| verbs.contains(&w.as_str())) else {
+        return Followed::Plain;
+    };
+    if step.words.iter().take(at).any(|w| !w.starts_with('-')) {
+        return Followed::Plain;
+    }
+    let rest = step.words.get(at + 1..).unwrap_or_default();
+    if let Some(script) = rest.iter().find(|w| !w.starts_with('-')).filter(|w| w.ends_with(".py")) {
+        let from = rest.iter().position(|w| w == script).unwrap_or_default();
+        let mut words = vec!["python".to_owned()];
+        words.extend(rest.get(from..).unwrap_or_default().iter().cloned());
+        return launched(step, &words, &[]);
+    }
+    launched(
+        step,
+        rest,
+        &[
+            "-n",
+            "--name",
+            "-p",
+            "--prefix",
+            "--with",
+            "--python",
+            "--env-file",
+            "--gemfile",
+        ],
+    )
+}
+
+/// The lines of a Procfile.
+fn procfile(step: &Step, world: &World<'_>) -> Followed {
+    if !step.has("start") && !matches!(step.program.as_str(), "hivemind") {
+        return with_verb(step, &["run"]);
+    }
+    let name = step.option(&["-f", "--procfile"]).unwrap_or("Procfile");
+    let Some((context, path)) = world.context.zip(step.path(name)) else {
+        return Followed::Plain;
+    };
+    let Some(file) = world.landing.existing(context, &path) else {
+        return Followed::Lost(format!("`{path}` is not in the build context"));
+    };
+    let text = text_of(Some(context), &file).unwrap_or_default();
+    let wanted = step.operands(&[
+        "-f",
+        "--procfile",
+        "-e",
+        "--env",
+        "-p",
+        "--port",
+        "-d",
+        "--app-root",
+        "-m",
+        "-c",
+    ]);
+    let wanted: Vec<&str> = wanted.into_iter().filter(|w| *w != "start").collect();
+    let lines = text.lines().enumerate().filter_map(|(at, line)| {
+        let (name, command) = line.split_once(':')?;
+        let takes = !name.trim_start().starts_with('#') && (wanted.is_empty() || wanted.contains(&name.trim()));
+        takes.then(|| Piece {
+            text: command.trim().to_owned(),
+            via: step.text(),
+            file: Some(file.clone()),
+            manifest: true,
+            line: Some(at + 1),
+            cwd: step.cwd.clone(),
+            args: Vec::new(),
+        })
+    });
+    let pieces: Vec<Piece> = lines.collect();
+    if pieces.is_empty() {
+        Followed::Plain
+    } else {
+        Followed::Scripts(pieces)
+    }
+}
+
+/// `concurrently "one" "two"`: each word is a script.
+fn concurrent(step: &Step) -> Followed {
+    let values = [
+        "-n",
+        "--names",
+        "-c",
+        "--prefix-colors",
+        "-p",
+        "--prefix",
+        "-m",
+        "--max-processes",
+        "-s",
+        "--success",
+    ];
+    let scripts: Vec<String> = step
+        .operands(&values)
+        .into_iter()
+        .map(|w| match w.strip_prefix("npm:").or_else(|| w.strip_prefix("yarn:")) {
+            Some(name) => format!("npm run {name}"),
+            None => w.trim_matches(['"', '\'']).to_owned(),
+        })
+        .collect();
+    if scripts.is_empty() || scripts.iter().any(|s| s.contains('*')) {
+        return Followed::Plain;
+    }
+    own(step, scripts)
+}
+
+/// `run-s a b`, `npm-run-all --parallel a b`: npm's scripts.
+fn several(step: &Step, world: &World<'_>) -> Followed {
+    let folder = step.cwd.as_deref().and_then(|dir| manifest_folder(world, dir));
+    let package = folder.and_then(|folder| world.context?.package_json(&folder));
+    let mut scripts = Vec::new();
+    for word in step.operands(&[]) {
+        match word.split_once('*') {
+            None => scripts.push(format!("npm run {word}")),
+            Some((start, _)) => {
+                let names = package.iter().flat_map(|p| p.scripts.keys());
+                scripts.extend(names.filter(|n| n.starts_with(start)).map(|n| format!("npm run {n}")));
+            }
+        }
+    }
+    if scripts.is_empty() {
+        Followed::Plain
+    } else {
+        own(step, scripts)
+    }
+}
+
+/// Scripts that run where their caller does.
+fn own(step: &Step, scripts: Vec<String>) -> Followed {
+    let piece = |text| Piece {
+        text,
+        via: step.text(),
+        file: None,
+        manifest: false,
+        line: None,
+        cwd: step.cwd.clone(),
+        args: Vec::new(),
+    };
+    Followed::Scripts(scripts.into_iter().map(piece).collect())
 }
 
 fn quote(word: &str) -> String {

@@ -45,6 +45,12 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     let Some((verb, packages)) = operands.split_first() else {
         return;
     };
+    if let ("mod", ["init", module]) = (*verb, packages)
+        && let Some(cwd) = &step.cwd
+    {
+        outputs.modules.insert(cwd.clone(), last_element(module));
+        return;
+    }
     let system = |name: &str| step.var(&outputs.site, name);
     if system("GOOS").is_some_and(|os| os != "linux" && !os.is_empty()) {
         return;
@@ -170,6 +176,12 @@ fn names(outputs: &mut Outputs<'_>, step: &Step, package: &str) -> Vec<(String, 
     let Some(folder) = step.path(plain) else {
         return Vec::new();
     };
+    if let Some(name) = outputs.modules.get(folder.trim_end_matches('/')) {
+        return vec![(
+            name.clone(),
+            step.evidence("`go mod init` gives the module, and so the program, its name"),
+        )];
+    }
     match project {
         Some((context, image)) if folder.trim_end_matches('/') == image.trim_end_matches('/') => {
             let Some(name) = module_name(outputs, &context) else {

@@ -37,13 +37,12 @@ impl Landing {
     }
 
     fn transfer(&mut self, site: &Site<'_>, instruction: &Instruction, transfer: &Transfer) {
-        let file = site.file();
         let words = transfer.sources.iter().chain(&transfer.destination);
         if words.clone().any(|w| site.is_open(&w.value, instruction.index)) {
             self.open = true;
             return;
         }
-        let value = |word| file.expand(word, instruction.index).ok().map(|e| e.value);
+        let value = |word| site.value(word, instruction.index);
         let Some(written) = transfer.destination.as_ref().and_then(value) else {
             return;
         };

@@ -63,6 +63,7 @@ pub fn package(library: &str) -> String {
         ("libgcc_s", "libgcc_s.so.1"),
         ("libstdc++", "libstdc++"),
         ("libgomp", "libgomp1"),
+        ("libluajit", "libluajit-5.1-dev"),
     ];
     if let Some((_, package)) = known.iter().find(|(name, _)| *name == library) {
         return (*package).to_owned();

@@ -50,8 +50,12 @@ pub fn conclude(
             }
             _ => false,
         };
+        let global = matches!(&program.what, What::FromPath { name } if is_global(steps, name));
+        let exact = list
+            .iter()
+            .any(|o| !o.path.contains('*') && places.iter().any(|path| holds(o, path)));
         for (at, output) in list.iter_mut().enumerate() {
-            if system && output.path.contains('*') {
+            if (system || exact) && output.path.contains('*') || global && is_modules(output) {
                 continue;
             }
             let Some(path) = places.iter().find(|path| holds(output, path)) else {
@@ -70,7 +74,38 @@ pub fn conclude(
             continue;
         }
         if let Some(server) = serves(program) {
-            found |= serve(site, program, server, &mut list, &mut wanted);
+            let served = serve(site, program, server.clone(), &mut list, &mut wanted);
+            if !served && let Some(folder) = server {
+                match filled(site, landing, program, &folder, steps) {
+                    Some(output) => {
+                        list.push(output);
+                        wanted.push(true);
+                    }
+                    None => out.conditions.push(Condition::not_met(
+                        format!("what makes `{folder}` is known"),
+                        vec![Evidence::new(
+                            cmd_of(site, program),
+                            format!("`{}` serves it", program.words.join(" ")),
+                        )],
+                    )),
+                }
+            }
+            found |= served;
+        }
+        // A program that is started by another one.
+        for word in program.words.iter().skip(1) {
+            let Some(path) = argument(site, word) else { continue };
+            for (at, output) in list.iter_mut().enumerate() {
+                if path.iter().any(|path| output.path == *path) {
+                    output.sources.push(Evidence::new(
+                        cmd_of(site, program),
+                        format!("{} names {}", keyword(site, program), output.path),
+                    ));
+                    if let Some(wanted) = wanted.get_mut(at) {
+                        *wanted = true;
+                    }
+                }
+            }
         }
         condition(site, landing, program, &places, found, &mut out.conditions);
     }
@@ -84,8 +119,14 @@ pub fn conclude(
             *wanted = true;
         }
     }
+    // Packages are an artifact only where they serve what was built of them; else they are the
+    // program's own dependencies.
+    let serves_site = list
+        .iter()
+        .zip(&wanted)
+        .any(|(o, w)| *w && o.kind == ArtifactKind::Site);
     for (output, wanted) in list.into_iter().zip(wanted) {
-        if wanted {
+        if wanted && (serves_site || !is_modules(&output)) {
             out.conditions.extend(output.conditions.iter().cloned());
             out.found.push(artifact(site, output));
         }
@@ -100,6 +141,79 @@ pub fn conclude(
         });
     }
     out
+}
+
+/// The folder of npm's packages.
+fn is_modules(output: &Output) -> bool {
+    output.path.ends_with("/node_modules/")
+}
+
+/// Whether a program comes from a package that is installed for all.
+fn is_global(steps: &[Step], name: &str) -> bool {
+    steps.iter().any(|step| {
+        matches!(step.program.as_str(), "npm" | "yarn" | "pnpm" | "bun")
+            && (step.has("-g") || step.has("--global") || step.has("global"))
+            && step.words.iter().any(|w| w.split('@').next() == Some(name))
+    })
+}
+
+/// Where a word of a command may point to: a file, or a program of PATH.
+fn argument(site: &Site<'_>, word: &str) -> Option<Vec<String>> {
+    let word = word.split_once('=').map_or(word, |(_, value)| value);
+    if word.is_empty() || word.starts_with('-') || word.contains(['$', ' ', '*', ':']) {
+        return None;
+    }
+    if word.contains('/') {
+        return super::absolute(site.workdir().as_deref(), word).map(|path| vec![path]);
+    }
+    Some(folders(site).iter().map(|folder| format!("{folder}/{word}")).collect())
+}
+
+/// A folder of the context that a build writes to as well: it is taken as the build left it.
+fn filled(site: &Site<'_>, landing: &Landing, program: &Program, folder: &str, steps: &[Step]) -> Option<Output> {
+    let path = super::absolute(site.workdir().as_deref(), folder).filter(|p| p != "/")?;
+    let context = site.context?;
+    let found = landing.existing(context, &path)?;
+    let last = steps.iter().rev().find(|step| !step.followed)?;
+    let mut sources = vec![Evidence::new(
+        cmd_of(site, program),
+        format!("`{}` serves it", program.words.join(" ")),
+    )];
+    // Settings of bundlers that write to it.
+    let parent = found.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let name = found.rsplit('/').next().unwrap_or(&found);
+    for config in [
+        "webpack.config.js",
+        "rollup.config.js",
+        "vue.config.js",
+        "gulpfile.js",
+        "Gruntfile.js",
+    ] {
+        let config = super::landing::join(parent, config);
+        let config = config.trim_start_matches('/');
+        let Some(text) = context.read_text(config) else {
+            continue;
+        };
+        let line = text.lines().position(|line| {
+            ["\"", "'", "`", "/"].iter().any(|before| {
+                line.contains(&format!("{before}{name}/")) || line.contains(&format!("{before}{name}{before}"))
+            })
+        });
+        if let Some(line) = line {
+            let says = format!("`{name}` is named as an output");
+            sources.push(Evidence::manifest(config, Some(line + 1), says));
+        }
+    }
+    Some(Output {
+        path: format!("{path}/"),
+        kind: ArtifactKind::Site,
+        place: last.place,
+        sources,
+        ecosystem: "node",
+        alter: None,
+        explicit: false,
+        conditions: Vec::new(),
+    })
 }
 
 /// How many kinds of sources there are: command, CMD, manifest, tool, observation.
@@ -176,7 +290,7 @@ fn folders(site: &Site<'_>) -> Vec<String> {
     folders
 }
 
-fn artifact(site: &Site<'_>, output: Output) -> Artifact {
+pub(super) fn artifact(site: &Site<'_>, output: Output) -> Artifact {
     let Output {
         path,
         mut kind,
@@ -219,6 +333,10 @@ fn artifact(site: &Site<'_>, output: Output) -> Artifact {
 /// The server of files that a program is: the folder that it serves, where its words or the server's
 /// default tell.
 fn serves(program: &Program) -> Option<Option<String>> {
+    // A program of the file's own may have the name of one.
+    if matches!(&program.what, What::File { path } if !path.contains("/node_modules/")) {
+        return None;
+    }
     let first = program.words.first()?;
     let name = first.rsplit('/').next().unwrap_or(first);
     let rest = program.words.get(1..).unwrap_or_default();

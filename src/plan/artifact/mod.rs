@@ -105,6 +105,18 @@ pub struct Artifacts {
     pub conditions: Vec<Condition>,
 }
 
+/// Everything that the stage's build makes, whether something starts it or not.
+pub fn everything(site: &Site<'_>) -> Vec<Artifact> {
+    let mut walker = Walker::new(site);
+    let steps = walker.build();
+    let mut outputs = Outputs::new(site, &walker.landing);
+    for step in &steps {
+        outputs.step(step);
+    }
+    let made = outputs.list.into_iter().filter(|o| !o.path.contains('*'));
+    made.map(|output| matching::artifact(site, output)).collect()
+}
+
 /// What the stage's build makes.
 pub fn artifacts(site: &Site<'_>, programs: &[Program]) -> Artifacts {
     let mut walker = Walker::new(site);

@@ -36,6 +36,8 @@ pub struct Outputs<'a> {
     pub conditions: Vec<Condition>,
     /// Configured CMake, Meson and autotools trees.
     pub trees: Vec<BuildTree>,
+    /// Modules of Go that the build itself sets up: folder of the image, the module's last element.
+    pub modules: HashMap<String, String>,
     go: HashMap<String, Arc<GoSources>>,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Outputs<'a> {
             list: Vec::new(),
             conditions: Vec::new(),
             trees: Vec::new(),
+            modules: HashMap::new(),
             go: HashMap::new(),
         }
     }

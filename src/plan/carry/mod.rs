@@ -8,9 +8,9 @@ mod account;
 mod base;
 mod refer;
 
+use super::deal::Deal;
 use super::evidence::Condition;
 use super::program::Program;
-use super::role::Role;
 use super::runtime::RuntimeBase;
 use super::site::Site;
 use crate::edit::Effect;
@@ -80,9 +80,9 @@ pub fn config_of(reference: &str) -> Option<&'static BaseConfig> {
 }
 
 /// What a runtime stage on `new` must be told so that it behaves as the old stage.
-pub fn carry(site: &Site<'_>, programs: &[Program], new: &RuntimeBase) -> Carried {
+pub fn carry(site: &Site<'_>, programs: &[Program], new: &RuntimeBase, deal: &Deal) -> Carried {
     let mut out = Carried::default();
-    let kept = Kept::of(site);
+    let kept = Kept::of(site, deal);
     base::differences(site, programs, new, &kept, &mut out);
     account::account(site, new, &kept, &mut out);
     for instruction in kept.in_order(site) {
@@ -117,7 +117,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(site: &Site<'_>) -> Kept {
+    fn of(site: &Site<'_>, deal: &Deal) -> Kept {
         let mut kept = Kept {
             settings: BTreeSet::new(),
             entrypoint: None,
@@ -142,14 +142,14 @@ impl Kept {
                 Kind::StopSignal(_) => last_of[0] = Some(at),
                 Kind::Maintainer(_) => last_of[1] = Some(at),
                 Kind::User(_) => {
-                    if runs_between(site, kept.user, at) {
+                    if runs_between(site, deal, kept.user, at) {
                         kept.settings.extend(kept.user);
                     }
                     kept.user = Some(at);
                 }
                 Kind::Shell(_) => last_of[3] = Some(at),
                 Kind::Workdir(_) => {
-                    if runs_between(site, last_of[2], at) {
+                    if runs_between(site, deal, last_of[2], at) {
                         kept.settings.extend(last_of[2]);
                     }
                     last_of[2] = Some(at);
@@ -200,23 +200,11 @@ impl Kept {
 }
 
 /// Whether something that runs in the new stage too stands behind `from` and before `to`.
-fn runs_between(site: &Site<'_>, from: Option<usize>, to: usize) -> bool {
+fn runs_between(site: &Site<'_>, deal: &Deal, from: Option<usize>, to: usize) -> bool {
     let Some(from) = from else { return false };
-    let built = site
-        .roles
-        .iter()
-        .filter(|r| r.role == Role::Build)
-        .map(|r| r.place.instruction)
-        .max();
-    site.roles.iter().any(|r| {
-        let at = r.place.instruction;
-        at > from
-            && at < to
-            && match r.role {
-                Role::RuntimeSetup => true,
-                Role::SourceCopy | Role::StageCopy => built.is_some_and(|built| at > built),
-                _ => false,
-            }
+    site.roles.iter().zip(&deal.lots).any(|(role, lot)| {
+        let at = role.place.instruction;
+        at > from && at < to && lot.runtime
     })
 }
 
@@ -225,21 +213,14 @@ fn absolute_workdir(site: &Site<'_>, instruction: &Instruction, kept: &Kept) -> 
     let Kind::Workdir(word) = &instruction.kind else {
         return None;
     };
-    if kept.first_workdir != Some(instruction.index) || word.value.starts_with(['/', '$', '"', '\'']) {
+    let first = kept.first_workdir == Some(instruction.index);
+    let relative = first && !word.value.starts_with(['/', '$', '"', '\'']);
+    // The old base's variables may be none of the new one's.
+    let names_base = site.names_base(&word.value, instruction.index);
+    if !relative && !names_base {
         return None;
     }
-    let last = site.file().settings_of(site.stage).workdir?;
-    let known = if last.instruction == instruction.index {
-        last.value.map(|dir| dir.to_string())
-    } else {
-        let next = site.file().settings_at(instruction.index + 1).workdir;
-        next.and_then(|setting| setting.value).map(|dir| dir.to_string())
-    };
-    // Relative to the old base's.
-    let dir = known.or_else(|| {
-        let below = site.base?.variant.config?.working_dir;
-        Some(format!("{}/{}", below.trim_end_matches('/'), word.value))
-    })?;
+    let dir = site.workdir_behind(instruction.index)?;
     Some(format!("{} {dir}", site.file().source.slice(instruction.keyword_span)))
 }
 

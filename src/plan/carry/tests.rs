@@ -2,6 +2,8 @@ use super::*;
 use crate::context::Context;
 use crate::facts::Facts;
 use crate::model::Dockerfile;
+use crate::plan::deal::{Deal, Lot};
+use crate::plan::role::Role;
 use crate::plan::site::base_of;
 use crate::plan::{Met, Options, What, role};
 use crate::source::SourceFile;
@@ -32,12 +34,24 @@ fn carried(text: &str, reference: &str) -> (Vec<String>, Carried) {
                 path if path.contains('/') => What::File { path },
                 name => What::FromPath { name },
             },
+            sources: Vec::new(),
             evidence: Vec::new(),
         }),
         _ => None,
     });
     let programs: Vec<Program> = program.into_iter().collect();
-    let out = carry(&site, &programs, &new);
+    let lots = roles
+        .iter()
+        .map(|r| Lot {
+            runtime: matches!(r.role, Role::RuntimeSetup | Role::SourceCopy | Role::StageCopy),
+            ..Lot::default()
+        })
+        .collect();
+    let deal = Deal {
+        lots,
+        ..Deal::default()
+    };
+    let out = carry(&site, &programs, &new, &deal);
     let lines = out
         .instructions
         .iter()

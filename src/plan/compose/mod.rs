@@ -65,10 +65,20 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         || own
             .iter()
             .any(|i| parts.deal.part(site, i, |lot| lot.builder) != Part::None);
+    let steps = order::steps(site, parts.deal, own);
+    let idle = order::idle_copies(site, parts.deal, own, &steps);
     let mut stages: Vec<Writer<'_>> = Vec::new();
     let mut above = head(site, from, None);
     let builder = if builds {
-        builder(site, parts, &style, &names, (own, &blocks), &mut stages)?
+        builder(
+            site,
+            parts,
+            &style,
+            &names,
+            (own, &blocks),
+            (&steps, &idle),
+            &mut stages,
+        )?
     } else {
         let parent = file.stage(site.stage.parent()?)?;
         match &parent.name {
@@ -96,6 +106,7 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     let old = Old {
         instructions: &all,
         blocks: &all_blocks,
+        idle: &idle,
     };
     stages.push(runtime::runtime(site, parts, &style, name, &source, &old));
 
@@ -117,6 +128,11 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     })
 }
 
+/// The instructions that install a base's packages on it.
+pub fn installs(site: &Site<'_>, base: &super::runtime::RuntimeBase) -> Vec<String> {
+    runtime::packages(base, &layout::style(site.file()))
+}
+
 /// Writes the stages `base` and `builder`, or `builder` alone; gives the name of the one that builds.
 fn builder<'s>(
     site: &Site<'_>,
@@ -124,12 +140,12 @@ fn builder<'s>(
     style: &'s Style,
     names: &Names,
     (own, blocks): (&[Instruction], &[Block]),
+    (steps, idle): (&[Step], &[usize]),
     stages: &mut Vec<Writer<'s>>,
 ) -> Option<String> {
     let file = site.file();
     let from = file.from_of(site.stage)?;
-    let steps = order::steps(site, parts.deal, own);
-    let cut_at = base_ends(site, parts.deal, own, &steps);
+    let cut_at = base_ends(site, parts.deal, own, steps);
     let Kind::From { image, .. } = &from.kind else {
         return None;
     };
@@ -151,6 +167,9 @@ fn builder<'s>(
                 let (Some(instruction), Some(block)) = (own.get(*place), blocks.get(*place)) else {
                     continue;
                 };
+                if idle.contains(&instruction.index) {
+                    continue;
+                }
                 let body = match parts.deal.part(site, instruction, |lot| lot.builder) {
                     Part::None => continue,
                     Part::Whole => altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone()),

@@ -10,6 +10,7 @@ use crate::plan::layout::{Block, Style};
 use crate::plan::role::Role;
 use crate::plan::runtime::{RuntimeBase, RuntimePackages};
 use crate::plan::site::Site;
+use crate::plan::{Level, levels::absolute};
 use crate::shell::Manager;
 
 /// The old stage's instructions, each with its block.
@@ -18,6 +19,8 @@ pub(super) struct Old<'o> {
     pub instructions: &'o [&'o Instruction],
     /// Their blocks.
     pub blocks: &'o [Block],
+    /// Indices of copies that the builder does without.
+    pub idle: &'o [usize],
 }
 
 /// Writes the stage that runs: what the old stage's settings and set-up were, in their order, with
@@ -41,6 +44,7 @@ pub(super) fn runtime<'s>(
     }
     let packages_at = packages_at(site, parts).unwrap_or(0);
     let mut packages = packages(parts.base, style);
+    let copied_at = copied_at(site, parts);
     let mut copied = false;
     for (instruction, block) in old.instructions.iter().zip(old.blocks) {
         let index = instruction.index;
@@ -50,7 +54,15 @@ pub(super) fn runtime<'s>(
             }
         }
         let elsewhere = instruction.stage != Some(site.stage.id);
-        let in_builder = elsewhere || parts.deal.part(site, instruction, |lot| lot.builder) != Part::None;
+        let in_builder = elsewhere
+            || !old.idle.contains(&index) && parts.deal.part(site, instruction, |lot| lot.builder) != Part::None;
+        if copied_at == Some(index) {
+            copied = true;
+            for run in packages.drain(..) {
+                writer.ours(&run);
+            }
+            copy_all(parts, &mut writer, source);
+        }
         let mut replayed = false;
         for carry in &parts.carried.instructions {
             if carry.from == Origin::Instruction(index) {
@@ -67,16 +79,18 @@ pub(super) fn runtime<'s>(
                 ..block.clone()
             };
             replay(&mut writer, parts.deal.runtime_part(site, instruction, false), &shown);
-            if copied {
+            if index > parts.deal.anchor {
                 replay(&mut writer, parts.deal.runtime_part(site, instruction, true), &shown);
             }
         }
-        if index >= parts.deal.anchor && !copied {
-            copied = true;
-            for run in packages.drain(..) {
-                writer.ours(&run);
+        if index == parts.deal.anchor || index > parts.deal.anchor && !copied {
+            if !copied {
+                for run in packages.drain(..) {
+                    writer.ours(&run);
+                }
+                copy_all(parts, &mut writer, source);
             }
-            copy_all(parts, &mut writer, source);
+            copied = true;
             // What was set before the build, of what only now is there.
             for (earlier, block) in old.instructions.iter().zip(old.blocks) {
                 if earlier.index <= index {
@@ -90,6 +104,34 @@ pub(super) fn runtime<'s>(
         }
     }
     writer
+}
+
+/// The instruction in front of which dependencies are copied: that which copies the application's
+/// sources, where neither lies in the other. Dependencies change less often.
+fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
+    if parts.level != Level::Slim || !parts.trees.is_empty() {
+        return None;
+    }
+    let sources = site
+        .roles
+        .iter()
+        .zip(&parts.deal.lots)
+        .filter(|(r, lot)| r.role == Role::SourceCopy && lot.runtime && r.place.instruction < parts.deal.anchor);
+    let mut first = None;
+    for (role, _) in sources {
+        let index = role.place.instruction;
+        let instruction = site.file().instructions.get(index)?;
+        let word = instruction.transfer()?.destination.as_ref()?;
+        let value = site.file().expand(word, index).ok()?.value;
+        let folder = absolute(site.workdir_at(index).as_deref(), &value)?;
+        let folder = format!("{}/", folder.trim_end_matches('/'));
+        let apart = |path: &str| !path.starts_with(&folder) && !folder.starts_with(path);
+        if !parts.artifacts.iter().all(|a| apart(&a.path)) {
+            return None;
+        }
+        first = first.or(Some(index));
+    }
+    first
 }
 
 /// The flag that fixes the platform, where the old stage has one: its image is for that one, too.
@@ -155,7 +197,7 @@ fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Bl
 }
 
 /// The instructions that install packages on the new base.
-fn packages(base: &RuntimeBase, style: &Style) -> Vec<String> {
+pub(super) fn packages(base: &RuntimeBase, style: &Style) -> Vec<String> {
     let filled = base.packages.iter().filter(|p| !p.names.is_empty());
     filled.map(|p| install(p, style)).collect()
 }

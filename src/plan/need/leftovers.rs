@@ -1,7 +1,7 @@
 //! What of a build context no run time reads.
 
 use crate::config::glob::Glob;
-use crate::context::manifests;
+use crate::context::{Context, manifests};
 use crate::knowledge::ecosystem::Ecosystem;
 
 /// Folders of tools and documents, at any depth.
@@ -118,6 +118,39 @@ fn fits(pattern: &str, name: &str) -> bool {
 /// Whether it belongs to tools around the project.
 pub fn is_foreign(path: &str) -> bool {
     path.split('/').rev().skip(1).any(|part| FOLDERS.contains(&part))
+}
+
+/// Larger files are not looked into.
+const MAX_LOOK: usize = 64 * 1024;
+
+/// Whether a file's text shows that it is for those who build, deploy or read about the project: a
+/// Kubernetes object, a chart, a unit of systemd, a script around Docker, a picture of the README.
+pub fn is_for_people(context: &Context, path: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let text = || context.read_text(path).filter(|text| text.len() <= MAX_LOOK);
+    let chart = path
+        .match_indices('/')
+        .filter_map(|(at, _)| path.get(..at))
+        .any(|above| context.exists(&format!("{above}/Chart.yaml")));
+    match ending {
+        _ if chart => true,
+        "yaml" | "yml" => text().is_some_and(|text| {
+            let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+            has("apiVersion:") && has("kind:")
+        }),
+        "service" | "timer" => text().is_some_and(|text| text.contains("[Unit]") || text.contains("[Timer]")),
+        "sh" | "bat" | "ps1" | "cmd" => text().is_some_and(|text| {
+            let tools = ["docker", "docker-compose", "podman", "kubectl", "helm", "terraform"];
+            let builds = ["go build", "cargo build", "make install", "npm run build", "git push"];
+            text.split_whitespace().any(|word| tools.contains(&word)) || builds.iter().any(|b| text.contains(b))
+        }),
+        "png" | "gif" | "jpg" | "jpeg" | "svg" if folder.is_empty() => ["README.md", "readme.md", "README.rst"]
+            .iter()
+            .filter_map(|readme| context.read_text(readme))
+            .any(|text| text.contains(name)),
+        _ => false,
+    }
 }
 
 fn is_document(path: &str) -> bool {

@@ -89,7 +89,8 @@ fn paths_that_only_the_base_image_tells_prove_nothing() {
         ("main.go", "package main\n"),
         ("gen.sh", "#!/bin/sh\n"),
     ];
-    let text = "FROM golang:1.22\nWORKDIR ${GOPATH}/src/x\nCOPY . .\nRUN ./gen.sh && go build -o x\nCMD [\"./x\"]\n";
+    let text =
+        "FROM golang:1.22\nWORKDIR ${PROJECT_ROOT}/src/x\nCOPY . .\nRUN ./gen.sh && go build -o x\nCMD [\"./x\"]\n";
     let needs = found(text, &files);
     assert!(needs.files.is_empty(), "{:?}", needs.files);
     assert!(
@@ -98,7 +99,7 @@ fn paths_that_only_the_base_image_tells_prove_nothing() {
             .iter()
             .any(|c| c.what == "it is known where COPY puts files")
     );
-    let known = found(&text.replace("WORKDIR", "ENV GOPATH=/g\nWORKDIR"), &files);
+    let known = found(&text.replace("WORKDIR", "ENV PROJECT_ROOT=/g\nWORKDIR"), &files);
     assert!(
         known.files.is_empty() && known.conditions.iter().all(|c| c.met == crate::plan::Met::Yes),
         "{known:?}"

@@ -228,8 +228,12 @@ impl Look<'_> {
         if names.is_empty() {
             return;
         }
+        // Without a name of its own nothing can be built on the image.
         let built = text::image_names(self);
-        for name in names {
+        if built.is_empty() {
+            return;
+        }
+        for name in names.iter().take(FOLDER_LIMIT) {
             let text = self.read(name).unwrap_or_default();
             for (at, line) in text.lines().enumerate() {
                 let mut words = line.split_whitespace();

@@ -1,6 +1,6 @@
 //! Imports of JavaScript and TypeScript. The TSX grammar reads both.
 
-use super::slice;
+use super::slice::{self, conditional, line, source};
 use super::{Found, How, Import, Joined};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -15,41 +15,12 @@ static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    let mut found = Found::default();
-    let language = tree_sitter_typescript::LANGUAGE_TSX.into();
-    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
-    let Some(tree) = tree else { return found };
-    let mut cursor = tree.walk();
-    loop {
-        visit(cursor.node(), text, &mut found);
-        if cursor.goto_first_child() || cursor.goto_next_sibling() {
-            continue;
-        }
-        loop {
-            if !cursor.goto_parent() {
-                return found;
-            }
-            if cursor.goto_next_sibling() {
-                break;
-            }
-        }
-    }
-}
-
-fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
-    text.get(node.byte_range()).unwrap_or_default()
-}
-
-fn line(node: Node<'_>) -> usize {
-    node.start_position().row + 1
-}
-
-/// Whether a statement is indented: under a condition, or in a function.
-fn conditional(node: Node<'_>, text: &str) -> bool {
-    let start = node.start_byte();
-    let before = text.get(..start).unwrap_or_default();
-    let from = before.rfind('\n').map_or(0, |at| at + 1);
-    before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']))
+    slice::look(
+        text,
+        WANTED.as_ref(),
+        &tree_sitter_typescript::LANGUAGE_TSX.into(),
+        visit,
+    )
 }
 
 /// A literal's text; none where variables are in it.

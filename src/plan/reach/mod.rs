@@ -26,7 +26,7 @@ use resolve::{Resolver, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The language of a program's sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Language {
     /// JavaScript and TypeScript.
     JavaScript,
@@ -205,7 +205,11 @@ pub fn reach(context: &Context, entries: &[String], language: Language) -> Reach
 
 /// Reads and parses a file.
 fn look(resolver: &Resolver<'_>, path: &str) -> Option<Found> {
-    let language = Language::of(path)?;
+    // `bin/www` has no ending, but is started by an interpreter.
+    let language = Language::of(path).or_else(|| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        (!name.contains('.')).then_some(resolver.language)
+    })?;
     let text = resolver.context.read_text(path)?;
     if text.len() > FILE_LIMIT {
         return None;

@@ -1,6 +1,6 @@
 //! Includes of PHP.
 
-use super::slice;
+use super::slice::{self, line, source};
 use super::{Found, How, Import, Joined};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -13,29 +13,7 @@ static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    let mut found = Found::default();
-    let language = tree_sitter_php::LANGUAGE_PHP.into();
-    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
-    let Some(tree) = tree else { return found };
-    let mut cursor = tree.walk();
-    loop {
-        visit(cursor.node(), text, &mut found);
-        if cursor.goto_first_child() || cursor.goto_next_sibling() {
-            continue;
-        }
-        loop {
-            if !cursor.goto_parent() {
-                return found;
-            }
-            if cursor.goto_next_sibling() {
-                break;
-            }
-        }
-    }
-}
-
-fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
-    text.get(node.byte_range()).unwrap_or_default()
+    slice::look(text, WANTED.as_ref(), &tree_sitter_php::LANGUAGE_PHP.into(), visit)
 }
 
 /// The literal at the end of `__DIR__ . '/x'`, or alone.
@@ -51,7 +29,7 @@ fn path(node: Node<'_>, text: &str) -> Option<(bool, String)> {
 }
 
 fn visit(node: Node<'_>, text: &str, found: &mut Found) {
-    let line = node.start_position().row + 1;
+    let line = line(node);
     match node.kind() {
         "include_expression" | "include_once_expression" | "require_expression" | "require_once_expression" => {
             let inner = node.named_child(0);

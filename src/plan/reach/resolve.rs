@@ -180,7 +180,20 @@ impl<'c> Resolver<'c> {
     /// The source that an entry is, or is made of.
     pub fn entry(&self, entry: &str) -> Option<String> {
         let clean = join("", entry);
-        if let Some(found) = self.script_or(&clean) {
+        self.made_of(&clean).or_else(|| {
+            // `node .`
+            let package = self.context.package_json(&clean)?;
+            let main = package
+                .main
+                .as_deref()
+                .filter(|_| self.language == Language::JavaScript)?;
+            self.made_of(&join(&clean, main))
+        })
+    }
+
+    /// The file itself, or the source that a compiler makes it of.
+    fn made_of(&self, clean: &str) -> Option<String> {
+        if let Some(found) = self.script_or(clean) {
             return Some(found);
         }
         for (out, from) in &self.outputs {

@@ -1,6 +1,6 @@
 //! Requires of Ruby.
 
-use super::slice;
+use super::slice::{self, conditional, line, source};
 use super::{Found, How, Import, Joined};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -12,29 +12,7 @@ static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    let mut found = Found::default();
-    let language = tree_sitter_ruby::LANGUAGE.into();
-    let tree = WANTED.as_ref().and_then(|wanted| slice::parse(text, wanted, &language));
-    let Some(tree) = tree else { return found };
-    let mut cursor = tree.walk();
-    loop {
-        visit(cursor.node(), text, &mut found);
-        if cursor.goto_first_child() || cursor.goto_next_sibling() {
-            continue;
-        }
-        loop {
-            if !cursor.goto_parent() {
-                return found;
-            }
-            if cursor.goto_next_sibling() {
-                break;
-            }
-        }
-    }
-}
-
-fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
-    text.get(node.byte_range()).unwrap_or_default()
+    slice::look(text, WANTED.as_ref(), &tree_sitter_ruby::LANGUAGE.into(), visit)
 }
 
 fn literal<'t>(node: Node<'_>, text: &'t str) -> Option<&'t str> {
@@ -43,7 +21,7 @@ fn literal<'t>(node: Node<'_>, text: &'t str) -> Option<&'t str> {
 }
 
 fn visit(node: Node<'_>, text: &str, found: &mut Found) {
-    let line = node.start_position().row + 1;
+    let line = line(node);
     if node.kind() == "element_reference" {
         let mut cursor = node.walk();
         let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
@@ -64,9 +42,7 @@ fn visit(node: Node<'_>, text: &str, found: &mut Found) {
     let receiver = node.child_by_field_name("receiver").map(|n| source(n, text));
     let arguments = node.child_by_field_name("arguments");
     let argument = |index: u32| arguments.and_then(|a| a.named_child(index));
-    let before = text.get(..node.start_byte()).unwrap_or_default();
-    let from = before.rfind('\n').map_or(0, |at| at + 1);
-    let conditional = before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']));
+    let conditional = conditional(node, text);
     let mut push = |what: &str, how: How| {
         found.imports.push(Import {
             what: what.to_owned(),

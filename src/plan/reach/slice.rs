@@ -1,8 +1,9 @@
-//! The parts of a source that a parser has to see.
+//! The parts of a source that a parser has to see, and the walk over what it made of them.
 
+use super::Found;
 use regex::Regex;
 use std::cell::RefCell;
-use tree_sitter::{Language, Parser, Point, Range, Tree};
+use tree_sitter::{Language, Node, Parser, Point, Range, Tree};
 
 thread_local! {
     static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
@@ -11,9 +12,49 @@ thread_local! {
 /// A part ends at the latest so many bytes behind its line, where its brackets do not close.
 const PART_LIMIT: usize = 4_000;
 
+/// Visits every node of the parts of a text in which a pattern occurs, parents first.
+pub fn look(text: &str, wanted: Option<&Regex>, language: &Language, visit: fn(Node<'_>, &str, &mut Found)) -> Found {
+    let mut found = Found::default();
+    let Some(tree) = wanted.and_then(|wanted| parse(text, wanted, language)) else {
+        return found;
+    };
+    let mut cursor = tree.walk();
+    loop {
+        visit(cursor.node(), text, &mut found);
+        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                return found;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}
+
+/// A node's text.
+pub fn source<'t>(node: Node<'_>, text: &'t str) -> &'t str {
+    text.get(node.byte_range()).unwrap_or_default()
+}
+
+/// A node's line, from 1.
+pub fn line(node: Node<'_>) -> usize {
+    node.start_position().row + 1
+}
+
+/// Whether a node's line is indented: it stands under a condition, or in a function.
+pub fn conditional(node: Node<'_>, text: &str) -> bool {
+    let before = text.get(..node.start_byte()).unwrap_or_default();
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']))
+}
+
 /// Parses the lines of a text in which a pattern occurs, each with what its brackets enclose; none
 /// where nothing occurs. Positions are those of the whole text.
-pub fn parse(text: &str, wanted: &Regex, language: &Language) -> Option<Tree> {
+fn parse(text: &str, wanted: &Regex, language: &Language) -> Option<Tree> {
     let parts = parts(text, wanted);
     if parts.is_empty() {
         return None;

@@ -7,6 +7,7 @@
 mod needs;
 mod packages;
 mod reference;
+mod taught;
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
@@ -127,6 +128,24 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
         {
             offers.push(offer);
         }
+    }
+    // Programs run on a newer C library than the one that they were linked with, never on an older:
+    // an image whose tags move from release to release has the newest one's.
+    if base.image.names.contains(&"gcc")
+        && knowledge::Tag::parse(look.site.base_tag()).codename().is_none()
+        && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
+    {
+        let reference = format!("debian:{}-slim", newest.codename);
+        offers.retain(|known| known.reference != reference);
+        offers.insert(
+            0,
+            Offer {
+                kind: Kind::Slim,
+                variant: reference::variant(&reference),
+                reference,
+                needs: &[Need::GlibcBinary, Need::BundledLibstdcxx],
+            },
+        );
     }
     // A shell and a package manager at hand, where nothing is linked against them.
     if look.is_static() && !look.artifacts.is_empty() && base.image.role == knowledge::Role::Sdk {
@@ -267,6 +286,7 @@ impl Look<'_> {
         packages::certificates(self, base);
         packages::zones(self, base);
         packages::accounts(self, base);
+        taught::taught(self, base);
     }
 
     fn why(&self, offer: &Offer) -> Vec<Evidence> {

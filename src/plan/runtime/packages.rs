@@ -10,7 +10,7 @@ use crate::shell::Manager;
 use std::collections::BTreeMap;
 
 /// The command of a base's package manager.
-fn manager(base: &RuntimeBase) -> Option<Manager> {
+pub fn manager(base: &RuntimeBase) -> Option<Manager> {
     match base.variant?.packages {
         PackageManager::Apt => Some(Manager::AptGet),
         PackageManager::Apk => Some(Manager::Apk),
@@ -94,6 +94,8 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
             base.conditions
                 .push(Condition::not_met(what, vec![Evidence::image(says)]));
         }
+        // What an image installs it installs again.
+        _ if look.is_same(base) => {}
         _ => base.conditions.push(Condition::unproven(
             what,
             why.clone(),
@@ -108,6 +110,12 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
 }
 
 impl Look<'_> {
+    /// Whether the base is the image that the stage is on, and packages have the names of the file.
+    fn is_same(&self, base: &RuntimeBase) -> bool {
+        let old = self.site.stage.root_image.as_ref().map(|i| i.text.as_str());
+        old == Some(base.reference.as_str()) && !self.renames()
+    }
+
     /// Whether a package stands under another name than in the file.
     fn renames(&self) -> bool {
         self.system.found.iter().any(|p| match &p.use_ {
@@ -157,6 +165,8 @@ fn libraries(
                     wanted.entry((*name).to_owned()).or_default().push(evidence.clone());
                 }
             }
+            // With its headers it comes along.
+            None if wanted.contains_key(library) => {}
             None if library.ends_with("-dev") || library.contains(".so") => {
                 base.conditions.push(Condition::unproven(
                     format!("the package that holds the library {library} is known"),
@@ -285,7 +295,8 @@ pub fn zones(look: &Look<'_>, base: &mut RuntimeBase) {
     }
 }
 
-fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
+/// Adds a package, once.
+pub fn add(base: &mut RuntimeBase, manager: Manager, package: &str, why: &Evidence) {
     match base.packages.iter_mut().find(|p| p.manager == manager) {
         Some(known) => {
             if !known.names.iter().any(|name| name == package) {

@@ -78,6 +78,7 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
                     path if path.starts_with('/') => What::File { path: path.to_owned() },
                     name => What::FromPath { name: name.to_owned() },
                 },
+                sources: Vec::new(),
                 evidence: Vec::new(),
             }),
             _ => None,

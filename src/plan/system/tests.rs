@@ -32,6 +32,7 @@ fn packages(text: &str, started: &[&str]) -> Vec<String> {
             what: What::FromPath {
                 name: (*name).to_owned(),
             },
+            sources: Vec::new(),
             evidence: Vec::new(),
         })
         .collect();

@@ -1,6 +1,7 @@
 //! The stages' graph as SVG: columns by how many stages lie before, no text outside its box.
 
 use super::picture::Graph;
+use crate::report::xml::escaped;
 use std::fmt::Write;
 
 const LETTER: usize = 7;
@@ -135,17 +136,4 @@ fn clipped(text: &str, most: usize) -> String {
     } else {
         text.to_owned()
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .map(|c| match c {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            c => c.to_string(),
-        })
-        .collect()
 }

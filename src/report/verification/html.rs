@@ -1,6 +1,7 @@
 //! One file for a browser: sizes, layers side by side, a treemap of what left and what remains, the
 //! checks, the difference of the two files. It loads nothing from elsewhere.
 
+use super::super::xml::escaped;
 use super::{change, size};
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
@@ -28,14 +29,14 @@ pub fn html(report: &Report, original: &str) -> String {
     let _ = write!(
         out,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}: {1}</title><meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><h1>{0}: <span class=\"{2}\">{1}</span>{3}</h1><p>{4}</p>",
-        escape(&report.dockerfile),
+        escaped(&report.dockerfile),
         report.verdict.as_str(),
         class.unwrap_or_default(),
         match (report.verdict, report.reduction) {
             (Verdict::Smaller | Verdict::NotSmaller, Some(reduction)) => format!(" ({})", change(reduction)),
             _ => String::new(),
         },
-        escape(&report.reason)
+        escaped(&report.reason)
     );
     sizes(&mut out, report);
     layers(&mut out, report);
@@ -58,9 +59,9 @@ pub fn html(report: &Report, original: &str) -> String {
     }
     checks(&mut out, report);
     if let Some(taken) = report.candidates.last() {
-        let _ = write!(out, "<h2>{}</h2><pre>", escape(&taken.name));
+        let _ = write!(out, "<h2>{}</h2><pre>", escaped(&taken.name));
         for change in TextDiff::from_lines(original, &taken.text).iter_all_changes() {
-            let text = escape(change.value());
+            let text = escaped(change.value());
             let _ = match change.tag() {
                 ChangeTag::Equal => write!(out, "  {text}"),
                 ChangeTag::Insert => write!(out, "<ins>+ {text}</ins>"),
@@ -72,8 +73,8 @@ pub fn html(report: &Report, original: &str) -> String {
     let _ = writeln!(
         out,
         "<p>Built with {} for {}.</p></body></html>",
-        escape(&report.engine),
-        escape(&report.platform)
+        escaped(&report.engine),
+        escaped(&report.platform)
     );
     out
 }
@@ -120,7 +121,7 @@ fn layers(out: &mut String, report: &Report) {
                 "<div class=\"layer{}\" style=\"--w:{:.1}%\" title=\"{2}\">{3} <code>{2}</code></div>",
                 if layer.base { " base" } else { "" },
                 layer.unpacked_bytes as f64 / largest * 100.0,
-                escape(&layer.created_by),
+                escaped(&layer.created_by),
                 size(layer.unpacked_bytes),
             );
         }
@@ -146,7 +147,7 @@ fn place(out: &mut String, groups: &[&Group], (x, y, width, height): (f64, f64, 
             let _ = write!(
                 out,
                 "<div style=\"left:{x:.2}%;top:{y:.2}%;width:{width:.2}%;height:{height:.2}%\" title=\"{0} ({1})\">{0}<br>{1}</div>",
-                escape(&group.name),
+                escaped(&group.name),
                 size(group.bytes)
             );
         }
@@ -188,23 +189,9 @@ fn checks(out: &mut String, report: &Report) {
         let _ = write!(
             out,
             "<tr><td class=\"{class}\">{mark}</td><td>{}</td><td>{}</td></tr>",
-            escape(&check.name),
-            escape(&check.detail)
+            escaped(&check.name),
+            escaped(&check.detail)
         );
     }
     out.push_str("</table>");
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

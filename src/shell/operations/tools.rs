@@ -216,6 +216,12 @@ static ROWS: &[Row] = &[
         ],
         When::Always,
     ),
+    build(
+        Compiler,
+        &["nimble"],
+        When::First(&["c", "cc", "cpp", "compile", "build"]),
+    ),
+    test(&["nimble"], When::First(&["test"])),
     test(&["go"], When::First(&["test", "vet"])),
     build(Go, &["go"], When::First(&["build", "install", "generate", "run"])),
     build(Go, &["xk6", "xcaddy", "gox", "goreleaser", "mage"], When::Always),
@@ -653,7 +659,7 @@ fn holds(when: When, words: &[ShellWord]) -> bool {
         When::First(names) => operands(words).next().is_some_and(|w| names.contains(&w.text.as_str())),
         When::Any(names) => words
             .iter()
-            .any(|w| names.contains(&w.text.as_str()) || w.text.starts_with(':') && names.contains(&plain(w).as_str())),
+            .any(|w| names.contains(&w.text.as_str()) || w.text.contains(':') && names.contains(&plain(w).as_str())),
         When::Module(prefixes) => {
             let mut any = false;
             operands(words).all(|w| {

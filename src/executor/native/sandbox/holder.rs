@@ -66,6 +66,10 @@ fn hold(spec: &RunSpec, builder: &UnixStream) -> Report {
         Ok(world) => world,
         Err(failure) => return Report::Failed(failure),
     };
+    if spec.waits && !may_go(builder) {
+        world.take_down();
+        return Report::Ended(ExitStatus::Signal(libc::SIGKILL));
+    }
     let report = match start(spec) {
         Ok(None) => Report::Ended(ExitStatus::Code(0)),
         Ok(Some(first)) => {
@@ -83,6 +87,20 @@ fn hold(spec: &RunSpec, builder: &UnixStream) -> Report {
     };
     world.take_down();
     report
+}
+
+/// Says that the root is there, and waits; false where the builder is gone.
+fn may_go(builder: &UnixStream) -> bool {
+    if wire::send(builder, &Report::Prepared).is_err() {
+        return false;
+    }
+    loop {
+        match wire::receive(builder) {
+            Ok(Some(Request::Go)) => return true,
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return false,
+        }
+    }
 }
 
 fn prepare(spec: &RunSpec) -> Result<World, Failure> {
@@ -244,7 +262,7 @@ fn wait(first: &Child, builder: BorrowedFd<'_>, beside: &[Beside]) -> Result<Vec
 
 fn answer(request: Request, first: &Child, builder: &UnixStream, beside: &mut Vec<Beside>) {
     match request {
-        Request::Run(_) => {}
+        Request::Run(_) | Request::Go => {}
         Request::Signal(signal) => first.signal(signal),
         Request::Exec(exec) => match start_beside(&exec, &first.handle) {
             Ok(other) => beside.push(other),

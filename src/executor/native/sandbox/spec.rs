@@ -28,6 +28,10 @@ pub struct RunSpec {
     pub extra_hosts: Vec<(String, String)>,
     /// When it is ended.
     pub limits: RunLimits,
+    /// Whether the first process waits, once the root is mounted, for being told to go: only containers
+    /// know how to tell it.
+    #[serde(default)]
+    pub(in crate::executor::native) waits: bool,
 }
 
 impl RunSpec {
@@ -47,6 +51,7 @@ impl RunSpec {
             hostname: "buildkitsandbox".to_owned(),
             extra_hosts: Vec::new(),
             limits: RunLimits::default(),
+            waits: false,
         }
     }
 }

@@ -187,6 +187,8 @@ pub(in crate::executor::native) struct Running {
 pub(in crate::executor::native) enum News {
     /// Its first process wrote something.
     Output(Stream, Vec<u8>),
+    /// Its root is mounted, and its first process waits to be told to go.
+    Prepared,
     /// Its first process runs its program.
     Started,
     /// Everything ended. Nothing comes after this.
@@ -250,6 +252,7 @@ impl Running {
                 self.holder = Some(pid);
                 None
             }
+            Ok(Some(Report::Prepared)) => Some(News::Prepared),
             Ok(Some(Report::Started)) => Some(News::Started),
             Ok(Some(Report::Failed(failure))) => {
                 self.ending = Some(Err(failure.into()));

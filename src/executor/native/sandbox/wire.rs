@@ -14,6 +14,8 @@ const MOST: usize = 64 << 20;
 pub(in crate::executor::native) enum Request {
     /// The first message.
     Run(Box<RunSpec>),
+    /// Start the first process, after [`Report::Prepared`].
+    Go,
     /// Send a signal to the first process.
     Signal(i32),
     /// Run another process in the same sandbox. Its output goes back in [`Report::Output`].
@@ -38,6 +40,8 @@ pub(in crate::executor::native) struct Exec {
 pub(in crate::executor::native) enum Report {
     /// The process that holds the sandbox together, as the builder sees it.
     Holder(i32),
+    /// The root is mounted, and the first process waits for [`Request::Go`].
+    Prepared,
     /// The first process runs its program.
     Started,
     /// The sandbox or the program could not be started.

@@ -138,7 +138,7 @@ pub(super) static SPECS: &[Spec] = &[
             Go,
             &["go"],
             &[
-                ("mod download", InstallProject),
+                ("mod download", Fetch),
                 ("mod vendor", InstallProject),
                 ("mod tidy", InstallProject),
                 ("get", Install),

@@ -1,0 +1,197 @@
+//! Which stage each piece of the old one goes to.
+
+mod application;
+mod part;
+mod setup;
+mod tools;
+mod words;
+
+pub use application::application;
+pub use part::Part;
+pub use words::{commands, short};
+
+use super::artifact::Artifact;
+use super::evidence::{Condition, Evidence};
+use super::program::Program;
+use super::role::Role;
+use super::site::{Place, Site};
+use super::{Level, Tester};
+use crate::model::Keyword;
+
+/// The stages that a piece goes to; none of them where nothing needs it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lot {
+    /// The stage that builds.
+    pub builder: bool,
+    /// The stage that tests.
+    pub tester: bool,
+    /// The stage that runs.
+    pub runtime: bool,
+    /// There, behind what is copied from the builder.
+    pub late: bool,
+}
+
+/// How the pieces of a stage are dealt out.
+#[derive(Debug, Clone, Default)]
+pub struct Deal {
+    /// One for each of the site's roles.
+    pub lots: Vec<Lot>,
+    /// The last instruction that the builder needs.
+    pub anchor: usize,
+    /// What must hold for it.
+    pub conditions: Vec<Condition>,
+    /// The level that it is for.
+    pub level: Level,
+}
+
+/// The last place that builds: by its role, or because an artifact is made there.
+pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
+    let built = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::Build)
+        .map(|r| r.place)
+        .max();
+    let made = artifacts.iter().filter_map(|a| a.made_by).max();
+    built.max(made)
+}
+
+/// Deals the pieces out for a level that builds in a stage of its own. `tree` are folders that are
+/// copied from the builder as a whole.
+pub fn deal(
+    site: &Site<'_>,
+    programs: &[Program],
+    artifacts: &[Artifact],
+    level: Level,
+    trees: &[String],
+) -> Option<Deal> {
+    let anchor = anchor(site, artifacts)?;
+    let mut deal = Deal {
+        anchor: anchor.instruction,
+        level,
+        ..Deal::default()
+    };
+    let accounts = setup::needs_accounts(site, anchor);
+    for role in site.roles {
+        let makes = artifacts.iter().any(|a| a.made_by == Some(role.place));
+        let before = role.place <= anchor || role.place.instruction < anchor.instruction;
+        let lot = match role.role {
+            // What an artifact comes from builds, whatever it is called.
+            Role::Unknown | Role::Tool | Role::RuntimeSetup if makes => Lot {
+                builder: true,
+                ..Lot::default()
+            },
+            Role::Dependencies { .. } | Role::Tool if tools::started(site, role, programs) => Lot {
+                runtime: true,
+                ..Lot::default()
+            },
+            // Dealt out below, once it is known where the builder ends.
+            Role::Metadata => Lot::default(),
+            Role::Dependencies { .. } | Role::Tool => {
+                if let Some(condition) = tools::only_built_with(site, role, artifacts) {
+                    deal.conditions.push(condition);
+                }
+                Lot {
+                    builder: true,
+                    ..Lot::default()
+                }
+            }
+            Role::SystemPackages | Role::Manifests | Role::Build => Lot {
+                builder: before,
+                ..Lot::default()
+            },
+            Role::SourceCopy | Role::StageCopy => Lot {
+                builder: before,
+                runtime: !before,
+                ..Lot::default()
+            },
+            Role::Test if site.options.tester == Tester::Off => Lot {
+                builder: true,
+                ..Lot::default()
+            },
+            Role::Test => Lot {
+                tester: true,
+                ..Lot::default()
+            },
+            Role::Cleanup => Lot {
+                builder: before || level < Level::Artifacts && setup::cleans_inside(site, role, trees),
+                ..Lot::default()
+            },
+            Role::RuntimeSetup if setup::is_file_setup(site, role) => {
+                let (builds, runs) = setup::file_setup(site, role, anchor);
+                Lot {
+                    builder: before && builds,
+                    runtime: !before || runs,
+                    ..Lot::default()
+                }
+            }
+            Role::RuntimeSetup if setup::is_permission(site, role.place) => {
+                setup::permission(site, role, before, artifacts, trees)
+            }
+            Role::RuntimeSetup => Lot {
+                builder: before && (accounts || !setup::is_account(site, role.place)),
+                runtime: !(before && setup::serves_build(site, role) || setup::is_made_anyway(site, role, artifacts)),
+                ..Lot::default()
+            },
+            Role::Shell => Lot {
+                builder: before,
+                ..Lot::default()
+            },
+            Role::Unknown if setup::edits_setup(site, role) => Lot {
+                runtime: true,
+                ..Lot::default()
+            },
+            Role::Unknown => {
+                let text = site.file().source.slice(role.span);
+                let first = text.lines().next().unwrap_or_default();
+                deal.conditions.push(Condition::unproven(
+                    format!("nothing that `{}` does is needed at run time", short(first)),
+                    vec![Evidence::command(role.span, role.why.says.clone())],
+                    "a build that shows which files it writes",
+                ));
+                Lot {
+                    builder: true,
+                    ..Lot::default()
+                }
+            }
+        };
+        // Stages below stay as they are.
+        let below = site
+            .file()
+            .instructions
+            .get(role.place.instruction)
+            .and_then(|i| i.stage)
+            != Some(site.stage.id);
+        deal.lots.push(if below {
+            Lot {
+                builder: true,
+                tester: false,
+                ..lot
+            }
+        } else {
+            lot
+        });
+    }
+    part::keep_whole_what_cannot_be_cut(site, &mut deal);
+    let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);
+    deal.anchor = in_builder
+        .map(|(role, _)| role.place.instruction)
+        .max()
+        .unwrap_or(deal.anchor);
+    for (role, lot) in site.roles.iter().zip(&mut deal.lots) {
+        let at = role.place.instruction;
+        if role.role == Role::Metadata && at < deal.anchor && builds_with(site, at) {
+            lot.builder = true;
+        }
+    }
+    Some(deal)
+}
+
+/// Whether a setting can change how the builder builds.
+fn builds_with(site: &Site<'_>, instruction: usize) -> bool {
+    let keyword = site.file().instructions.get(instruction).map(|i| i.keyword);
+    matches!(
+        keyword,
+        Some(Keyword::Arg | Keyword::Env | Keyword::Workdir | Keyword::User | Keyword::Shell)
+    )
+}

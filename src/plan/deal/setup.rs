@@ -1,0 +1,245 @@
+//! What prepares a stage: accounts, folders, permissions, files of the system, clean-ups.
+
+use super::words::paths;
+use super::{Lot, commands};
+use crate::model::{Keyword, Kind};
+use crate::plan::artifact::Artifact;
+use crate::plan::role::{Role, RoleOf};
+use crate::plan::site::{Place, Site};
+
+/// Whether something up to the anchor refers to accounts that the file adds.
+pub(super) fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
+    site.instructions()
+        .filter(|i| i.index <= anchor.instruction)
+        .any(|i| matches!(i.kind, Kind::User(_)) || i.flag("chown").is_some())
+        || site.roles.iter().any(|r| {
+            r.place <= anchor && commands(site, r.place).any(|name| name == "chown" || name == "su" || name == "sudo")
+        })
+}
+
+pub(super) fn is_account(site: &Site<'_>, place: Place) -> bool {
+    commands(site, place).any(|name| {
+        matches!(
+            name,
+            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "groupmod" | "passwd" | "chpasswd"
+        )
+    })
+}
+
+/// A COPY of files that only run time reads.
+pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
+    site.file()
+        .instructions
+        .get(role.place.instruction)
+        .is_some_and(|i| i.transfer().is_some())
+}
+
+/// Whether it edits only files that a COPY puts where run time reads them, and no build does.
+pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
+    let mut names = commands(site, role.place).peekable();
+    if names.peek().is_none() || !names.all(|name| matches!(name, "sed" | "perl" | "envsubst" | "dos2unix")) {
+        return false;
+    }
+    let put: Vec<String> = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::RuntimeSetup && r.place < role.place)
+        .filter_map(|r| site.file().instructions.get(r.place.instruction))
+        .filter_map(|i| {
+            let word = i.transfer()?.destination.as_ref()?;
+            crate::plan::levels::absolute(site.workdir_at(i.index).as_deref(), &site.value(word, i.index)?)
+        })
+        .collect();
+    let mut edited = paths(site, role.place)
+        .into_iter()
+        .filter(|p| p.starts_with('/'))
+        .peekable();
+    edited.peek().is_some() && edited.all(|path| put.contains(&path))
+}
+
+/// Whether it only makes folders for a build: it stands in a RUN that builds or fetches, and names
+/// them by variables or relative to where that works.
+pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
+    let makes = commands(site, role.place).all(|name| name == "mkdir" || name == "touch");
+    let beside = site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && matches!(
+                r.role,
+                Role::Build | Role::Tool | Role::SourceCopy | Role::Dependencies { .. } | Role::Unknown
+            )
+    });
+    let folders = paths(site, role.place);
+    // A later step of the build works in them.
+    let worked_in = |path: &String| {
+        path.starts_with('/')
+            && site.roles.iter().any(|r| {
+                r.place > role.place
+                    && matches!(
+                        r.role,
+                        Role::Build | Role::Tool | Role::SourceCopy | Role::Dependencies { .. } | Role::Unknown
+                    )
+                    && site.file().source.slice(r.span).contains(path.trim_end_matches('/'))
+            })
+            || ["/go", "/src", "/build", "/tmp", "/root/go", "/usr/src"]
+                .iter()
+                .any(|f| path == f || path.starts_with(&format!("{f}/")))
+    };
+    makes
+        && !folders.is_empty()
+        && folders
+            .iter()
+            .all(|path| !path.starts_with('/') && beside || worked_in(path))
+}
+
+/// Whether it makes only folders that a WORKDIR or a COPY makes anyway.
+pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    if !commands(site, role.place).all(|name| name == "mkdir") {
+        return false;
+    }
+    let workdir = site.workdir_at(role.place.instruction);
+    let made = |path: &String| {
+        let Some(path) = crate::plan::levels::absolute(workdir.as_deref(), path) else {
+            return false;
+        };
+        let holds = |other: &str| other == path || other.starts_with(&format!("{path}/"));
+        let workdirs = site.instructions().filter(|i| i.keyword == Keyword::Workdir);
+        workdirs
+            .filter_map(|i| site.workdir_at(i.index + 1))
+            .any(|dir| holds(&dir))
+            || artifacts.iter().any(|a| holds(a.path.trim_end_matches('/')))
+            || destinations(site).any(|dir| holds(&dir))
+    };
+    let folders = paths(site, role.place);
+    !folders.is_empty() && folders.iter().all(made)
+}
+
+/// Where COPY and ADD put files, absolute.
+fn destinations<'a>(site: &Site<'a>) -> impl Iterator<Item = String> + use<'a> {
+    let site = *site;
+    site.instructions().filter_map(move |instruction| {
+        let word = instruction.transfer()?.destination.as_ref()?;
+        let value = site.file().expand(word, instruction.index).ok()?.value;
+        crate::plan::levels::absolute(site.workdir_at(instruction.index).as_deref(), &value)
+    })
+}
+
+pub(super) fn is_permission(site: &Site<'_>, place: Place) -> bool {
+    let mut names = commands(site, place).peekable();
+    names.peek().is_some() && names.all(|name| matches!(name, "chown" | "chmod" | "chgrp" | "setcap"))
+}
+
+/// Whether a later step of the build runs as somebody else than root, who may need it.
+fn names_builder(site: &Site<'_>, role: &RoleOf) -> bool {
+    site.instructions().any(|i| {
+        matches!(i.kind, Kind::User(_))
+            && i.index > role.place.instruction
+            && site
+                .roles
+                .iter()
+                .any(|r| r.role == Role::Build && r.place.instruction > i.index)
+    })
+}
+
+/// Folders that every image has.
+const EVERYWHERE: [&str; 10] = [
+    "/tmp", "/var", "/etc", "/run", "/usr", "/opt", "/home", "/root", "/srv", "/dev",
+];
+
+/// Where permissions are set: where the files are. A mode comes along with what is copied from the
+/// builder; an owner is a number there, and is given again by its name.
+pub(super) fn permission(
+    site: &Site<'_>,
+    role: &RoleOf,
+    before: bool,
+    artifacts: &[Artifact],
+    trees: &[String],
+) -> Lot {
+    let workdir = site.workdir_at(role.place.instruction);
+    let words = paths(site, role.place);
+    let owns = commands(site, role.place).any(|name| name == "chown" || name == "chgrp");
+    let below = |path: &str, folder: &str| {
+        let folder = folder.trim_end_matches('/');
+        path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    };
+    // The first word is the mode or the owner.
+    let targets: Vec<String> = words
+        .iter()
+        .skip(1)
+        .filter_map(|w| crate::plan::levels::absolute(workdir.as_deref(), w.trim_end_matches("/*")))
+        .collect();
+    let copied = |path: &String| {
+        let inside = |other: &str| below(other.trim_end_matches('/'), path) || below(path, other);
+        artifacts.iter().any(|a| inside(&a.path)) || trees.iter().any(|t| inside(t))
+    };
+    let made = |path: &String| {
+        site.roles.iter().any(|r| {
+            r.role == Role::RuntimeSetup
+                && r.place != role.place
+                && (is_file_setup(site, r) || !is_permission(site, r.place))
+                && site.file().source.slice(r.span).contains(path.as_str())
+        }) || site.workdir().is_some_and(|dir| below(&dir, path))
+            || site.instructions().any(|i| match &i.kind {
+                Kind::Volume(words) => words.iter().any(|w| below(&w.value, path)),
+                _ => false,
+            })
+            || EVERYWHERE.contains(&path.as_str())
+    };
+    let all_there = !targets.is_empty() && targets.iter().all(|t| copied(t) || made(t));
+    let any_copied = targets.iter().any(copied);
+    if !all_there {
+        return Lot {
+            builder: true,
+            ..Lot::default()
+        };
+    }
+    if any_copied && !owns {
+        return Lot {
+            builder: true,
+            ..Lot::default()
+        };
+    }
+    Lot {
+        builder: before && names_builder(site, role),
+        runtime: true,
+        late: any_copied,
+        ..Lot::default()
+    }
+}
+
+/// Whether a COPY of a system's files serves the build, and whether it serves run time.
+pub(super) fn file_setup(site: &Site<'_>, role: &RoleOf, anchor: Place) -> (bool, bool) {
+    let file = site.file();
+    let Some(transfer) = file.instructions.get(role.place.instruction).and_then(|i| i.transfer()) else {
+        return (false, true);
+    };
+    let destination = transfer.destination.as_ref().map_or("", |d| d.value.as_str());
+    // Settings of tools: Maven's, npm's, ssh's.
+    if destination.starts_with("/root/.") || destination.starts_with("/etc/apt/") {
+        return (true, false);
+    }
+    let names = transfer.sources.iter().chain(&transfer.destination);
+    let mut names = names.filter_map(|w| w.value.trim_end_matches('/').rsplit('/').next());
+    let named = names.any(|name| {
+        name.len() > 2
+            && site.instructions().any(|i| {
+                i.index > role.place.instruction
+                    && i.index <= anchor.instruction
+                    && matches!(i.kind, Kind::Run { .. })
+                    && file.source.slice(i.span).contains(name)
+            })
+    });
+    (named, true)
+}
+
+/// Whether a clean-up removes something inside one of the folders that are copied as a whole.
+pub(super) fn cleans_inside(site: &Site<'_>, role: &RoleOf, trees: &[String]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let workdir = site.workdir_at(role.place.instruction).unwrap_or_default();
+    let relative = text
+        .split_whitespace()
+        .skip(1)
+        .any(|w| !w.starts_with(['/', '-', '~', '$']));
+    trees
+        .iter()
+        .any(|tree| text.contains(tree.as_str()) || relative && workdir.starts_with(tree.as_str()))
+}

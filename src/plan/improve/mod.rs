@@ -1,0 +1,203 @@
+//! Files that build in one stage and run in another already: what their last stage still ships that
+//! nothing needs, and stages that are known by a number only.
+//!
+//! Nothing is dealt out anew: the author's stages stay, and edits are made in place. The last stage's
+//! base image is the one thing that weighs: an SDK, or the full image of a language, under a program
+//! that was built elsewhere.
+
+mod copied;
+mod names;
+mod swap;
+
+use super::program::Program;
+use super::site::Site;
+use super::{Candidate, Considered, Estimate, Evidence, Level, Plan, PlannedStage, Reason, Verdict};
+use crate::edit::{Applicability, Edit, Effect};
+use swap::Swap;
+
+/// Whether the target's own stage copies from other stages: it was split by somebody already.
+pub fn is_split(site: &Site<'_>) -> bool {
+    site.file().instructions_of(site.stage).iter().any(|i| {
+        i.transfer()
+            .is_some_and(|t| t.from.as_ref().is_some_and(|(_, from)| from.stage().is_some()))
+    })
+}
+
+/// Plans the improvements of a file that [`is_split`].
+pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
+    let named = names::names(site);
+    let swaps = if Level::Slim <= site.options.level {
+        swap::swaps(site, programs)
+    } else {
+        Vec::new()
+    };
+    for Swap { conditions, .. } in &swaps {
+        let better = plan.levels.is_empty();
+        if better {
+            plan.levels.push(Considered {
+                level: Level::Slim,
+                conditions: conditions.clone(),
+            });
+        }
+    }
+    let mut refused: Option<Reason> = None;
+    for swap in swaps {
+        match swap.broken() {
+            Some(reason) => refused = refused.or(Some(reason)),
+            None => match rewritten(site, &swap, &named) {
+                Ok(candidate) => {
+                    plan.estimate = plan.estimate.or(swap.estimate);
+                    plan.candidates.push(candidate);
+                }
+                Err(wrong) => {
+                    refused = refused.or(Some(Reason {
+                        says: format!("its last stage cannot be put on another image: {wrong}"),
+                        evidence: Vec::new(),
+                    }));
+                }
+            },
+        }
+    }
+    let safest = (0..plan.candidates.len()).min_by_key(|at| {
+        let candidate = plan.candidates.get(*at);
+        candidate.map(|c| (c.unsafe_because.len(), *at))
+    });
+    plan.verdict = match safest {
+        Some(at) => Verdict::Rewrite(at),
+        None => {
+            plan.estimate = None;
+            let mut reasons = vec![Reason {
+                says: "its last stage copies from others already".to_owned(),
+                evidence: Vec::new(),
+            }];
+            reasons.extend(copied::reasons(site));
+            reasons.extend(refused);
+            Verdict::LeftAlone(reasons)
+        }
+    };
+    if safest.is_none() && !named.edits.is_empty() {
+        let candidate = candidate(site, &named.edits, Level::Order, &[], Vec::new());
+        plan.candidates.push(candidate);
+        plan.verdict = Verdict::Rewrite(0);
+    }
+}
+
+/// The file on another base, its stages named.
+fn rewritten(site: &Site<'_>, swap: &Swap, named: &names::Named) -> Result<Candidate, String> {
+    let mut edits = swap.edits.clone();
+    edits.extend(named.edits.iter().cloned());
+    let unproven = swap.unproven();
+    let mut candidate = candidate(site, &edits, Level::Slim, &swap.effects, unproven);
+    super::audit::audit(site, &candidate.text, &swap.carried)?;
+    candidate.announces = swap.carried.lost.clone();
+    candidate.runtime = Some(swap.base.clone());
+    Ok(candidate)
+}
+
+fn candidate(site: &Site<'_>, edits: &[Edit], level: Level, effects: &[Effect], unproven: Vec<Reason>) -> Candidate {
+    let mut checks = Vec::new();
+    if level > Level::Order {
+        checks.push("the image starts, and prints, listens and ends as before".to_owned());
+    }
+    checks.extend(
+        unproven
+            .iter()
+            .map(|r| r.says.replacen("it is not proven that ", "", 1)),
+    );
+    let mut effects = effects.to_vec();
+    effects.sort_unstable();
+    effects.dedup();
+    let text = applied(site, edits);
+    Candidate {
+        level,
+        runtime: None,
+        stages: stages(site, &text),
+        text,
+        applicability: if unproven.is_empty() {
+            Applicability::Safe
+        } else {
+            Applicability::Unsafe
+        },
+        unsafe_because: unproven,
+        effects,
+        announces: Vec::new(),
+        checks,
+    }
+}
+
+/// The text with edits made, which do not overlap.
+fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
+    let old = site.file().source.text();
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|e| (e.span.start, e.span.end));
+    let mut out = String::with_capacity(old.len() + 256);
+    let mut done = 0;
+    for edit in edits {
+        if edit.span.start < done {
+            continue;
+        }
+        out.push_str(old.get(done..edit.span.start).unwrap_or_default());
+        out.push_str(&edit.text);
+        done = edit.span.end;
+    }
+    out.push_str(old.get(done..).unwrap_or_default());
+    out
+}
+
+/// The stages of the new text, for pictures.
+fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
+    use crate::model::Dockerfile;
+    use crate::source::SourceFile;
+    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text));
+    let target = file.target().map(|s| s.id);
+    let name_of = |id| {
+        file.stage(id)
+            .map(|s: &crate::model::Stage| s.name.clone().unwrap_or_else(|| s.id.0.to_string()))
+            .unwrap_or_default()
+    };
+    file.stages
+        .iter()
+        .map(|stage| PlannedStage {
+            name: stage.name.clone().unwrap_or_default(),
+            role: if Some(stage.id) == target { "runtime" } else { "builder" },
+            base: match stage.parent() {
+                Some(id) => name_of(id),
+                None => stage.image.as_ref().map(|i| i.text.clone()).unwrap_or_default(),
+            },
+            copies: file
+                .instructions_of(stage)
+                .iter()
+                .filter_map(|i| {
+                    let transfer = i.transfer()?;
+                    let (from, _) = transfer.from.as_ref()?;
+                    let paths = transfer.sources.iter().map(|s| s.value.clone()).collect();
+                    Some((from.value.clone(), paths))
+                })
+                .collect(),
+            says: file
+                .instructions_of(stage)
+                .iter()
+                .map(|i| super::deal::short(file.source.slice(i.span)))
+                .collect(),
+        })
+        .collect()
+}
+
+/// Sizes of two bases, in bytes.
+fn estimate(before: u32, after: u32) -> Estimate {
+    Estimate {
+        before: u64::from(before) * 1_000_000,
+        after: u64::from(after) * 1_000_000,
+    }
+}
+
+/// Evidence that an instruction is.
+fn here(site: &Site<'_>, index: usize, says: impl Into<String>) -> Evidence {
+    match site.file().instructions.get(index) {
+        Some(instruction) => Evidence::command(instruction.span, says),
+        None => Evidence::tool(says),
+    }
+}
+
+#[cfg(test)]
+mod tests;

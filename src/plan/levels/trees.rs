@@ -1,0 +1,141 @@
+//! The folders that come along.
+
+use crate::plan::artifact::Artifacts;
+use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::role::Role;
+use crate::plan::site::{Place, Site};
+
+/// Which folders come along at [`Level::Application`].
+#[derive(Debug, Default)]
+pub(super) struct Trees {
+    /// From the builder, as a whole.
+    pub(super) copied: Vec<String>,
+    /// Instructions that copy from the build context, once more.
+    pub(super) context: Vec<usize>,
+}
+
+/// Folders that are no application's own.
+pub(super) const SYSTEM: [&str; 14] = [
+    "/",
+    "/bin",
+    "/etc",
+    "/go",
+    "/go/src",
+    "/home",
+    "/lib",
+    "/opt",
+    "/root",
+    "/sbin",
+    "/srv",
+    "/usr",
+    "/usr/local",
+    "/var",
+];
+
+/// The application's folders: from the builder as they are, or from the build context again where
+/// what the build leaves in them is large.
+pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
+    let mut out = Trees::default();
+    let leaves_much = artifacts
+        .found
+        .iter()
+        .any(|a| matches!(a.ecosystem, "rust" | "node" | "swift" | "elixir" | "haskell"));
+    for role in site.roles.iter().filter(|r| r.role == Role::SourceCopy) {
+        let Some(instruction) = site.file().instructions.get(role.place.instruction) else {
+            continue;
+        };
+        let Some(transfer) = instruction.transfer() else {
+            continue;
+        };
+        let folder = transfer
+            .destination
+            .as_ref()
+            .and_then(|word| site.file().expand(word, instruction.index).ok())
+            .and_then(|e| absolute(site.workdir_at(instruction.index).as_deref(), &e.value));
+        match folder {
+            Some(folder) if !leaves_much && !SYSTEM.contains(&folder.as_str()) => {
+                // A file's copy ends in a file; its folder is the working directory's.
+                let folder = match site.workdir() {
+                    Some(dir)
+                        if folder.starts_with(&format!("{dir}/")) && dir != "/" && !SYSTEM.contains(&dir.as_str()) =>
+                    {
+                        dir
+                    }
+                    _ => folder,
+                };
+                if !out.copied.contains(&folder) {
+                    out.copied.push(folder);
+                }
+            }
+            _ => out.context.push(instruction.index),
+        }
+    }
+    // A folder inside another comes with it.
+    let all = out.copied.clone();
+    out.copied.retain(|tree| {
+        !all.iter()
+            .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
+    });
+    out
+}
+
+/// A path made absolute; none where it is relative and the working directory is not known.
+pub fn absolute(workdir: Option<&str>, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let before = if path.starts_with('/') { "" } else { workdir? };
+    for part in before.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    Some(format!("/{}", parts.join("/")))
+}
+
+/// The folders of the sources that are copied up to a place where the build may write among them.
+pub fn folders(site: &Site<'_>, last: Place, conditions: &mut Vec<Condition>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let copies = site
+        .roles
+        .iter()
+        .filter(|r| r.role == Role::SourceCopy && r.place < last);
+    for role in copies {
+        let Some(instruction) = site.file().instructions.get(role.place.instruction) else {
+            continue;
+        };
+        let workdir = site.workdir_at(instruction.index);
+        let folder = instruction
+            .transfer()
+            .and_then(|t| t.destination.as_ref())
+            .and_then(|word| site.file().expand(word, instruction.index).ok())
+            .and_then(|e| absolute(workdir.as_deref(), &e.value));
+        let folder = match (folder, site.workdir()) {
+            (Some(folder), Some(dir)) if folder.starts_with(&format!("{dir}/")) => Some(dir),
+            (folder, _) => folder,
+        };
+        match folder {
+            Some(folder) if !SYSTEM.contains(&folder.as_str()) => {
+                if !out.contains(&folder) {
+                    out.push(folder);
+                }
+            }
+            _ => conditions.push(Condition::unproven(
+                "nothing is written among the sources when it is built",
+                vec![Evidence::command(
+                    role.span,
+                    "they are copied to a folder of the system",
+                )],
+                "a folder of its own for the application",
+            )),
+        }
+    }
+    let all = out.clone();
+    out.retain(|tree| {
+        !all.iter()
+            .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
+    });
+    out
+}

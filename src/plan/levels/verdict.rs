@@ -1,0 +1,166 @@
+//! What is to be done, and what it would save.
+
+use super::{KNOWN, rank};
+use crate::knowledge::{self, PackageKind};
+use crate::plan::evidence::{Evidence, Met};
+use crate::plan::site::Site;
+use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
+use crate::shell::Operation;
+
+/// The candidate to take, of those that are worth it: the one with the least that is unproven, of
+/// several the boldest.
+pub fn choose(site: &Site<'_>, candidates: &[Candidate]) -> Option<usize> {
+    let paying = (0..candidates.len()).filter(|at| candidates.get(*at).is_some_and(|c| pays(site, c)));
+    paying.min_by_key(|&at| {
+        let candidate = candidates.get(at);
+        candidate.map(|c| (c.unsafe_because.len(), std::cmp::Reverse(c.level), at))
+    })
+}
+
+/// A gain below this share of the image, in percent, is not worth a second stage.
+const LEAST_SHARE: u64 = 10;
+/// A gain below this, in bytes, is not worth a second stage.
+const LEAST_BYTES: u64 = 10_000_000;
+
+/// What is to be done, and how large the image is and would be.
+pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate]) -> (Verdict, Option<Estimate>) {
+    if candidates.is_empty() {
+        return (Verdict::LeftAlone(why_not(levels)), None);
+    }
+    let Some(index) = choose(site, candidates) else {
+        let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
+        let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
+        if candidates.iter().all(same) {
+            let tag = knowledge::Tag::parse(site.base_tag());
+            let advice = match (tag.codename(), tag.alpine_word()) {
+                (None, None) => "; a base whose tag names its release may tell",
+                _ => "",
+            };
+            let reason = Reason {
+                says: format!("no smaller image is known to have what it needs{advice}"),
+                evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
+            };
+            return (Verdict::LeftAlone(vec![reason]), None);
+        }
+        let best = candidates
+            .iter()
+            .filter_map(|c| estimate(site, c))
+            .min_by_key(|e| e.after);
+        if let Some(Estimate { before, after }) = best {
+            let gain = before.saturating_sub(after);
+            let reason = Reason {
+                says: format!(
+                    "it would save about {} MB of {} MB, which is not worth a second stage",
+                    gain / 1_000_000,
+                    before / 1_000_000
+                ),
+                evidence: vec![Evidence::image("sizes of the base images")],
+            };
+            return (Verdict::LeftAlone(vec![reason]), Some(Estimate { before, after }));
+        }
+        return (Verdict::LeftAlone(why_not(levels)), None);
+    };
+    let estimate = candidates.get(index).and_then(|c| estimate(site, c));
+    (Verdict::Rewrite(index), estimate)
+}
+
+/// Whether the bases alone show that it is worth a second stage; sizes that are not known do not
+/// speak against it.
+fn pays(site: &Site<'_>, candidate: &Candidate) -> bool {
+    estimate(site, candidate).is_none_or(|Estimate { before, after }| {
+        before.saturating_sub(after) >= LEAST_BYTES.max(before / 100 * LEAST_SHARE)
+    })
+}
+
+/// About what a compiler takes with what it needs, in bytes; Debian's and Alpine's are alike.
+const COMPILER: u64 = 200_000_000;
+/// About what any other package that only builds need takes, in bytes.
+const BUILD_PACKAGE: u64 = 10_000_000;
+/// About what a toolchain from an archive takes, in bytes.
+const ARCHIVE: u64 = 150_000_000;
+
+/// About what the old stage installs for its build.
+fn installed(site: &Site<'_>) -> u64 {
+    let mut compiler = false;
+    let mut others = 0;
+    let mut archive = false;
+    for instruction in site.instructions() {
+        let Some(run) = site.facts.run(instruction) else {
+            continue;
+        };
+        for operation in run.operations() {
+            match operation {
+                Operation::Packages(p) if p.manager.is_system() && p.installs() => {
+                    for package in &p.packages {
+                        match knowledge::package(p.manager.name(), &package.name) {
+                            Some(PackageKind::Compiler) => compiler = true,
+                            Some(_) => others += 1,
+                            None => {}
+                        }
+                    }
+                }
+                Operation::Packages(p) if p.installs() => others += 3,
+                Operation::Extract(_) | Operation::GitClone(_) => archive = true,
+                _ => {}
+            }
+        }
+    }
+    others * BUILD_PACKAGE + if compiler { COMPILER } else { 0 } + if archive { ARCHIVE } else { 0 }
+}
+
+/// The sizes of the bases, and of what is installed for the build.
+fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
+    let bytes = |size: u32| u64::from(size) * 1_000_000;
+    let before = bytes(site.base?.variant.size?) + installed(site);
+    let base = candidate.runtime.as_ref()?;
+    let after = match base.variant {
+        Some(variant) => bytes(variant.size?),
+        None => 0,
+    };
+    Some(Estimate { before, after })
+}
+
+/// What speaks against the level that came nearest.
+fn why_not(levels: &[Considered]) -> Vec<Reason> {
+    let nearest = levels.iter().min_by_key(|l| (rank(&l.conditions), l.level));
+    let broken = nearest
+        .into_iter()
+        .flat_map(|l| &l.conditions)
+        .filter(|c| c.met == Met::No);
+    broken
+        .map(|c| Reason {
+            says: negated(&c.what),
+            evidence: c.evidence.clone(),
+        })
+        .collect()
+}
+
+/// A condition that does not hold, as a sentence.
+fn negated(what: &str) -> String {
+    if what == KNOWN {
+        return "what the build makes is not known".to_owned();
+    }
+    // The first verb outside of what is quoted.
+    let verbs = [
+        (" can be ", " cannot be "),
+        (" is ", " is not "),
+        (" are ", " are not "),
+        (" exists", " does not exist"),
+        (" has ", " does not have "),
+        (" agree ", " do not agree "),
+    ];
+    let mut quoted = false;
+    for (at, c) in what.char_indices() {
+        quoted ^= c == '`';
+        if quoted {
+            continue;
+        }
+        let rest = what.get(at..).unwrap_or_default();
+        if let Some((verb, not)) = verbs.iter().find(|(verb, _)| rest.starts_with(verb)) {
+            let before = what.get(..at).unwrap_or_default();
+            let behind = rest.get(verb.len()..).unwrap_or_default();
+            return format!("{before}{not}{behind}");
+        }
+    }
+    format!("it does not hold that {what}")
+}

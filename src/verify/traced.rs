@@ -1,0 +1,287 @@
+//! What the original opened and executed while it was looked at, and whether the rewrite has it.
+//!
+//! A file of the application's that is missing is a break, also where nobody complained; so are
+//! programs, certificates, time zones and locales that were really used. What else a base image has is
+//! only named: the C library looks at many files of its own that need not be there.
+
+use super::check::Check;
+use super::files::{Files, Kind, parent, resolve};
+use crate::executor::Trace;
+
+/// How many offenders a message names.
+const SHOWN: usize = 5;
+
+/// A file that was used and that the rewrite lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// Absolute.
+    pub path: String,
+    /// What kind of thing it is.
+    pub what: What,
+}
+
+/// Why a file was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It was executed.
+    Program,
+    /// The application's own: it came in a layer of the Dockerfile's.
+    Own,
+    /// Certificates, time zones, locales.
+    System,
+    /// Anything else of the base image.
+    Base,
+}
+
+/// What is needed to judge.
+#[derive(Clone, Copy)]
+pub struct Used<'a> {
+    /// What was seen.
+    pub trace: &'a Trace,
+    /// The original's files.
+    pub before: &'a dyn Files,
+    /// How many of its layers are its base image's.
+    pub base_layers: usize,
+    /// The programs that start differ, as announced, so that others are used.
+    pub other_start: bool,
+}
+
+impl Used<'_> {
+    /// What the rewrite lacks of what was used.
+    pub fn missed(&self, after: &dyn Files) -> Vec<Missed> {
+        let trace = self.trace;
+        let mut found = Vec::new();
+        for path in trace.opened.iter().chain(&trace.listed) {
+            let Some(node) = self.before.node(path) else { continue };
+            if matches!(node.kind, Kind::Special) || resolve(after, path).is_ok() {
+                continue;
+            }
+            let written = trace.written.contains(path) && !trace.executed.contains(path);
+            if written || is_plumbing(path) {
+                continue;
+            }
+            if is_library(path) && (other_version(after, path) || node.layer < self.base_layers) {
+                continue;
+            }
+            let what = if trace.executed.contains(path) && !is_library(path) {
+                What::Program
+            } else if is_system(path) {
+                What::System
+            } else if node.layer >= self.base_layers {
+                What::Own
+            } else {
+                What::Base
+            };
+            found.push(Missed {
+                path: path.clone(),
+                what,
+            });
+        }
+        found
+    }
+
+    /// The checks.
+    pub fn compare(&self, after: &dyn Files) -> Vec<Check> {
+        let missed = self.missed(after);
+        let of = |what: What| -> Vec<&str> {
+            let those = missed.iter().filter(|missed| missed.what == what);
+            those.map(|missed| missed.path.as_str()).collect()
+        };
+        let fine = |count: usize, what: &str| format!("the {count} {what} that the original used are there");
+        let trace = self.trace;
+        let mut checks = Vec::new();
+        let mut say = |name: &str, offenders: &[&str], did: &str, fine: String| {
+            checks.push(if offenders.is_empty() {
+                Check::ok(name, fine)
+            } else if self.other_start {
+                Check::ok(
+                    name,
+                    format!("gone with what started before, as announced: {}", list(offenders)),
+                )
+            } else {
+                Check::failed(
+                    name,
+                    format!("the original {did}, and they are missing: {}", list(offenders)),
+                )
+            });
+        };
+        say(
+            "trace.programs",
+            &of(What::Program),
+            "starts them",
+            fine(trace.executed.len(), "programs"),
+        );
+        say(
+            "trace.files",
+            &of(What::Own),
+            "opens them",
+            match trace.incomplete {
+                true => "those that were seen are there; some may have been missed".to_owned(),
+                false => fine(trace.opened.len() + trace.listed.len(), "files and folders"),
+            },
+        );
+        say(
+            "trace.system",
+            &of(What::System),
+            "opens them",
+            "no certificates, time zones or locales that it used are missing".to_owned(),
+        );
+        let base = of(What::Base);
+        if !base.is_empty() {
+            let says = format!(
+                "of the old base image the original also opened, without being hurt by the loss: {}",
+                list(&base)
+            );
+            checks.push(Check::ok("trace.base", says));
+        }
+        checks
+    }
+}
+
+/// Where nobody could look.
+pub fn untraced(why: &str) -> Check {
+    Check::skipped(
+        "trace.files",
+        format!("what the original opens was not seen ({why}): a file that no probe needs may be missing"),
+    )
+}
+
+fn list(paths: &[&str]) -> String {
+    let mut text = paths.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if paths.len() > SHOWN {
+        text.push_str(&format!(" and {} more", paths.len() - SHOWN));
+    }
+    text
+}
+
+/// What the loader, the C library and the engine look at by themselves: the closure and the user are
+/// checks of their own.
+fn is_plumbing(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let known = [
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/shadow",
+        "/etc/hosts",
+        "/etc/hostname",
+        "/etc/resolv.conf",
+        "/etc/nsswitch.conf",
+        "/etc/host.conf",
+        "/etc/gai.conf",
+        "/etc/localtime",
+        "/etc/timezone",
+        "/etc/mtab",
+        "/",
+    ];
+    known.contains(&path)
+        || path.starts_with("/etc/ld")
+        || path.starts_with("/proc/")
+        || path.starts_with("/dev/")
+        || path.starts_with("/sys/")
+        || path.starts_with("/tmp/")
+        || name.starts_with("ld-linux")
+        || name.starts_with("ld-musl")
+        || path.contains("/__pycache__/")
+        // Without it the time is UTC all the same.
+        || path.starts_with("/usr/share/zoneinfo/") && matches!(name, "UTC" | "UCT" | "Universal" | "Zulu" | "zoneinfo")
+}
+
+fn is_library(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.ends_with(".so") || name.contains(".so.")
+}
+
+/// Whether another release of a library stands where it stood.
+fn other_version(after: &dyn Files, path: &str) -> bool {
+    let (folder, name) = (parent(path), path.rsplit('/').next().unwrap_or_default());
+    let Some((stem, _)) = name.split_once(".so") else {
+        return false;
+    };
+    let stem = format!("{stem}.so");
+    after.names(folder).iter().any(|other| other.starts_with(&stem))
+}
+
+/// Certificates of authorities, time zones, locales: what programs do without silently, and wrongly.
+fn is_system(path: &str) -> bool {
+    [
+        "/etc/ssl/",
+        "/etc/pki/",
+        "/etc/ca-certificates/",
+        "/usr/share/ca-certificates/",
+        "/usr/share/zoneinfo/",
+        "/usr/lib/locale/",
+        "/usr/share/locale/",
+    ]
+    .iter()
+    .any(|folder| path.starts_with(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Memory;
+    use super::*;
+
+    fn failed(opened: &[&str], executed: &[&str], written: &[&str], other_start: bool) -> Vec<String> {
+        let set = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        let trace = Trace {
+            opened: set(opened),
+            executed: set(executed),
+            written: set(written),
+            ..Trace::default()
+        };
+        let mut before = Memory::default();
+        for path in opened {
+            before.file(path, 0o755, "x");
+        }
+        let mut after = Memory::default();
+        after
+            .file("/usr/lib/libz.so.1.3", 0o644, "x")
+            .file("/app/kept", 0o644, "x");
+        let used = Used {
+            trace: &trace,
+            before: &before,
+            base_layers: 0,
+            other_start,
+        };
+        let checks = used.compare(&after);
+        checks
+            .into_iter()
+            .filter(Check::is_failure)
+            .map(|check| check.name)
+            .collect()
+    }
+
+    #[test]
+    fn what_was_used_and_is_missing_is_named() {
+        assert_eq!(failed(&["/app/kept"], &[], &[], false), Vec::<String>::new());
+        assert_eq!(failed(&["/app/rules"], &[], &[], false), ["trace.files"]);
+        assert_eq!(
+            failed(&["/usr/bin/git"], &["/usr/bin/git"], &[], false),
+            ["trace.programs"]
+        );
+        assert_eq!(
+            failed(&["/etc/ssl/certs/ca-certificates.crt"], &[], &[], false),
+            ["trace.system"]
+        );
+        assert_eq!(
+            failed(&["/usr/share/zoneinfo/Europe/Berlin"], &[], &[], false),
+            ["trace.system"]
+        );
+    }
+
+    #[test]
+    fn what_need_not_be_there_is_not() {
+        for path in [
+            "/etc/nsswitch.conf",
+            "/etc/ld.so.cache",
+            "/usr/share/zoneinfo/Etc/UTC",
+            "/lib64/ld-linux-x86-64.so.2",
+            // Another patch release of it is there.
+            "/usr/lib/libz.so.1.2",
+        ] {
+            assert_eq!(failed(&[path], &[], &[], false), Vec::<String>::new(), "{path}");
+        }
+        assert_eq!(failed(&["/app/log"], &[], &["/app/log"], false), Vec::<String>::new());
+        assert_eq!(failed(&["/app/rules"], &["/bin/npm"], &[], true), Vec::<String>::new());
+    }
+}
