@@ -8,8 +8,9 @@ use crate::executor::event::Event;
 use crate::executor::native::sandbox::{self, MountSpec, RunError, RunLimits, RunSpec, SandboxNetwork, User};
 use crate::executor::native::snapshot::Backing;
 use crate::executor::native::store::{LayerRecord, Lock, Scratch, digest_of};
-use crate::executor::native::tree::{Copier, Rooted};
+use crate::executor::native::tree::{Copier, Rooted, is_plain};
 use crate::executor::native::vertex::{CopyRules, Mount, MountKind, Run, RunNetwork, Sharing, Source};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,10 @@ impl Building<'_> {
             MountKind::Tmpfs { size } => sandbox::MountKind::Tmpfs { size: *size },
             MountKind::Inline { name, content } => {
                 let scratch = self.solver.store.scratch()?;
+                // A name that holds a folder would lead out of the scratch directory.
+                if !is_plain(OsStr::new(name)) {
+                    return Err(Failure::step(format!("`{name}` cannot name a file")));
+                }
                 let file = scratch.path().join(name);
                 fs::write(&file, content).map_err(Error::io("write", &file))?;
                 for path in [file.as_path(), scratch.path()] {
