@@ -161,7 +161,7 @@ impl Engine for Podman {
             };
             if let Some(image) = step.instruction.strip_prefix("FROM ") {
                 return Err(Error::Image {
-                    reference: image.to_owned(),
+                    reference: image.split_whitespace().next().unwrap_or(image).to_owned(),
                     why: last_lines(&outcome.tail, 3),
                     help: Some("is the name right and in full (Podman knows no default registry), is the registry reachable, and is `podman login` done for it?".to_owned()),
                 });
