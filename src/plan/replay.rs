@@ -3,7 +3,7 @@
 use super::deal::{self, Deal};
 use super::evidence::{Condition, Evidence};
 use super::role::Role;
-use super::runtime::RuntimeBase;
+use super::runtime::{self, RuntimeBase};
 use super::site::Site;
 use crate::knowledge::{Brings, PackageManager};
 
@@ -59,7 +59,9 @@ pub fn replayed(site: &Site<'_>, deal: &Deal, base: &RuntimeBase) -> Vec<Conditi
                     )
             })
         };
-        let unknown = deal::commands(site, role.place).find(|name| !known.contains(name) && !installed(name));
+        let has = |name: &str| runtime::config(base).is_some_and(|config| config.has_program(name));
+        let unknown =
+            deal::commands(site, role.place).find(|name| !known.contains(name) && !installed(name) && !has(name));
         match unknown {
             Some(name) if busybox && !old_busybox => {
                 out.push(Condition::not_met(what, evidence(format!("`{name}` is not in it"))));
