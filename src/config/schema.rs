@@ -147,7 +147,8 @@ fn stages() -> Value {
 }
 
 fn verify() -> Value {
-    let variables = || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } });
+    let variables =
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } });
     json!({
         "description": "What `mbopt verify` tries on both images, and how.",
         "type": "object",

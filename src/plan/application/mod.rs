@@ -5,7 +5,11 @@
 //! fills a folder, or something that any image with the language can run. What no room knows stays
 //! where it can do no harm: in the builder where it needs its tools, in the stage that runs else.
 
+mod native;
+mod perl;
+mod php;
 mod python;
+mod ruby;
 mod steps;
 
 pub use steps::{Goes, Step};
@@ -146,13 +150,24 @@ pub fn application(site: &Site<'_>, programs: &[Program]) -> Option<Application>
     if !interpreted {
         return None;
     }
-    match family {
-        "python" => out.ecosystems.push("python"),
-        _ => return None,
+    out.ecosystems.extend(match family {
+        "python" => Some("python"),
+        "ruby" => Some("ruby"),
+        "php" => Some("php"),
+        "perl" => Some("perl"),
+        _ => None,
+    });
+    // What a distribution installs of a language is run like any of its packages.
+    if out.ecosystems.is_empty() && !matches!(family, "debian" | "ubuntu" | "alpine") {
+        return None;
     }
-    steps::steps(site, &mut out);
+    steps::steps(site, programs, &mut out);
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }
+    let mut named: Vec<&'static str> = out.prefixes.iter().map(|p| p.ecosystem).collect();
+    named.retain(|name| !out.ecosystems.contains(name));
+    named.dedup();
+    out.ecosystems.extend(named);
     Some(out)
 }

@@ -1,10 +1,11 @@
 //! What each piece of the old stage is to the application.
 
-use super::python;
 use super::{Application, Part};
+use super::{perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
 use crate::plan::evidence::Evidence;
+use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
 
 /// Where a piece belongs.
@@ -51,8 +52,8 @@ pub(super) struct Claim {
 }
 
 /// Asks the rooms about every piece.
-pub(super) fn steps(site: &Site<'_>, out: &mut Application) {
-    let python = python::Room::new(site);
+pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application) {
+    let python = python::Room::new(site, programs);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
             continue;
@@ -64,7 +65,15 @@ pub(super) fn steps(site: &Site<'_>, out: &mut Application) {
                 piece: Some(index),
             };
             let commands = views.get(link.commands.clone()).unwrap_or_default();
-            let claims: Vec<Option<Claim>> = commands.iter().map(|view| python.claim(view, &views)).collect();
+            let text = site.file().source.slice(link.span);
+            let claim = |view: &CommandView<'_>| {
+                python
+                    .claim(view, &views)
+                    .or_else(|| ruby::claim(site, view))
+                    .or_else(|| php::claim(site, view, text))
+                    .or_else(|| perl::claim(site, view))
+            };
+            let claims: Vec<Option<Claim>> = commands.iter().map(claim).collect();
             if claims.is_empty() || claims.iter().any(Option::is_none) {
                 continue;
             }
@@ -92,4 +101,6 @@ pub(super) fn steps(site: &Site<'_>, out: &mut Application) {
         }
     }
     python.finish(out);
+    ruby::finish(site, out);
+    php::finish(site, out);
 }

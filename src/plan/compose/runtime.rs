@@ -125,7 +125,12 @@ fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
         let value = site.file().expand(word, index).ok()?.value;
         let folder = absolute(site.workdir_at(index).as_deref(), &value)?;
         let folder = format!("{}/", folder.trim_end_matches('/'));
-        let apart = |path: &str| !path.starts_with(&folder) && !folder.starts_with(path);
+        // A folder that the context does not have is apart from what is copied around it.
+        let absent = |path: &str| {
+            let inside = path.strip_prefix(&folder).map(|rest| rest.trim_end_matches('/'));
+            inside.is_some_and(|rest| !rest.is_empty() && site.context.is_some_and(|c| !c.is_sent(rest)))
+        };
+        let apart = |path: &str| absent(path) || !path.starts_with(&folder) && !folder.starts_with(path);
         if !parts.artifacts.iter().all(|a| apart(&a.path)) {
             return None;
         }

@@ -76,6 +76,12 @@ pub fn application(
         *trees = crate::plan::levels::folders(site, last, &mut deal.conditions);
     }
     let tested = site.options.tester != Tester::Off && site.roles.iter().any(|r| r.role == Role::Test);
+    let last_test = site
+        .roles
+        .iter()
+        .filter(|r| tested && r.role == Role::Test)
+        .map(|r| r.place)
+        .max();
     let accounts = setup::needs_accounts(site, anchor);
     let landing = Landing::of(site);
     for (role, side) in site.roles.iter().zip(&sides) {
@@ -104,7 +110,7 @@ pub fn application(
                 ..Lot::default()
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
-                builder: before,
+                builder: before || last_test.is_some_and(|test| role.place < test),
                 runtime: !in_tree,
                 ..Lot::default()
             },
@@ -119,8 +125,8 @@ pub fn application(
             },
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
-                builder: before,
-                runtime: !before && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                builder: at <= anchor.instruction,
+                runtime: at > anchor.instruction && setup::cleans_inside(site, role, &folders_of(site, &landing)),
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {

@@ -191,7 +191,7 @@ fn with_base(
     suit::drop_idle_path(&mut carried, &known.artifacts.found, base);
     conditions.extend(carried.conditions.iter().cloned());
     conditions.extend(deal.conditions.iter().cloned());
-    conditions.extend(replay::replayed(site, &deal, base));
+    conditions.extend(replay::replayed(site, &deal, base, known.application));
     let mut files: Vec<Need> = match level {
         Level::Artifacts => known
             .needs

@@ -9,6 +9,7 @@ use super::Application;
 use super::steps::{Claim, Goes};
 use crate::facts::CommandView;
 use crate::plan::artifact::Landing;
+use crate::plan::program::Program;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
 use layout::Layout;
@@ -17,13 +18,15 @@ use listed::List;
 /// What is known of the stage's Python.
 pub(super) struct Room<'r> {
     site: &'r Site<'r>,
+    programs: &'r [Program],
     layout: Layout,
 }
 
 impl<'r> Room<'r> {
-    pub fn new(site: &'r Site<'r>) -> Room<'r> {
+    pub fn new(site: &'r Site<'r>, programs: &'r [Program]) -> Room<'r> {
         Room {
             site,
+            programs,
             layout: Layout::of(site),
         }
     }
@@ -84,6 +87,12 @@ impl<'r> Room<'r> {
             _ => return None,
         }
         let fills = self.layout.fills(self.site, view, script, packages)?;
+        // What only installs is needed where it installs.
+        let fills = if is_installer(packages) && !self.is_started(packages) {
+            Vec::new()
+        } else {
+            fills
+        };
         let project =
             packages.packages.iter().any(|p| p.is_file && !p.name.contains("://")) || packages.action == InstallProject;
         let editable = view
@@ -96,6 +105,17 @@ impl<'r> Room<'r> {
             writes_sources: editable,
             ..claim(Some(Goes::Builder), format!("`{name}` installs packages"))
         })
+    }
+
+    /// Whether the image starts one of the packages by its name.
+    fn is_started(&self, packages: &Packages) -> bool {
+        let starts = |name: &str| {
+            self.programs.iter().any(|p| {
+                p.words.first().is_some_and(|w| w.rsplit('/').next() == Some(name))
+                    || p.via.iter().any(|v| v.split(' ').next() == Some(name))
+            })
+        };
+        packages.packages.iter().any(|p| starts(&p.name))
     }
 
     /// Whether a list of requirements names the project itself, or a folder of it.
@@ -120,6 +140,18 @@ impl<'r> Room<'r> {
             "python" | "pypy" => match (flag, first) {
                 (Some("-m"), Some("venv" | "virtualenv")) => (Goes::Builder, "it makes a virtual environment"),
                 (_, Some(script)) if script.ends_with("setup.py") => return self.setup(view),
+                (_, Some(script))
+                    if script.ends_with("manage.py") && view.words().iter().any(|w| w.text == "compilemessages") =>
+                {
+                    return Some(Claim {
+                        goes: Some(Goes::Builder),
+                        reads_sources: true,
+                        writes_sources: true,
+                        says: "translations are compiled".to_owned(),
+                        ecosystem: "python",
+                        fills: Vec::new(),
+                    });
+                }
                 (Some("--version" | "-V"), _) => (Goes::Along, "it only asks"),
                 _ => (Goes::Runtime, "Python runs it with what is installed"),
             },
@@ -166,4 +198,26 @@ impl<'r> Room<'r> {
 fn is_python(manager: Manager) -> bool {
     use Manager::*;
     matches!(manager, Pip | Pipenv | Poetry | Uv | Pdm | Pipx)
+}
+
+/// An install of nothing but what installs: `pip install --upgrade pip`, `pip install poetry`.
+fn is_installer(packages: &Packages) -> bool {
+    packages.requirements.is_empty()
+        && !packages.packages.is_empty()
+        && packages.packages.iter().all(|p| {
+            matches!(
+                p.name.as_str(),
+                "pip"
+                    | "setuptools"
+                    | "wheel"
+                    | "uv"
+                    | "poetry"
+                    | "pipenv"
+                    | "virtualenv"
+                    | "pip-tools"
+                    | "pdm"
+                    | "build"
+                    | "hatch"
+            )
+        })
 }
