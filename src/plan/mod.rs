@@ -212,6 +212,8 @@ pub struct Candidate {
     pub checks: Vec<String>,
     /// Its stages, for pictures.
     pub stages: Vec<PlannedStage>,
+    /// About what it leaves behind besides the old base, in bytes.
+    pub leaves: u64,
 }
 
 /// A stage of a rewritten file.
@@ -306,7 +308,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
-    let application = application::application(&site, &plan.programs);
+    let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
     }
@@ -314,6 +316,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         && let Some(reason) = refusal::nothing_built(&site)
     {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
+        plan.order(&site);
         return plan;
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
@@ -392,6 +395,7 @@ impl Plan {
             effects: vec![Effect::Layers],
             announces: reasons.collect(),
             checks: Vec::new(),
+            leaves: 0,
         });
         self.verdict = Verdict::Rewrite(0);
     }

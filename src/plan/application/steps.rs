@@ -1,9 +1,10 @@
 //! What each piece of the old stage is to the application.
 
 use super::{Application, Part};
-use super::{perl, php, python, ruby};
+use super::{node, perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
+use crate::plan::artifact::Artifact;
 use crate::plan::artifact::absolute;
 use crate::plan::evidence::Evidence;
 use crate::plan::program::Program;
@@ -19,6 +20,8 @@ pub enum Goes {
     Runtime,
     /// It installs or builds, and what it leaves is copied.
     Builder,
+    /// The build and the start need it, and each does it for itself.
+    Both,
 }
 
 /// What a piece of a RUN is to the application.
@@ -54,7 +57,8 @@ pub(super) struct Claim {
 }
 
 /// Asks the rooms about every piece.
-pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application) {
+pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], out: &mut Application) {
+    let node = node::Room::new(site, programs, made);
     let python = python::Room::new(site, programs);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
@@ -69,8 +73,8 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
             let commands = views.get(link.commands.clone()).unwrap_or_default();
             let text = site.file().source.slice(link.span);
             let claim = |view: &CommandView<'_>| {
-                python
-                    .claim(view, &views)
+                node.claim(view)
+                    .or_else(|| python.claim(view, &views))
                     .or_else(|| ruby::claim(site, view))
                     .or_else(|| php::claim(site, view, text))
                     .or_else(|| perl::claim(site, view))
@@ -108,9 +112,11 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
             });
         }
     }
+    node.finish(out);
     python.finish(out);
     ruby::finish(site, out);
     php::finish(site, out);
+    perl::finish(site, out);
 }
 
 /// The folder that a command works in: what WORKDIR says, and what `cd` before it in its script.
@@ -164,7 +170,7 @@ fn fetched(site: &Site<'_>, commands: &[CommandView<'_>]) -> Option<Claim> {
     let last = path.rsplit('/').next()?;
     // What is unpacked, installed or removed is not the end of it.
     let used = site.roles.iter().any(|r| {
-        r.place.instruction >= view.instruction.index
+        r.place.piece.is_some()
             && r.span.start > view.command.span.end
             && site.file().source.slice(r.span).contains(last)
             && !site.file().source.slice(r.span).trim_start().starts_with("chmod")

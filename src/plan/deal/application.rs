@@ -18,17 +18,18 @@ use crate::plan::{Level, Tester};
 enum Side {
     Builder,
     Runtime,
+    Both,
     /// As its role says.
     Role,
 }
 
 /// Deals the pieces out. `trees` are the application's folders that come from the builder, filled in
-/// here; `artifacts` are what installs and builds fill, each copied on its own.
+/// here; `artifacts` are what installs and builds fill, each copied on its own, and `idle` the copies
+/// of sources that only the build needs.
 pub fn application(
     site: &Site<'_>,
     programs: &[Program],
-    application: &Application,
-    artifacts: &[Artifact],
+    (application, artifacts, idle): (&Application, &[Artifact], &[usize]),
     base: &RuntimeBase,
     trees: &mut Vec<String>,
 ) -> Option<Deal> {
@@ -46,11 +47,12 @@ pub fn application(
         let side = match (step.map(|s| s.goes), role.role) {
             (_, Role::Test) => Side::Role,
             (Some(Goes::Builder), _) => Side::Builder,
+            (Some(Goes::Both), _) => Side::Both,
             (Some(Goes::Runtime), _) => Side::Runtime,
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
                 let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
@@ -78,6 +80,24 @@ pub fn application(
     if let Some(last) = writes {
         *trees = crate::plan::levels::folders(site, last, &mut deal.conditions);
     }
+    if trees.is_empty() && !site.roles.iter().any(|r| r.role == Role::SourceCopy) {
+        let fetch = site
+            .roles
+            .iter()
+            .zip(&sides)
+            .find(|(r, side)| **side == Side::Builder && fetches(site, r));
+        match (fetch, site.workdir()) {
+            (Some(_), Some(dir)) if !crate::plan::levels::SYSTEM.contains(&dir.as_str()) => trees.push(dir),
+            (Some((role, _)), _) => deal.conditions.push(Condition::not_met(
+                "what is fetched is known to be copied",
+                vec![Evidence::command(
+                    role.span,
+                    "it fetches sources to a folder of the system",
+                )],
+            )),
+            _ => {}
+        }
+    }
     let tested = site.options.tester != Tester::Off && site.roles.iter().any(|r| r.role == Role::Test);
     let last_test = site
         .roles
@@ -97,6 +117,11 @@ pub fn application(
         let in_tree = before && lands_in(site, at, trees);
         let lot = match (side, role.role) {
             (Side::Builder, _) => builder,
+            (Side::Both, _) => Lot {
+                builder: true,
+                runtime: true,
+                ..Lot::default()
+            },
             (Side::Runtime, _) => Lot {
                 runtime: true,
                 late: before,
@@ -109,12 +134,12 @@ pub fn application(
             },
             (_, Role::Manifests) => Lot {
                 builder: before,
-                runtime: !in_tree && wanted(site, role, &landing, programs),
+                runtime: !in_tree && !idle.contains(&at) && wanted(site, role, &landing, programs, idle),
                 ..Lot::default()
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
                 builder: before || last_test.is_some_and(|test| role.place < test),
-                runtime: !in_tree,
+                runtime: !in_tree && !idle.contains(&at),
                 ..Lot::default()
             },
             (_, Role::StageCopy) => Lot {
@@ -144,7 +169,9 @@ pub fn application(
                     ..Lot::default()
                 }
             }
-            (_, Role::RuntimeSetup) if is_permission(site, role.place) && !trees.is_empty() => {
+            (_, Role::RuntimeSetup)
+                if is_permission(site, role.place) && (!trees.is_empty() || is_about(site, role, artifacts)) =>
+            {
                 setup::permission(site, role, before, artifacts, trees)
             }
             (_, Role::RuntimeSetup) => Lot {
@@ -226,6 +253,22 @@ fn keep_together(
     }
 }
 
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
+/// Whether a piece fetches the application itself.
+fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    commands(site, role.place).any(|name| match name {
+        "git" => text.contains("clone"),
+        "tar" | "unzip" => true,
+        _ => false,
+    })
+}
+
 /// What the new base has.
 struct Has<'h> {
     config: Option<&'static BaseConfig>,
@@ -302,6 +345,13 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
     })
 }
 
+/// Whether a piece names a file that comes from the builder.
+fn is_about(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let mut files = artifacts.iter().filter(|a| !a.path.ends_with('/'));
+    files.any(|a| text.contains(a.path.as_str()))
+}
+
 /// Where COPY puts files of the context.
 fn folders_of(site: &Site<'_>, landing: &Landing) -> Vec<String> {
     let mut out: Vec<String> = landing.trees().map(|(_, to)| to.to_owned()).collect();
@@ -328,7 +378,7 @@ fn lands_in(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
 }
 
 /// Whether run time may read a manifest, and no later COPY brings it again.
-fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program]) -> bool {
+fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program], idle: &[usize]) -> bool {
     let at = role.place.instruction;
     let Some(transfer) = site.file().instructions.get(at).and_then(|i| i.transfer()) else {
         return false;
@@ -350,9 +400,13 @@ fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program
         if list || project && !["poetry", "pipenv", "uv"].iter().any(|l| by_launcher(l)) {
             return false;
         }
-        let places = landing.image_of(path);
-        let here: Vec<&String> = places.iter().filter(|(_, i)| *i == at).map(|(p, _)| p).collect();
-        !places.iter().any(|(p, i)| *i > at && here.contains(&p))
+        // A later COPY that is not left out brings it again.
+        let files = match site.context.filter(|_| crate::context::sources::has_wildcard(path)) {
+            Some(context) => context.glob(path),
+            None => vec![path.to_owned()],
+        };
+        let places: Vec<(String, usize)> = files.iter().flat_map(|file| landing.image_of(file)).collect();
+        places.is_empty() || places.iter().any(|(_, by)| *by == at || idle.contains(by))
     })
 }
 
