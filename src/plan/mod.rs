@@ -302,6 +302,12 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
+    if artifacts.found.is_empty()
+        && let Some(reason) = application::refusal(&site)
+    {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());

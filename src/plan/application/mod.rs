@@ -16,6 +16,7 @@ mod steps;
 
 pub use steps::{Goes, Step};
 
+use super::Reason;
 use super::artifact::{Alteration, Artifact, ArtifactKind};
 use super::evidence::{Condition, Evidence};
 use super::need::Need;
@@ -161,6 +162,22 @@ impl Application {
             self.prefixes.push(part);
         }
     }
+}
+
+/// Why an environment that is no folder of a language's cannot be taken apart; none where there is none.
+pub fn refusal(site: &Site<'_>) -> Option<Reason> {
+    let conda = site.instructions().find_map(|i| {
+        let mut commands = site.facts.commands(i);
+        commands
+            .find(|v| matches!(v.name(), "conda" | "mamba" | "micromamba"))
+            .map(|v| v.command.span)
+    })?;
+    Some(Reason {
+        says: "conda's environment holds interpreter, libraries and programs together: it is needed as a whole at run \
+               time"
+            .to_owned(),
+        evidence: vec![Evidence::command(conda, "conda works here")],
+    })
 }
 
 /// What the stage's interpreted program is made of, where its build makes what is `made`; none where

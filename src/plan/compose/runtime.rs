@@ -185,7 +185,8 @@ fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Bl
                     ..block.clone()
                 });
             } else {
-                writer.plain(body, block.blank || writer.style.airy);
+                let apart = writer.style.airy && !writer.follows(body);
+                writer.plain(body, block.blank || apart);
             }
         }
         None => writer.ours(&carry.text),

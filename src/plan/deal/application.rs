@@ -37,6 +37,7 @@ pub fn application(
     let has = Has {
         config: runtime::config(base),
         base,
+        application,
     };
     let mut writes: Option<crate::plan::Place> = None;
     let mut sides: Vec<Side> = Vec::new();
@@ -54,7 +55,8 @@ pub fn application(
             (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
-                if role.role != Role::Tool {
+                let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
+                if role.role != Role::Tool || site.workdir().as_ref().is_some_and(inside) {
                     writes = writes.max(Some(role.place));
                 }
                 Side::Builder
@@ -151,7 +153,11 @@ pub fn application(
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
                 builder: at <= anchor.instruction,
-                runtime: at > anchor.instruction && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                // What is copied from the context once more is cleaned once more.
+                runtime: !alone_with_install(site, role, application)
+                    && !lands_in_trees(site, at, trees)
+                    && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                late: at <= anchor.instruction,
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
@@ -224,6 +230,7 @@ fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
 struct Has<'h> {
     config: Option<&'static BaseConfig>,
     base: &'h RuntimeBase,
+    application: &'h Application,
 }
 
 impl Has<'_> {
@@ -240,6 +247,7 @@ impl Has<'_> {
                         name,
                         "pip" | "pip3" | "npm" | "yarn" | "gem" | "bundle" | "curl" | "wget" | "tar"
                     )
+                    || self.application.brings(name) == Some(true) && name != "pip"
                     || self
                         .base
                         .packages
@@ -247,6 +255,22 @@ impl Has<'_> {
                         .any(|p| p.names.iter().any(|package| package == name))
             })
     }
+}
+
+/// Whether a clean-up stands in the RUN of an install, whose leftovers it removes.
+fn alone_with_install(site: &Site<'_>, role: &RoleOf, application: &Application) -> bool {
+    site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && (application.step(r.place).is_some_and(|s| s.goes == Goes::Builder) || r.role == Role::SystemPackages)
+    })
+}
+
+/// Whether a clean-up works in a folder that comes from the builder, cleaned.
+fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
+    let workdir = site.workdir_at(at).unwrap_or_default();
+    trees
+        .iter()
+        .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
 }
 
 /// What is not proven where something that no room knows stays in the builder.
@@ -263,7 +287,7 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
 fn folders_of(site: &Site<'_>, landing: &Landing) -> Vec<String> {
     let mut out: Vec<String> = landing.trees().map(|(_, to)| to.to_owned()).collect();
     out.extend(site.workdir());
-    out.retain(|folder| folder.len() > 1);
+    out.retain(|folder| !folder.is_empty());
     out
 }
 

@@ -133,7 +133,6 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             application: None,
         };
         let parts = Parts {
-            application: None,
             level: Level::Slim,
             deal: &deal,
             artifacts: &artifacts.found,
@@ -141,6 +140,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             context: &[],
             files: &[],
             trims: &[],
+            application: None,
             base: &base,
             carried: &carried,
         };
