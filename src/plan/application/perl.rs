@@ -1,6 +1,6 @@
 //! Perl, Lua and others whose packages go to `/usr/local`.
 
-use super::steps::{Claim, Goes};
+use super::steps::{self, Claim, Goes};
 use crate::facts::CommandView;
 use crate::plan::site::Site;
 use crate::shell::Operation;
@@ -20,7 +20,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
     };
     let system = || vec!["/usr/local/".to_owned()];
     let local = |folder: &str| {
-        let workdir = site.workdir_at(view.instruction.index)?;
+        let workdir = steps::folder(site, view)?;
         Some(vec![format!("{}/{folder}/", workdir.trim_end_matches('/'))])
     };
     let flag = |names: &[&str]| view.words().iter().any(|w| names.iter().any(|n| w.text.starts_with(n)));

@@ -68,6 +68,7 @@ pub fn application(
         }
         sides.push(side);
     }
+    keep_together(site, application, &mut sides, &mut writes, &mut deal.conditions);
     let anchor = site
         .roles
         .iter()
@@ -224,6 +225,46 @@ fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
         "tar" | "unzip" => true,
         _ => false,
     })
+}
+
+/// A RUN in which something unknown builds, or whose install needs what came before it, is run where it
+/// builds, as a whole.
+fn keep_together(
+    site: &Site<'_>,
+    application: &Application,
+    sides: &mut [Side],
+    writes: &mut Option<crate::plan::Place>,
+    conditions: &mut Vec<Condition>,
+) {
+    let mut at = 0;
+    while let Some(first) = site.roles.get(at) {
+        let index = first.place.instruction;
+        let len = site
+            .roles
+            .iter()
+            .skip(at)
+            .take_while(|r| r.place.instruction == index)
+            .count();
+        let range = at..at + len;
+        at += len;
+        let roles = site.roles.get(range.clone()).unwrap_or_default();
+        let Some(sides) = sides.get_mut(range) else { continue };
+        let last_builder = sides.iter().rposition(|s| *s == Side::Builder);
+        let Some(last) = last_builder else { continue };
+        let unknown = roles
+            .iter()
+            .zip(sides.iter())
+            .any(|(r, s)| *s == Side::Builder && application.step(r.place).is_none());
+        for (position, (role, side)) in roles.iter().zip(sides.iter_mut()).enumerate() {
+            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && unknown;
+            let runs = *side == Side::Runtime && (unknown || position < last);
+            if set_up || runs {
+                *side = Side::Builder;
+                *writes = (*writes).max(Some(role.place));
+                conditions.extend(left_behind(site, role));
+            }
+        }
+    }
 }
 
 /// What the new base has.

@@ -45,7 +45,7 @@ impl<'r> Room<'r> {
                         && is_python(packages.manager)
                         && !matches!(packages.action, Action::Remove | Action::Clean | Action::Configure)
                     {
-                        list.add(self.site, &landing, instruction.index, packages);
+                        list.add(self.site, &landing, &view, packages);
                     }
                 }
             }
