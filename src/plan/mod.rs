@@ -316,6 +316,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         && let Some(reason) = refusal::nothing_built(&site)
     {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
+        plan.order(&site);
         return plan;
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);

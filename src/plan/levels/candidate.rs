@@ -1,6 +1,7 @@
 //! A rewrite with what is to be said of it.
 
 use super::Known;
+use super::verdict::installed;
 use crate::edit::{Applicability, Effect};
 use crate::model::Kind;
 use crate::plan::artifact::{Artifact, ArtifactKind};
@@ -70,7 +71,7 @@ pub(super) fn candidate(
         effects,
         announces,
         stages: composed.stages,
-        leaves: own,
+        leaves: installed(site, known.application.is_some(), parts.base) + own,
     }
 }
 

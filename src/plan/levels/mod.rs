@@ -5,6 +5,7 @@ mod suit;
 mod trees;
 mod verdict;
 
+pub use suit::drop_idle_path;
 pub use trees::{SYSTEM, absolute, folders};
 pub use verdict::{choose, verdict};
 

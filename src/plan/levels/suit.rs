@@ -10,7 +10,7 @@ use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::Site;
 
 /// Folders of the old PATH are only wanted where something is copied to one of them.
-pub(super) fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
+pub fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
     let filled = |folder: &str| {
         let inside = |path: &str| path.starts_with(&format!("{}/", folder.trim_end_matches('/')));
         artifacts.iter().any(|a| inside(&a.path)) || base.files.iter().any(|f| inside(&f.to))

@@ -3,8 +3,9 @@
 use super::{KNOWN, rank};
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
+use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::{Base, Site};
-use crate::plan::{Candidate, Considered, Estimate, Level, Reason, Verdict};
+use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
 use crate::shell::Operation;
 
 /// The candidate to take, of those that are worth it: the one with the least that is unproven, of
@@ -93,8 +94,8 @@ const ARCHIVE: u64 = 150_000_000;
 /// About what an interpreter and its library take, in bytes.
 const INTERPRETER: u64 = 50_000_000;
 
-/// About what the old stage installs for its build.
-fn installed(site: &Site<'_>, candidate: &Candidate) -> u64 {
+/// About what the old stage installs for its build; what an interpreted program installs comes along.
+pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) -> u64 {
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
@@ -106,12 +107,8 @@ fn installed(site: &Site<'_>, candidate: &Candidate) -> u64 {
             match operation {
                 Operation::Packages(p) if p.manager.is_system() && p.installs() => {
                     let stays = |name: &str| {
-                        let kept = candidate
-                            .runtime
-                            .iter()
-                            .flat_map(|r| &r.packages)
-                            .flat_map(|p| &p.names);
-                        kept.into_iter().any(|kept| kept == name)
+                        let mut kept = base.packages.iter().flat_map(|p| &p.names);
+                        kept.any(|kept| kept == name)
                     };
                     for package in p.packages.iter().filter(|p| !stays(&p.name)) {
                         match knowledge::package(p.manager.name(), &package.name) {
@@ -121,10 +118,7 @@ fn installed(site: &Site<'_>, candidate: &Candidate) -> u64 {
                         }
                     }
                 }
-                // What a language's own room knows is not guessed again.
-                Operation::Packages(p) if p.installs() && candidate.level > Level::Slim && candidate.leaves == 0 => {
-                    others += 3;
-                }
+                Operation::Packages(p) if p.installs() && !interpreted => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -136,7 +130,7 @@ fn installed(site: &Site<'_>, candidate: &Candidate) -> u64 {
 /// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?) + installed(site, candidate) + candidate.leaves;
+    let before = bytes(site.base?.variant.size?) + candidate.leaves;
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),

@@ -156,7 +156,8 @@ impl Look<'_> {
     /// Whether the base is the image that the stage is on, and packages have the names of the file.
     fn is_same(&self, base: &RuntimeBase) -> bool {
         let old = self.site.stage.root_image.as_ref().map(|i| i.text.as_str());
-        old == Some(base.reference.as_str()) && !self.renames()
+        let stable = base.reference == "debian:stable-slim" && super::moves_with_stable(self.site.base_tag());
+        (stable || old == Some(base.reference.as_str())) && !self.renames()
     }
 
     /// Whether a package stands under another name than in the file.
