@@ -105,6 +105,16 @@ fn faults(old: &Dockerfile, text: &str) -> Vec<String> {
         let made = text_of(&new, stage);
         for source in &transfer.sources {
             let path = source.value.trim_end_matches('/');
+            // Where the images of languages install to.
+            let languages = [
+                "/usr/local",
+                "/usr/local/bundle",
+                "/usr/local/lib/php/extensions",
+                "/usr/local/etc/php/conf.d",
+            ];
+            if languages.contains(&path) {
+                continue;
+            }
             let known = ["/etc/", "/usr/share/", "/usr/lib/", "/lib/"];
             let name = path.rsplit('/').next().unwrap_or(path).trim_matches('*');
             let parent = path.rsplit_once('/').map_or("/", |(p, _)| p);

@@ -314,14 +314,33 @@ fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
         .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
 }
 
-/// What is not proven where something that no room knows stays in the builder.
+/// What is not proven, or is broken, where something that no room knows stays in the builder: what it
+/// leaves in the application's own folders comes along, what it leaves elsewhere is lost.
 fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
     let text = site.file().source.slice(role.span);
-    Some(Condition::unproven(
-        format!("nothing that `{}` does is needed at run time", short(text)),
-        vec![Evidence::command(role.span, role.why.says.clone())],
-        "a build that shows which files it writes",
-    ))
+    let landing = Landing::of(site);
+    let folders = crate::plan::levels::own_folders(folders_of(site, &landing));
+    let inside = |path: &str| {
+        let below = |folder: &String| path == folder || path.starts_with(&format!("{folder}/"));
+        path.starts_with("/tmp") || path.starts_with("/dev/null") || folders.iter().any(below)
+    };
+    let here = site.workdir_at(role.place.instruction).is_some_and(|dir| inside(&dir));
+    let paths = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '>' | ';'))
+        .filter(|w| w.starts_with('/') || w.starts_with("~/"));
+    let evidence = vec![Evidence::command(role.span, role.why.says.clone())];
+    Some(if here && paths.clone().all(inside) && !text.contains(" -g") {
+        Condition::unproven(
+            format!("nothing that `{}` does is needed at run time", short(text)),
+            evidence,
+            "a build that shows which files it writes",
+        )
+    } else {
+        Condition::not_met(
+            format!("the place where `{}` leaves its files is known", short(text)),
+            evidence,
+        )
+    })
 }
 
 /// Where COPY puts files of the context.
