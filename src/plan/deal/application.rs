@@ -213,6 +213,22 @@ pub fn application(
     Some(deal)
 }
 
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
+/// Whether a piece fetches the application itself.
+fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    commands(site, role.place).any(|name| match name {
+        "git" => text.contains("clone"),
+        "tar" | "unzip" => true,
+        _ => false,
+    })
+}
+
 /// A RUN in which something unknown builds, or whose install needs what came before it, is run where it
 /// builds, as a whole.
 fn keep_together(
@@ -251,22 +267,6 @@ fn keep_together(
             }
         }
     }
-}
-
-/// Whether a piece changes where system packages come from, which the build's packages wait for.
-fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
-    let text = site.file().source.slice(role.span);
-    text.contains("/etc/apt") || text.contains("/etc/apk")
-}
-
-/// Whether a piece fetches the application itself.
-fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
-    let text = site.file().source.slice(role.span);
-    commands(site, role.place).any(|name| match name {
-        "git" => text.contains("clone"),
-        "tar" | "unzip" => true,
-        _ => false,
-    })
 }
 
 /// What the new base has.
