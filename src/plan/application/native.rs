@@ -29,7 +29,7 @@ pub(super) fn natives(
         let name = *name;
         let beside = |other: &&str| packages.iter().any(|(name, _, _)| name == other);
         match known.native(name) {
-            Some(native) if native.how == How::Bundled || native.unless.iter().any(|other| beside(other)) => {}
+            Some(native) if native.how == How::Bundled || native.unless.iter().any(beside) => {}
             Some(native) => {
                 for library in native.libraries {
                     let mut evidence = (*evidence).clone();

@@ -8,7 +8,7 @@ mod staged;
 use super::Application;
 use super::steps::{Claim, Goes};
 use crate::facts::CommandView;
-use crate::plan::artifact::Landing;
+use crate::plan::artifact::{Landing, absolute};
 use crate::plan::program::Program;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
@@ -134,12 +134,28 @@ impl<'r> Room<'r> {
             .words()
             .iter()
             .any(|w| matches!(w.text.as_str(), "-e" | "--editable") || w.text.starts_with("-e"));
+        let mut fills = fills;
+        fills.extend(self.fetched_project(view));
         Some(Claim {
             fills,
             reads_sources: project || editable || !packages.requirements.is_empty() && self.lists_sources(packages),
             writes_sources: editable,
             ..claim(Some(Goes::Builder), format!("`{name}` installs packages"))
         })
+    }
+
+    /// The folder of a project that is installed in place, and that no COPY brings.
+    fn fetched_project(&self, view: &CommandView<'_>) -> Option<String> {
+        let words: Vec<&str> = view.words().iter().map(|w| w.text.as_str()).collect();
+        let at = words.iter().position(|w| matches!(*w, "-e" | "--editable"))?;
+        let path = words.get(at + 1)?.split('[').next()?;
+        if path.contains("://") {
+            return None;
+        }
+        let path = absolute(super::steps::folder(self.site, view).as_deref(), path)?;
+        let landing = Landing::of(self.site);
+        let copied = landing.context_of(&path).is_some() || landing.trees().any(|(_, to)| to.starts_with(&path));
+        (!copied && path.len() > 1 && !landing.is_open()).then(|| format!("{path}/"))
     }
 
     /// Whether the image starts one of the packages by its name.
