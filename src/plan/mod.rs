@@ -212,6 +212,8 @@ pub struct Candidate {
     pub checks: Vec<String>,
     /// Its stages, for pictures.
     pub stages: Vec<PlannedStage>,
+    /// About what it leaves behind besides the old base, in bytes.
+    pub leaves: u64,
 }
 
 /// A stage of a rewritten file.
@@ -300,7 +302,13 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
-    let application = application::application(&site, &plan.programs);
+    if artifacts.found.is_empty()
+        && let Some(reason) = application::refusal(&site)
+    {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
+    let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
     }
@@ -369,7 +377,9 @@ impl Plan {
 
     /// Where nothing can be split, the order of the only stage may be better.
     fn order(&mut self, site: &Site<'_>) {
-        let Verdict::LeftAlone(reasons) = &self.verdict else { return };
+        let Verdict::LeftAlone(reasons) = &self.verdict else {
+            return;
+        };
         if !self.candidates.is_empty() || site.stage.parent().is_some() {
             return;
         }
@@ -385,6 +395,7 @@ impl Plan {
             effects: vec![Effect::Layers],
             announces: reasons.collect(),
             checks: Vec::new(),
+            leaves: 0,
         });
         self.verdict = Verdict::Rewrite(0);
     }

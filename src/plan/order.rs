@@ -291,7 +291,11 @@ mod tests {
 
     #[test]
     fn where_nothing_can_be_split_the_order_can_be_better() {
-        let files = [("package.json", "{\"name\": \"a\"}"), ("package-lock.json", "{}"), ("a.js", "")];
+        let files = [
+            ("package.json", "{\"name\": \"a\"}"),
+            ("package-lock.json", "{}"),
+            ("a.js", ""),
+        ];
         let context = Context::new("app", Arc::new(Memory::new(files)), Some("Dockerfile"));
         let of = |text: &str| {
             let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
@@ -309,7 +313,8 @@ mod tests {
             };
             super::reordered(&site)
         };
-        let text = "FROM node:20-slim\nWORKDIR /app\n# All of it.\nCOPY . .\nENV A=1\nRUN npm ci\nCMD [\"node\", \"a.js\"]\n";
+        let text =
+            "FROM node:20-slim\nWORKDIR /app\n# All of it.\nCOPY . .\nENV A=1\nRUN npm ci\nCMD [\"node\", \"a.js\"]\n";
         assert_eq!(
             of(text).as_deref(),
             Some(

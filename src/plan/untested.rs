@@ -64,7 +64,11 @@ pub fn tester(facts: &Facts<'_>, untested: &Untested, name: &str) -> Option<Edit
     let start = super::layout::start(file, from);
     let keyword = file.source.slice(from.keyword_span);
     let lower = keyword.chars().all(|c| c.is_ascii_lowercase());
-    let (from, as_, run) = if lower { ("from", "as", "run") } else { ("FROM", "AS", "RUN") };
+    let (from, as_, run) = if lower {
+        ("from", "as", "run")
+    } else {
+        ("FROM", "AS", "RUN")
+    };
     Some(Edit::insert(
         start,
         format!("{from} {builder} {as_} {name}\n{run} {}\n\n", untested.command),
@@ -72,9 +76,9 @@ pub fn tester(facts: &Facts<'_>, untested: &Untested, name: &str) -> Option<Edit
 }
 
 fn takes_root(instruction: &Instruction) -> bool {
-    instruction.transfer().is_some_and(|t| {
-        t.from.is_none() && t.sources.iter().any(|s| matches!(s.value.as_str(), "." | "./" | "*"))
-    })
+    instruction
+        .transfer()
+        .is_some_and(|t| t.from.is_none() && t.sources.iter().any(|s| matches!(s.value.as_str(), "." | "./" | "*")))
 }
 
 /// What builds in a stage, where it is one of those whose tests can be proved.
@@ -110,7 +114,9 @@ fn proved(context: &Context, tool: BuildTool) -> Option<(String, Evidence)> {
     let source = |ending: &str, folder: &str| {
         files
             .iter()
-            .find(|f| f.path.ends_with(ending) && f.path.starts_with(folder) && !f.path.contains("vendor/") && sent(&f.path))
+            .find(|f| {
+                f.path.ends_with(ending) && f.path.starts_with(folder) && !f.path.contains("vendor/") && sent(&f.path)
+            })
             .map(|f| Evidence::source(f.path.clone(), None, "it holds tests"))
     };
     let evidence = match tool {
@@ -184,7 +190,10 @@ mod tests {
     #[test]
     fn a_single_stage_is_split_first() {
         let one = "FROM rust:1.88\nCOPY . .\nRUN cargo build --release\nCMD [\"./target/release/a\"]\n";
-        let files = [("Cargo.toml", "[package]\nname = \"a\"\n"), ("tests/a.rs", "#[test]\nfn a() {}\n")];
+        let files = [
+            ("Cargo.toml", "[package]\nname = \"a\"\n"),
+            ("tests/a.rs", "#[test]\nfn a() {}\n"),
+        ];
         let (untested, text) = found(one, &files).unwrap();
         assert_eq!((untested.builder, text), (None, None));
     }

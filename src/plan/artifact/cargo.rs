@@ -289,7 +289,10 @@ fn likely(outputs: &Outputs<'_>, project: &Project) -> Vec<(&'static str, Eviden
             in_dependencies = line.contains("dependencies") && !line.contains("dev-") && !line.contains("build-");
             continue;
         }
-        let Some((name, rest)) = line.split_once('=').filter(|_| in_dependencies && !line.starts_with('#')) else {
+        let Some((name, rest)) = line
+            .split_once('=')
+            .filter(|_| in_dependencies && !line.starts_with('#'))
+        else {
             continue;
         };
         for (crate_, word, unless, library) in LIKELY {

@@ -109,7 +109,7 @@ pub(super) fn runtime<'s>(
 /// The instruction in front of which dependencies are copied: that which copies the application's
 /// sources, where neither lies in the other. Dependencies change less often.
 fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
-    if parts.level != Level::Slim || !parts.trees.is_empty() {
+    if parts.deal.level != Level::Slim || !parts.trees.is_empty() {
         return None;
     }
     let sources = site
@@ -185,7 +185,8 @@ fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Bl
                     ..block.clone()
                 });
             } else {
-                writer.plain(body, block.blank || writer.style.airy);
+                let apart = writer.style.airy && !writer.follows(body);
+                writer.plain(body, block.blank || apart);
             }
         }
         None => writer.ours(&carry.text),

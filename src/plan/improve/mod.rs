@@ -121,6 +121,7 @@ fn candidate(site: &Site<'_>, edits: &[Edit], level: Level, effects: &[Effect], 
         unsafe_because: unproven,
         effects,
         announces: Vec::new(),
+        leaves: 0,
         checks,
     }
 }

@@ -146,15 +146,16 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             application: None,
         };
         let parts = Parts {
-            application: None,
             level: Level::Slim,
             deal: &deal,
             artifacts: &artifacts.found,
             trees: &[],
             context: &[],
             files: &[],
+            trims: &[],
             base: &base,
             carried: &carried,
+            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.

@@ -72,7 +72,9 @@ pub(super) fn runtime_copies(site: &Site<'_>, deal: &Deal, need: &Need) -> bool 
                 .is_some_and(|t| {
                     t.sources.iter().any(|s| {
                         let source = s.value.trim_start_matches("./").trim_matches('/');
+                        let pattern = crate::context::sources::has_wildcard(source);
                         source == wanted.trim_matches('/')
+                            || pattern && site.context.is_some_and(|c| c.glob(source).contains(wanted))
                             || source.is_empty()
                             || wanted.starts_with(&format!("{source}/"))
                     })

@@ -67,6 +67,41 @@ impl<'r> Room<'r> {
         }
     }
 
+    /// Scripts that install poetry or uv.
+    pub fn installer(&self, at: usize, text: &str) -> Option<Claim> {
+        let poetry = text.contains("install.python-poetry.org") || text.contains("get-poetry.py");
+        let uv = text.contains("astral.sh/uv");
+        let pip = text.contains("bootstrap.pypa.io") && !text.contains("&&");
+        if !poetry && !uv && !pip {
+            return None;
+        }
+        let starts = |name: &str| {
+            self.programs.iter().any(|p| {
+                p.words.first().is_some_and(|w| w.rsplit('/').next() == Some(name))
+                    || p.via.iter().any(|v| v.split(' ').next() == Some(name))
+            })
+        };
+        let mut fills = Vec::new();
+        if poetry && starts("poetry") {
+            let variables = self.site.file().view_at(at);
+            let home = variables.get("POETRY_HOME").and_then(|v| v.value.as_deref());
+            match home {
+                Some(home) => fills.push(format!("{}/", home.trim_end_matches('/'))),
+                None => fills.extend([".local/share/pypoetry/", ".local/bin/"].map(|f| format!("/root/{f}"))),
+            }
+        }
+        if uv && starts("uv") {
+            fills.push("/root/.local/bin/".to_owned());
+        }
+        Some(Claim {
+            goes: Some(Goes::Builder),
+            fills,
+            says: "an installer is fetched and run".to_owned(),
+            ecosystem: "python",
+            ..Claim::default()
+        })
+    }
+
     fn installs(&self, view: &CommandView<'_>, script: &[CommandView<'_>], packages: &Packages) -> Option<Claim> {
         use Action::*;
         let name = packages.manager.name();
