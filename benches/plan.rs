@@ -52,7 +52,9 @@ fn c(folder: &Path) -> &'static str {
     let mut objects = String::new();
     for at in 0..FILES {
         let _ = write!(objects, " src/part{at}.o");
-        let text = format!("#include <stdio.h>\n\nint part{at}(int x) {{\n\tprintf(\"part %d\\n\", x);\n\treturn x + {at};\n}}\n");
+        let text = format!(
+            "#include <stdio.h>\n\nint part{at}(int x) {{\n\tprintf(\"part %d\\n\", x);\n\treturn x + {at};\n}}\n"
+        );
         write(folder, &format!("src/part{at}.c"), &text);
     }
     write(

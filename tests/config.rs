@@ -9,6 +9,7 @@
 //! excluded PATH           the file is not linted
 //! included PATH           it is
 //! fail-on LEVEL           `never`, or a level
+//! registry NAME MIRROR,MIRROR PLAIN-HTTP
 //! notice TEXT             a notice contains the text
 //! error FILE:LINE:COL MESSAGE [=> HELP]
 //! ```
@@ -119,6 +120,13 @@ fn holds(settings: &Settings, line: &str) -> Result<(), String> {
         "notice" => Err(format!("{:?}", settings.notices)),
         "tester" => same(format!("{:?}", settings.stages.tester).to_lowercase(), rest),
         "stage" => same(settings.stages.name(words[0]).to_owned(), words[1]),
+        "registry" => {
+            let seen = match settings.registries.0.get(words[0]) {
+                Some(registry) => format!("{} {}", registry.mirrors.join(","), registry.plain_http),
+                None => "-".to_owned(),
+            };
+            same(seen.trim().to_owned(), &words[1..].join(" "))
+        }
         "context" => same(settings.context.clone().unwrap_or_default(), rest),
         other => panic!("unknown verb {other}"),
     }

@@ -333,6 +333,7 @@ impl Engine for Builtin {
                 config::FailOn::At(config::Level::Error) => FailOn::Error,
             }),
             context: settings.context.as_ref().map(PathBuf::from),
+            registries: settings.registries.clone(),
             notices: settings.notices.clone(),
             verify: settings.verify.clone(),
         }

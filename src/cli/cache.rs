@@ -132,12 +132,16 @@ mod here {
     use super::{Cache, CacheFormat, bytes};
     use crate::executor::Error;
     use crate::executor::native::store::{self, Options, Usage};
+    use crate::executor::native::userns;
     use serde_json::json;
 
     pub(super) fn run(command: &Cache) -> Result<String, Error> {
         let options = Options::from_environment()?;
         match command {
             Cache::Du(args) => {
+                // What other ids own cannot be looked into otherwise; where that is not allowed, nothing was
+                // built either.
+                let _ = in_own_namespace(&options);
                 let usage = Usage::of(&options)?;
                 Ok(match args.format {
                     CacheFormat::Text => text(&usage),
@@ -158,6 +162,7 @@ mod here {
                 })
             }
             Cache::Prune(args) => {
+                in_own_namespace(&options)?;
                 let what = store::Prune {
                     all: args.all,
                     unused_for: args.unused_for,
@@ -177,6 +182,15 @@ mod here {
                     ),
                 })
             }
+        }
+    }
+
+    /// Without root, what builds made belongs to other ids, which only this user's namespace has. Comes
+    /// back where there is nothing to be done, or where it is done.
+    fn in_own_namespace(options: &Options) -> Result<(), Error> {
+        match options.root.exists() {
+            true => Ok(userns::ensure()?),
+            false => Ok(()),
         }
     }
 

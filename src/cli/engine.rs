@@ -3,7 +3,7 @@
 
 use super::args::FailOn;
 use super::tree::FolderTree;
-use crate::config::{self, ShellCheck, StageLevel};
+use crate::config::{self, Registries, ShellCheck, StageLevel};
 use crate::edit::{Applicability, NewFile};
 use crate::model::{Dockerfile, Refusal};
 use crate::plan::{Observed, Plan};
@@ -77,6 +77,8 @@ pub struct Wishes {
     pub fail_on: Option<FailOn>,
     /// The build context, where `--context` does not say it.
     pub context: Option<PathBuf>,
+    /// How registries are reached.
+    pub registries: Registries,
     /// What the user should be told once.
     pub notices: Vec<String>,
     /// What is tried on images.

@@ -14,7 +14,7 @@ use super::prover::Prover;
 use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
 use super::write;
-use crate::config::nearest;
+use crate::config::{Registries, nearest};
 use crate::edit::Applicability;
 use crate::report::{Format, Reporter, Summary, reporter, visible};
 use crate::rule::shellcheck;
@@ -114,7 +114,15 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
         None => None,
     };
     let prover = match args.verify {
-        true => Some(prover(args, global)?),
+        true => {
+            // One engine for all files: what the config of the first says of registries holds.
+            let first = found.targets.iter().find_map(|target| match &target.input {
+                Input::File(path) => Some(path.as_path()),
+                Input::Stdin => None,
+            });
+            let registries = build::registries(engine, &around, first.unwrap_or(Path::new("Dockerfile")))?;
+            Some(prover(args, global, registries)?)
+        }
         false => None,
     };
     let run = Run {
@@ -133,13 +141,13 @@ fn prepare<'e, E: Engine>(engine: &'e E, args: &Lint, global: Global) -> Result<
 }
 
 /// What proves files before they are written.
-fn prover(args: &Lint, global: Global) -> Result<Prover, String> {
+fn prover(args: &Lint, global: Global, registries: Registries) -> Result<Prover, String> {
     let terminal = colour::wanted_here(global.color, std::io::stderr().is_terminal());
     let show = Show::new(global.quiet, global.verbose, terminal);
     let how = How::of_environment()?;
     Prover::new(
         build::how(&how),
-        &build::places(&how),
+        &build::places(&how, registries),
         how.engine.name(),
         args.accept_weak,
         show,

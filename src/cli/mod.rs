@@ -67,7 +67,7 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     };
     match &cli.command {
         Command::Lint(args) => lint::run(engine, args, cli.global),
-        Command::Build(args) => build::run(args, cli.global),
+        Command::Build(args) => build::run(engine, args, cli.global),
         Command::Cache(command) => cache::run(command),
         Command::Verify(args) => verify::run(engine, args, cli.global),
         Command::Plan(args) => plan::run(engine, args, cli.global),

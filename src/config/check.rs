@@ -109,6 +109,7 @@ impl Document {
             context: self.context.clone(),
             shellcheck: self.shellcheck.unwrap_or_default(),
             stages: self.stages.checked(),
+            registries: self.registries.clone(),
             verify: self.verify.clone(),
             format: self.format.clone(),
             comments_disabled: self.comments_disabled,

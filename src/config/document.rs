@@ -4,6 +4,7 @@
 use super::error::{ConfigErrors, Mark, Place, Problem, Source, report};
 use super::glob::{PathPattern, clean};
 use super::nearest::nearest;
+use super::registries::Registries;
 use super::yaml::{self, Kind, Node};
 use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester, Verify};
 use serde_json::Value;
@@ -77,6 +78,7 @@ pub struct Document {
     pub(super) context: Option<String>,
     pub(super) shellcheck: Option<ShellCheck>,
     pub(super) stages: RawStages,
+    pub(super) registries: Registries,
     pub(super) verify: Verify,
     pub(super) format: Option<String>,
     pub(super) comments_disabled: bool,
@@ -106,7 +108,7 @@ impl RawStages {
 }
 
 /// The keys at the top, in the order of the documentation.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "extends",
     "select",
     "ignore",
@@ -119,6 +121,7 @@ pub const KEYS: [&str; 13] = [
     "context",
     "shellcheck",
     "stages",
+    "registries",
     "verify",
 ];
 const OVERRIDE_KEYS: [&str; 5] = ["files", "select", "ignore", "severity", "rules"];
@@ -137,8 +140,8 @@ impl Document {
     /// all relative to the same folder).
     ///
     /// Merging: what a file extends counts first, in the order given, then the file itself.
-    /// `select` and single values replace earlier ones; `severity`, `rules` and `stages` are merged
-    /// key by key; `ignore`, `exclude`, `overrides` and `user-rules` are added.
+    /// `select` and single values replace earlier ones; `severity`, `rules`, `stages` and `registries`
+    /// are merged key by key; `ignore`, `exclude`, `overrides` and `user-rules` are added.
     ///
     /// # Errors
     /// Every unknown key and wrong value with its place; a file that cannot be loaded, or that
@@ -625,6 +628,7 @@ impl Reading<'_> {
                     .retain(|(role, _)| !stages.names.iter().any(|(own, _)| own == role));
                 known.names.extend(stages.names);
             }
+            "registries" => document.registries.add(fields.registries(value)),
             "verify" => fields.verify(value, &mut document.verify),
             _ => {
                 let mut own = RawRules::default();

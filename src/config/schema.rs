@@ -81,6 +81,7 @@ pub fn schema(rules: &[RuleEntry<'_>], categories: &[&str]) -> Value {
             "context": { "description": "The build context's folder.", "type": "string" },
             "shellcheck": { "description": "Whether ShellCheck looks at RUN scripts.", "enum": ["off", "auto", "require", false] },
             "stages": stages(),
+            "registries": registries(),
             "verify": verify()
         },
         "$defs": {
@@ -109,6 +110,27 @@ fn rule_options(rule: &RuleEntry<'_>) -> Value {
     json!({
         "description": rule.summary, "type": "object",
         "properties": properties, "additionalProperties": false
+    })
+}
+
+fn registries() -> Value {
+    json!({
+        "description": "How the bundled engine reaches registries, by host and port; Docker Hub is `docker.io`.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "mirrors": {
+                    "description": "Hosts, with a port and a path if need be, that are asked before it, in this order.",
+                    "$ref": "#/$defs/words"
+                },
+                "plain-http": {
+                    "description": "It speaks HTTP without TLS; no credentials are sent to it then. This machine's own always may.",
+                    "enum": [true, false, "on", "off"]
+                }
+            }
+        }
     })
 }
 
@@ -147,7 +169,8 @@ fn stages() -> Value {
 }
 
 fn verify() -> Value {
-    let variables = || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } });
+    let variables =
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } });
     json!({
         "description": "What `mbopt verify` tries on both images, and how.",
         "type": "object",

@@ -3,7 +3,7 @@
 use super::check::{Names, UnknownName};
 use super::document::Scoped;
 use super::glob::clean;
-use super::{FailOn, Level, ShellCheck, Stages, Verify};
+use super::{FailOn, Level, Registries, ShellCheck, Stages, Verify};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -72,6 +72,8 @@ pub struct Settings {
     pub shellcheck: ShellCheck,
     /// How rewrites are made.
     pub stages: Stages,
+    /// How registries are reached.
+    pub registries: Registries,
     /// What is tried on images.
     pub verify: Verify,
     /// An output format that another tool's settings ask for, as written there.

@@ -6,12 +6,14 @@ mod container;
 use super::cancel::Cancel;
 use super::config::ImageConfig;
 use super::contents::ImageContents;
-use super::engine::{ContainerSpec, ImageId, LABEL, Limits};
+use super::engine::{BuildRequest, ContainerSpec, ImageId, LABEL, Limits, Network, SecretSource};
 use super::error::Error;
+use super::image_file::ImageFile;
 use super::owner::Owner;
 use super::process::Program;
 use container::ClientContainer;
 use serde_json::{Map, Value, json};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,6 +44,49 @@ impl Client {
     /// `mbopt=...` for this process.
     pub fn label(&self) -> String {
         self.owner.label()
+    }
+
+    /// What both clients' `build` takes of a request: everything but where the Dockerfile, the image's id
+    /// and the context are.
+    pub fn build_arguments(&self, request: &BuildRequest) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        let mut put = |arg: &str| args.push(arg.into());
+        if !request.keep {
+            put("--label");
+            put(&self.label());
+        }
+        match request.network {
+            Network::Default => {}
+            Network::Host => put("--network=host"),
+            Network::None => put("--network=none"),
+        }
+        if request.no_cache {
+            put("--no-cache");
+        }
+        if let Some(platform) = &request.platform {
+            put("--platform");
+            put(&platform.to_string());
+        }
+        if let Some(target) = &request.target {
+            put("--target");
+            put(target);
+        }
+        for (name, value) in &request.build_args {
+            put("--build-arg");
+            put(&format!("{name}={value}"));
+        }
+        for secret in &request.secrets {
+            put("--secret");
+            match &secret.source {
+                SecretSource::File(path) => put(&format!("id={},src={}", secret.id, path.display())),
+                SecretSource::Env(name) => put(&format!("id={},type=env,env={name}", secret.id)),
+            }
+        }
+        for (name, folder) in &request.named_contexts {
+            put("--build-context");
+            put(&format!("{name}={}", folder.display()));
+        }
+        args
     }
 
     /// Asks for something that takes no time.
@@ -119,7 +164,7 @@ impl Client {
 
     /// Writes an image to a `docker save` archive.
     pub fn save(&self, image: &str, to: &Path, cancel: &Cancel) -> Result<(), Error> {
-        let args: [std::ffi::OsString; 4] = ["save".into(), "--output".into(), to.into(), image.into()];
+        let args: [OsString; 4] = ["save".into(), "--output".into(), to.into(), image.into()];
         self.program.ask(args, None, cancel).map(drop)
     }
 
@@ -131,7 +176,7 @@ impl Client {
             .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
         let archive = folder.path().join("image.tar");
         self.save(&image.0, &archive, cancel)?;
-        let mut contents = ImageContents::of_docker_archive(&archive, cancel)?;
+        let mut contents = ImageFile::docker_archive(&archive, None, cancel)?.into_contents(cancel)?;
         contents.config.labels.remove(LABEL);
         contents.keep = Some(folder);
         Ok(contents)

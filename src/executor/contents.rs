@@ -2,7 +2,7 @@
 
 use super::config::ImageConfig;
 use super::digest::Digest;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An image's config and layers.
 #[derive(Debug)]
@@ -39,4 +39,13 @@ pub enum LayerSource {
     Part(PathBuf, u64, u64),
     /// An unpacked folder of the store, whiteouts in overlayfs' form.
     Folder(PathBuf),
+}
+
+impl LayerSource {
+    /// The file, or the folder.
+    pub fn path(&self) -> &Path {
+        match self {
+            LayerSource::Tar(path) | LayerSource::Part(path, ..) | LayerSource::Folder(path) => path,
+        }
+    }
 }

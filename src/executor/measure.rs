@@ -4,10 +4,10 @@ use super::cancel::Cancel;
 use super::contents::{ImageContents, LayerContents, LayerSource};
 use super::digest::Digest;
 use super::error::Error;
+use super::image_file::open_source;
 use super::native::gzip::gzip;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -55,19 +55,15 @@ fn measured(layer: &LayerContents, cancel: &Cancel) -> Result<Option<u64>, Error
     if let Some(bytes) = known(&layer.diff_id).or_else(|| remembered(&layer.diff_id)) {
         return Ok(Some(bytes));
     }
-    let (path, start, length) = match &layer.source {
-        LayerSource::Tar(path) => (path, 0, u64::MAX),
-        LayerSource::Part(path, start, length) => (path, *start, *length),
-        LayerSource::Folder(_) => return Ok(None),
-    };
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    file.seek(SeekFrom::Start(start)).map_err(Error::io("read", path))?;
+    if matches!(layer.source, LayerSource::Folder(_)) {
+        return Ok(None);
+    }
+    let path = layer.source.path();
+    let stream = open_source(&layer.source)?;
     let mut counter = Counter(0);
-    gzip(&mut BufReader::new(file.take(length)), &mut counter, cancel).map_err(|error| {
-        match cancel.is_cancelled() {
-            true => Error::Cancelled,
-            false => Error::io("read", path)(error),
-        }
+    gzip(&mut BufReader::new(stream), &mut counter, cancel).map_err(|error| match cancel.is_cancelled() {
+        true => Error::Cancelled,
+        false => Error::io("read", path)(error),
     })?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     known.get_or_insert_default().insert(layer.diff_id.clone(), counter.0);

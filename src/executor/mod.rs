@@ -26,7 +26,6 @@ mod process;
 mod progress;
 pub mod reference;
 pub mod root_tree;
-mod saved;
 pub mod select;
 pub mod shellcheck;
 pub mod trace;

@@ -8,8 +8,7 @@ use super::cancel::Cancel;
 use super::client::Client;
 use super::contents::ImageContents;
 use super::engine::{
-    BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ImageId, Network, Output,
-    SecretSource,
+    BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ImageId, Output,
 };
 use super::error::{Error, StepFailure};
 use super::event::Sink;
@@ -72,45 +71,9 @@ impl Podman {
 
     fn arguments(&self, request: &BuildRequest, dockerfile: &std::path::Path, iid: &std::path::Path) -> Vec<OsString> {
         let mut args: Vec<OsString> = ["build", "--format=docker"].map(OsString::from).into();
-        let mut put = |arg: &str| args.push(arg.into());
-        if !request.keep {
-            put("--label");
-            put(&self.client.label());
-        }
-        match request.network {
-            Network::Default => {}
-            Network::Host => put("--network=host"),
-            Network::None => put("--network=none"),
-        }
-        if request.no_cache {
-            put("--no-cache");
-        }
-        if let Some(platform) = &request.platform {
-            put("--platform");
-            put(&platform.to_string());
-        }
-        if let Some(target) = &request.target {
-            put("--target");
-            put(target);
-        }
-        for (name, value) in &request.build_args {
-            put("--build-arg");
-            put(&format!("{name}={value}"));
-        }
-        for secret in &request.secrets {
-            put("--secret");
-            match &secret.source {
-                SecretSource::File(path) => put(&format!("id={},src={}", secret.id, path.display())),
-                SecretSource::Env(name) => put(&format!("id={},type=env,env={name}", secret.id)),
-            }
-        }
-        for (name, folder) in &request.named_contexts {
-            put("--build-context");
-            put(&format!("{name}={}", folder.display()));
-        }
+        args.extend(self.client.build_arguments(request));
         if let Some(memory) = request.limits.memory {
-            put("--memory");
-            put(&memory.to_string());
+            args.extend(["--memory".into(), memory.to_string().into()]);
         }
         if let Some(own) = request.own_ignore_file().filter(|own| own.is_file()) {
             args.push("--ignorefile".into());
@@ -198,7 +161,7 @@ impl Engine for Podman {
             };
             if let Some(image) = step.instruction.strip_prefix("FROM ") {
                 return Err(Error::Image {
-                    reference: image.to_owned(),
+                    reference: image.split_whitespace().next().unwrap_or(image).to_owned(),
                     why: last_lines(&outcome.tail, 3),
                     help: Some("is the name right and in full (Podman knows no default registry), is the registry reachable, and is `podman login` done for it?".to_owned()),
                 });

@@ -4,9 +4,10 @@ use super::docker::Docker;
 use super::engine::{Engine, EngineName};
 use super::error::Error;
 use super::podman::Podman;
+use crate::config::Registries;
 use std::ffi::OsString;
 
-/// Where engines are looked for.
+/// Where engines are looked for, and what the settings say to them.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     /// PATH.
@@ -15,6 +16,8 @@ pub struct Places {
     pub docker: Option<OsString>,
     /// The `podman` or `buildah` to use instead of the PATH's.
     pub podman: Option<OsString>,
+    /// How the bundled engine reaches registries.
+    pub registries: Registries,
 }
 
 /// An engine, and why it is this one.
@@ -84,7 +87,9 @@ fn find(name: EngineName, places: &Places) -> Result<Box<dyn Engine>, Error> {
         EngineName::Native => {
             // Without root, this starts the program again in a user namespace.
             super::native::userns::ensure()?;
-            Ok(Box::new(super::native::engine::Native::new()?))
+            Ok(Box::new(
+                super::native::engine::Native::new()?.through((&places.registries).into()),
+            ))
         }
         #[cfg(not(target_os = "linux"))]
         EngineName::Native => Err(Error::Unavailable {

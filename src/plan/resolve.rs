@@ -26,6 +26,15 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
                 (None, _) => None,
             }
         }
+        What::CompilesAtStart { tool } if super::refusal::keeps_inputs(tool) => {
+            let modules = parts.artifacts.iter().find(|a| a.path.ends_with("/node_modules/"));
+            let inside = |a: &super::artifact::Artifact| {
+                Evidence::tool(format!("`{}` is copied from the builder with the sources", a.path))
+            };
+            let global = by_name(site, known, parts, program.words.first().map_or("", String::as_str));
+            let node = by_name(site, known, parts, "node");
+            node.and(global.or(modules.map(inside)))
+        }
         What::CompilesAtStart { tool } => {
             return Condition::not_met(
                 "the program is compiled before it is started",
@@ -209,7 +218,11 @@ fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) ->
             )
             && site.file().source.slice(role.span).split_whitespace().any(|w| {
                 let package = w.rsplit('/').next().unwrap_or(w);
-                package == name || package.split('@').next() == Some(name)
+                let whole = w.strip_suffix("@latest").unwrap_or(w);
+                let brings = crate::knowledge::ecosystem::brought(whole);
+                package == name
+                    || package.split('@').next() == Some(name)
+                    || brings.is_some_and(|b| b.programs.contains(&name))
             })
     });
     if let Some((role, _)) = installed {

@@ -418,7 +418,12 @@ fn writes_source(view: &CommandView<'_>) -> bool {
     let sources = [
         "rs", "go", "c", "cc", "cpp", "h", "hpp", "java", "kt", "scala", "swift", "hs", "nim", "zig", "cs", "ex",
     ];
-    let mut targets = view.command.redirects.iter().filter_map(|r| r.target.as_ref()).peekable();
+    let mut targets = view
+        .command
+        .redirects
+        .iter()
+        .filter_map(|r| r.target.as_ref())
+        .peekable();
     targets.peek().is_some()
         && targets.all(|target| {
             let ending = target.text.rsplit_once('.').map(|(_, ending)| ending);

@@ -4,16 +4,20 @@
 //! The cases are in `fixtures/differential`. They need root, and a Docker Engine that
 //! `MBOPT_TEST_DOCKER` names as DOCKER_HOST does (`.ci/run` starts one). Cases for what an Engine
 //! from before heredocs cannot do say what to expect, and need no Engine; without one, only these
-//! are built. `MBOPT_CASE` picks cases by a part of their name.
+//! are built. With `MBOPT_TEST_BUILDCTL` (and BUILDKIT_HOST) all cases are compared with a current
+//! BuildKit instead, the expectations included. `MBOPT_CASE` picks cases by a part of their name.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod base;
 mod case;
+mod current;
+mod git;
 mod tree;
 
 use case::Case;
+use current::Current;
 use mbopt::executor::native::engine::Native;
 use mbopt::executor::native::sandbox::Sandbox;
 use mbopt::executor::native::store::Options;
@@ -146,9 +150,28 @@ fn differences(one: &[String], other: &[String]) -> Vec<String> {
     [only('-', &a, &b), only('+', &b, &a)].concat()
 }
 
-fn judge(case: &Case, docker: Option<&Docker>, native: &Native, folder: &Path, bases: &base::Bases) -> Vec<String> {
+/// What there is to compare with.
+struct Others {
+    docker: Option<Docker>,
+    current: Option<Current>,
+}
+
+impl Others {
+    fn find(work: &Path, native: &Native, bases: &base::Bases, docker: Option<Docker>) -> Others {
+        Others {
+            docker,
+            current: Current::find(work, native, bases),
+        }
+    }
+}
+
+fn judge(case: &Case, others: &Others, native: &Native, folder: &Path, bases: &base::Bases) -> Vec<String> {
     case.write(folder);
     let mine = by_native(native, &request(case, folder, bases, true));
+    if let Some(current) = &others.current {
+        return against_current(case, current.build(case, folder), mine);
+    }
+    let docker = others.docker.as_ref();
     let Some(docker) = docker.filter(|_| case.expect.is_none()) else {
         let Some(expected) = &case.expect else {
             return Vec::new();
@@ -162,6 +185,21 @@ fn judge(case: &Case, docker: Option<&Docker>, native: &Native, folder: &Path, b
         made.tree.forget(&case.stubs);
         made
     });
+    compare(case, theirs.map_err(|error| error.to_string()), mine)
+}
+
+/// Against a BuildKit that knows everything: its answer and the expectation.
+fn against_current(case: &Case, theirs: Result<Made, String>, mine: Result<Made, Error>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let (Some(expected), Ok(theirs)) = (&case.expect, &theirs) {
+        let wrong = theirs.tree.unlike(expected);
+        found.extend(wrong.into_iter().map(|line| format!("  BuildKit itself: {line}")));
+    }
+    found.extend(compare(case, theirs, mine));
+    found
+}
+
+fn compare(case: &Case, theirs: Result<Made, String>, mine: Result<Made, Error>) -> Vec<String> {
     match (theirs, mine) {
         (Ok(theirs), Ok(mine)) => {
             let mut found = differences(&theirs.tree.lines(), &mine.tree.lines());
@@ -194,7 +232,7 @@ fn both_engines_build_the_same() {
             Docker::find(named.as_deref(), std::env::var_os("PATH").as_deref()).expect("an Engine answers")
         });
     if docker.is_none() {
-        eprintln!("skipped: MBOPT_TEST_DOCKER names no Docker Engine; only expectations are looked at");
+        eprintln!("no MBOPT_TEST_DOCKER names a Docker Engine");
     }
     let wanted = std::env::var("MBOPT_CASE").unwrap_or_default();
     let all = case::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/differential"));
@@ -204,17 +242,21 @@ fn both_engines_build_the_same() {
     let options = Options::at(work.path().join("store"));
     let native = Native::with(&options, Sandbox::with_program(env!("CARGO_BIN_EXE_mbopt"))).expect("a store");
     let bases = base::make(work.path(), docker.is_some());
+    let others = Others::find(work.path(), &native, &bases, docker);
+    if others.docker.is_none() && others.current.is_none() {
+        eprintln!("skipped: there is no engine to compare with; only expectations are looked at");
+    }
     let (next, failures, judged) = (AtomicUsize::new(0), Mutex::new(Vec::new()), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if docker.is_none() && case.expect.is_none() {
+                    if others.docker.is_none() && others.current.is_none() && case.expect.is_none() {
                         continue;
                     }
                     let folder = work.path().join(&case.name);
                     fs::create_dir(&folder).unwrap();
-                    let found = judge(case, docker.as_ref(), &native, &folder, &bases);
+                    let found = judge(case, &others, &native, &folder, &bases);
                     judged.fetch_add(1, Ordering::Relaxed);
                     if !found.is_empty() {
                         let text = format!("{}\n{}", case.name, found.join("\n"));

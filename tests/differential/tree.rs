@@ -128,6 +128,10 @@ impl Tree {
         }
     }
 
+    pub fn forget_below(&mut self, folder: &str) {
+        self.remove_below(folder);
+    }
+
     pub fn lines(&self) -> Vec<String> {
         // The root itself is in no layer of some engines.
         let nodes = self.0.iter().filter(|(path, _)| !path.is_empty());

@@ -16,6 +16,12 @@ pub struct Build {
     /// The Dockerfile [default: CONTEXT/Dockerfile]
     #[arg(short, long, value_name = "FILE", help_heading = "Input")]
     pub file: Option<PathBuf>,
+    /// Use this config instead of the nearest mbopt.yaml
+    #[arg(long, value_name = "FILE", help_heading = "Input", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no config
+    #[arg(long, help_heading = "Input")]
+    pub no_config: bool,
     /// What is built, and how
     #[command(flatten)]
     pub how: How,

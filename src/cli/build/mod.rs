@@ -7,8 +7,11 @@ mod summary;
 use super::args::Global;
 use super::colour;
 use super::console::{Sink as Out, say};
+use super::engine::{Engine as Lint, Selection};
 use super::exit::Outcome;
 use super::interrupt;
+use super::surroundings::{ConfigSource, Surroundings};
+use crate::config::Registries;
 use crate::executor::{BuildRequest, Chosen, Error, Limits, Places, choose};
 use arguments::{Build, BuildFormat, How};
 use std::fs;
@@ -17,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Builds, writes the image where it is wanted, and says how large it is.
-pub fn run(args: &Build, global: Global) -> Outcome {
-    match attempt(args, global) {
+pub fn run<L: Lint>(lint: &L, args: &Build, global: Global) -> Outcome {
+    match attempt(lint, args, global) {
         Ok(()) => Outcome::Clean,
         Err(error) => report(&error),
     }
@@ -62,20 +65,25 @@ fn report(failure: &Failure) -> Outcome {
     }
 }
 
-fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
+fn attempt<L: Lint>(lint: &L, args: &Build, global: Global) -> Result<(), Failure> {
     let request = request(args)?;
     let cancel = interrupt::cancel();
-    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how))?;
+    let here = std::env::current_dir().map_err(|error| Failure::Usage(format!("the current folder: {error}")))?;
+    let source = match (&args.config, args.no_config) {
+        (Some(path), _) => ConfigSource::File(here.join(path)),
+        (None, true) => ConfigSource::None,
+        (None, false) => ConfigSource::Nearest,
+    };
+    let colour = colour::wanted_here(global.color, io::stderr().is_terminal());
+    let around = Surroundings::new(lint, source, Selection::default(), here, colour);
+    let registries = registries(lint, &around, &request.dockerfile_name).map_err(Failure::Usage)?;
+    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     let quiet = global.quiet || args.format == BuildFormat::Json;
     if !quiet {
         say(&format!("engine: {why}"));
     }
     let begun = Instant::now();
-    let show = show::Show::new(
-        quiet,
-        global.verbose,
-        colour::wanted_here(global.color, io::stderr().is_terminal()),
-    );
+    let show = show::Show::new(quiet, global.verbose, colour);
     let built = engine.build(&request, &show, cancel);
     show.end();
     let built = built?;
@@ -106,9 +114,21 @@ fn attempt(args: &Build, global: Global) -> Result<(), Failure> {
     Ok(removed?)
 }
 
+/// What the settings that hold for a Dockerfile say of registries.
+///
+/// # Errors
+/// What is wrong with the settings, drawn.
+pub fn registries<L: Lint>(lint: &L, around: &Surroundings<'_, L>, file: &Path) -> Result<Registries, String> {
+    match around.config(file) {
+        Ok(config) => Ok(lint.wishes(&config).registries),
+        Err(message) => Err(message.trim_start_matches("error: ").to_owned()),
+    }
+}
+
 /// Where engines are looked for.
-pub fn places(how: &How) -> Places {
+pub fn places(how: &How, registries: Registries) -> Places {
     Places {
+        registries,
         path: std::env::var_os("PATH"),
         docker: how.docker.clone().map(PathBuf::into_os_string),
         podman: how.podman.clone().map(PathBuf::into_os_string),

@@ -10,7 +10,7 @@ mod rewrites;
 
 use super::args::Global;
 use super::build::show::Show;
-use super::build::{how, places};
+use super::build::{how, places, registries};
 use super::console::{Sink as Out, say};
 use super::engine::{Engine as Lint, Request, Selection};
 use super::exit::Outcome;
@@ -92,13 +92,16 @@ fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, 
         false => None,
     };
     let colour_err = colour::wanted_here(global.color, io::stderr().is_terminal());
-    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how))?;
+    let around = Surroundings::new(lint, source, Selection::default(), here, colour_err);
+    let file = place.as_ref().map_or(Path::new("Dockerfile"), |place| &place.file);
+    let registries = registries(lint, &around, file).map_err(Failure::Usage)?;
+    let Chosen { engine, why } = choose(args.how.engine.name(), &places(&args.how, registries))?;
     if !global.quiet {
         say(&format!("engine: {why}"));
     }
     let session = Session {
         lint,
-        around: Surroundings::new(lint, source, Selection::default(), here, colour_err),
+        around,
         args,
         global,
         engine,

@@ -2,7 +2,7 @@
 
 use super::{Builder, Client};
 use crate::executor::cancel::Cancel;
-use crate::executor::engine::{BuildRequest, BuiltImage, EngineName, ImageId, Network, SecretSource};
+use crate::executor::engine::{BuildRequest, BuiltImage, EngineName, ImageId};
 use crate::executor::error::{Error, StepFailure};
 use crate::executor::event::{Event, Sink, Stream};
 use crate::executor::process::last_lines;
@@ -150,41 +150,7 @@ fn arguments(
         Builder::Engine => put("build"),
     }
     put("--progress=plain");
-    if !request.keep {
-        put("--label");
-        put(&client.label());
-    }
-    match request.network {
-        Network::Default => {}
-        Network::Host => put("--network=host"),
-        Network::None => put("--network=none"),
-    }
-    if request.no_cache {
-        put("--no-cache");
-    }
-    if let Some(platform) = &request.platform {
-        put("--platform");
-        put(&platform.to_string());
-    }
-    if let Some(target) = &request.target {
-        put("--target");
-        put(target);
-    }
-    for (name, value) in &request.build_args {
-        put("--build-arg");
-        put(&format!("{name}={value}"));
-    }
-    for secret in &request.secrets {
-        put("--secret");
-        match &secret.source {
-            SecretSource::File(path) => put(&format!("id={},src={}", secret.id, path.display())),
-            SecretSource::Env(name) => put(&format!("id={},env={name}", secret.id)),
-        }
-    }
-    for (name, folder) in &request.named_contexts {
-        put("--build-context");
-        put(&format!("{name}={}", folder.display()));
-    }
+    args.extend(client.build_arguments(request));
     args.push("--iidfile".into());
     args.push(iid.into());
     args.push("--file".into());

@@ -1,5 +1,6 @@
 //! `docker save` archives: `manifest.json`, and files that it names.
 
+use super::sizes::Skipping;
 use super::{FileLayer, ImageFile, MAX_JSON, MAX_LAYERS, assemble, digest_of, open_file};
 use crate::executor::archive::{Bad, Compression, Kind, Limits, Reader, decompress};
 use crate::executor::cancel::Cancel;
@@ -9,7 +10,7 @@ use crate::executor::error::Error;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -140,13 +141,12 @@ fn copy(from: &mut dyn Read, to: &mut File, cancel: &Cancel) -> io::Result<()> {
 
 /// All files by name. A link has its target's content: engines link equal layers to each other.
 fn index(path: &Path, cancel: &Cancel) -> Result<Result<HashMap<String, Part>, Bad>, Error> {
-    let file = open_file(path)?;
     let limits = Limits {
         entries: 1_000_000,
         bytes: u64::MAX,
         ..Limits::default()
     };
-    let mut reader = Reader::new(Skipping(BufReader::with_capacity(8192, file)), limits);
+    let mut reader = Reader::new(Skipping::open(&LayerSource::Tar(path.to_owned()))?, limits);
     let mut parts: HashMap<String, Part> = HashMap::new();
     let mut links: Vec<(String, String)> = Vec::new();
     let mut all = || -> Result<(), Bad> {
@@ -191,26 +191,4 @@ fn index(path: &Path, cancel: &Cancel) -> Result<Result<HashMap<String, Part>, B
         }
     }
     Ok(Ok(parts))
-}
-
-/// A file whose parts are skipped by seeking.
-struct Skipping(BufReader<File>);
-
-impl Read for Skipping {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl crate::executor::archive::Skip for Skipping {
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
-        self.0.seek_relative(bytes)?;
-        // Beyond the end one can seek, but there is nothing.
-        let at = self.0.stream_position()?;
-        if at > self.0.get_ref().metadata()?.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
-    }
 }

@@ -6,6 +6,7 @@
 mod docker_archive;
 pub mod manifest;
 mod oci_layout;
+mod sizes;
 
 use super::cancel::Cancel;
 use super::config::{ImageConfig, Platform};
@@ -66,32 +67,32 @@ impl ImageFile {
         docker_archive::open(file, name, cancel)
     }
 
-    /// What `verify` looks into. The layers' unpacked sizes are not known before their streams are
-    /// read: [`RootTree::of`](super::root_tree::RootTree::of) knows them.
-    pub fn into_contents(self) -> ImageContents {
+    /// What is looked into. Compressed sizes are known where a manifest says them.
+    ///
+    /// # Errors
+    /// A layer cannot be read, or is broken.
+    pub fn into_contents(self, cancel: &Cancel) -> Result<ImageContents, Error> {
         let mut created_by = self
             .config
             .history
             .iter()
             .filter(|history| !history.empty_layer)
             .map(|history| history.created_by.clone());
-        let layers = self
-            .layers
-            .into_iter()
-            .zip(&self.config.diff_ids)
-            .map(|(layer, diff_id)| LayerContents {
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (layer, diff_id) in self.layers.into_iter().zip(&self.config.diff_ids) {
+            layers.push(LayerContents {
                 diff_id: diff_id.clone(),
                 created_by: created_by.next().flatten(),
-                unpacked_bytes: 0,
+                unpacked_bytes: sizes::unpacked_bytes(&layer.source, &self.what, cancel)?,
                 compressed_bytes: layer.blob.map(|blob| blob.size),
                 source: layer.source,
-            })
-            .collect();
-        ImageContents {
+            });
+        }
+        Ok(ImageContents {
             layers,
             keep: self.keep,
             config: self.config,
-        }
+        })
     }
 }
 
@@ -123,11 +124,19 @@ pub(super) fn open_file(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(Error::io("open", path))
 }
 
+/// The first bytes of a stream, as many as tell how it is compressed.
+fn read_start(source: &LayerSource) -> Result<Vec<u8>, Error> {
+    let mut first = Vec::new();
+    open_source(source)?
+        .take(6)
+        .read_to_end(&mut first)
+        .map_err(Error::io("read", source.path()))?;
+    Ok(first)
+}
+
 fn read_json(source: &LayerSource, what: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let path = match source {
-        LayerSource::Tar(path) | LayerSource::Part(path, ..) | LayerSource::Folder(path) => path.clone(),
-    };
+    let path = source.path();
     open_source(source)?
         .take(MAX_JSON + 1)
         .read_to_end(&mut bytes)

@@ -9,6 +9,7 @@
 //! Nothing runs in the trees while they are walked, and only real directories are entered, so paths
 //! are safe here.
 
+use super::attributes;
 use super::layer::{Form, is_whiteout};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, StatxFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -69,6 +70,25 @@ pub(super) struct Manifest {
     seen: HashMap<PathBuf, Seen>,
 }
 
+impl Manifest {
+    /// What a tree holds now.
+    pub fn of(root: &Path) -> io::Result<Manifest> {
+        let mut seen = HashMap::new();
+        let mut pending = vec![PathBuf::new()];
+        while let Some(directory) = pending.pop() {
+            for name in names(&root.join(&directory))? {
+                let path = directory.join(name);
+                let found = Seen::at(&root.join(&path))?;
+                if found.kind == FileType::Directory {
+                    pending.push(path.clone());
+                }
+                seen.insert(path, found);
+            }
+        }
+        Ok(Manifest { seen })
+    }
+}
+
 fn look(path: &Path) -> Result<Stat, Errno> {
     rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
 }
@@ -82,7 +102,7 @@ fn names(directory: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// Copies layers, the lowest first, into the empty directory `root`.
-pub(super) fn merge(lowers: &[PathBuf], root: &Path) -> io::Result<Manifest> {
+pub(super) fn merge(lowers: &[PathBuf], root: &Path) -> io::Result<()> {
     for lower in lowers {
         let mut layer = Layer {
             from: lower,
@@ -96,19 +116,7 @@ pub(super) fn merge(lowers: &[PathBuf], root: &Path) -> io::Result<Manifest> {
             set_times(&root.join(path), &stat)?;
         }
     }
-    let mut seen = HashMap::new();
-    let mut pending = vec![PathBuf::new()];
-    while let Some(directory) = pending.pop() {
-        for name in names(&root.join(&directory))? {
-            let path = directory.join(name);
-            let found = Seen::at(&root.join(&path))?;
-            if found.kind == FileType::Directory {
-                pending.push(path.clone());
-            }
-            seen.insert(path, found);
-        }
-    }
-    Ok(Manifest { seen })
+    Ok(())
 }
 
 /// One layer that is being copied.
@@ -227,19 +235,11 @@ fn is_opaque(directory: &Path) -> io::Result<bool> {
 }
 
 fn copy_attributes(from: &Path, to: &Path) -> io::Result<()> {
-    let mut list = vec![0_u8; 64 << 10];
-    let length = match rustix::fs::llistxattr(from, &mut list) {
-        Err(Errno::NOTSUP) => return Ok(()),
-        other => other?,
-    };
-    list.truncate(length);
-    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    for name in names.filter(|name| !name.starts_with(b"trusted.") && !name.starts_with(b"user.overlay.")) {
-        let name = OsStr::from_bytes(name);
-        let mut value = vec![0_u8; 64 << 10];
-        let length = rustix::fs::lgetxattr(from, name, &mut value)?;
-        value.truncate(length);
-        match rustix::fs::lsetxattr(to, name, &value, XattrFlags::empty()) {
+    let list = |names: &mut [u8]| rustix::fs::llistxattr(from, names);
+    let get = |name: &OsStr, value: &mut [u8]| rustix::fs::lgetxattr(from, name, value);
+    let keep = |name: &[u8]| !name.starts_with(b"trusted.") && !name.starts_with(b"user.overlay.");
+    for (name, value) in attributes::read(list, get, keep)? {
+        match rustix::fs::lsetxattr(to, OsStr::from_bytes(&name), &value, XattrFlags::empty()) {
             // `security.*` of the host's own policy belongs to the machine.
             Err(Errno::PERM | Errno::NOTSUP) => {}
             other => other?,

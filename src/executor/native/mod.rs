@@ -1,5 +1,6 @@
 //! The bundled engine: builds images and runs containers with no daemon, on Linux.
 
+pub mod attributes;
 pub mod container;
 mod copied;
 pub mod engine;

@@ -3,12 +3,16 @@
 use super::copied::{self, Manifest};
 use super::layer::Form;
 use super::sandbox::Root;
+use super::tree;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// How a snapshot puts layers together; what
-/// [`Sandbox::backing`](super::sandbox::Sandbox::backing) finds out.
+/// [`Sandbox::backing`](super::sandbox::Sandbox::backing) and [`Backing::in_folder`] find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backing {
     /// Overlayfs merges them; nothing is copied.
@@ -16,6 +20,28 @@ pub enum Backing {
     Overlay,
     /// They are copied together, by reflinks where the file system has them.
     Copies,
+}
+
+impl Backing {
+    /// What works in a folder, by a trial that leaves nothing behind; the caller has the right to
+    /// mount.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn in_folder(folder: &Path, form: Form) -> io::Result<Backing> {
+        let place = tempfile::Builder::new().prefix("probe-").tempdir_in(folder)?;
+        let empty = place.path().join("empty");
+        fs::create_dir(&empty)?;
+        let trial = Snapshot::create(place.path().join("s"), Vec::new())?;
+        match trial.open(form, &empty) {
+            Ok(mount) => {
+                drop(mount);
+                Ok(Backing::Overlay)
+            }
+            Err(errno) if tree::is_no_overlay(errno) => Ok(Backing::Copies),
+            Err(errno) => Err(errno.into()),
+        }
+    }
 }
 
 /// Layers, and what is changed over them.
@@ -54,7 +80,8 @@ impl Snapshot {
         if backing == Backing::Copies {
             let root = snapshot.copy();
             fs::create_dir(&root)?;
-            snapshot.manifest = Some(copied::merge(&snapshot.lowers, &root)?);
+            copied::merge(&snapshot.lowers, &root)?;
+            snapshot.manifest = Some(Manifest::of(&root)?);
         }
         Ok(snapshot)
     }
@@ -78,6 +105,20 @@ impl Snapshot {
             work: self.directory.join("work"),
             mountpoint,
         }
+    }
+
+    /// The root as a directory of this process, changes going where they belong; `empty` is an empty
+    /// directory.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open(&self, form: Form, empty: &Path) -> Result<OwnedFd, Errno> {
+        if self.manifest.is_some() {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            return rustix::fs::open(self.copy(), flags, Mode::empty());
+        }
+        let work = self.directory.join("work");
+        tree::merged(&self.lowers, Some((&self.upper(), &work)), form, empty)
     }
 
     /// To be called when everything was run: gives the directory that has the changes, in overlayfs'

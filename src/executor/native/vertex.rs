@@ -228,6 +228,19 @@ pub struct CopyRules {
     pub unpack: bool,
 }
 
+impl CopyRules {
+    /// Everything, as it is: what a mount takes.
+    pub fn whole() -> CopyRules {
+        CopyRules {
+            chown: None,
+            chmod: None,
+            exclude: Vec::new(),
+            parents: false,
+            unpack: false,
+        }
+    }
+}
+
 /// One source of a COPY or ADD.
 #[derive(Debug, Clone)]
 pub enum Item {

@@ -22,10 +22,12 @@ mod linux {
     use crate::executor::cancel::Cancel;
     use crate::executor::digest::Digest;
     use crate::executor::error::Error;
+    use crate::executor::native::attributes;
     use rayon::prelude::*;
     use rustix::fs::{AtFlags, CWD, FileType, Stat};
     use sha2::Digest as _;
     use std::collections::HashMap;
+    use std::ffi::OsStr;
     use std::fs::{self, File};
     use std::io::{self, Read};
     use std::path::{Path, PathBuf};
@@ -180,26 +182,9 @@ mod linux {
     }
 
     fn xattrs(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut names = vec![0u8; 1024];
-        let Ok(length) = rustix::fs::llistxattr(path, &mut names) else {
-            return Vec::new();
-        };
-        names.truncate(length);
-        let mut found = Vec::new();
-        for name in names.split(|b| *b == 0) {
-            let kept = name == b"security.capability" || name.starts_with(b"user.");
-            if !kept || name.starts_with(b"user.overlay.") {
-                continue;
-            }
-            let mut value = vec![0; 64 * 1024];
-            let text: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(name);
-            if let Ok(length) = rustix::fs::lgetxattr(path, text, &mut value) {
-                value.truncate(length);
-                found.push((name.to_vec(), value));
-            }
-        }
-        found.sort_unstable();
-        found
+        let list = |names: &mut [u8]| rustix::fs::llistxattr(path, names);
+        let get = |name: &OsStr, value: &mut [u8]| rustix::fs::lgetxattr(path, name, value);
+        attributes::read(list, get, attributes::is_of_layer).unwrap_or_default()
     }
 
     fn digest(path: &Path) -> io::Result<Digest> {

@@ -91,7 +91,11 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             sources,
         ));
         // Folders that plugins are told to fill.
-        let text = outputs.site.context.and_then(|c| c.read_text(&file)).unwrap_or_default();
+        let text = outputs
+            .site
+            .context
+            .and_then(|c| c.read_text(&file))
+            .unwrap_or_default();
         for (index, line) in text.lines().enumerate() {
             let named = line
                 .trim()
@@ -99,7 +103,8 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
                 .and_then(|rest| rest.strip_suffix("</outputDirectory>"))
                 .filter(|name| !name.is_empty() && !name.contains(['$', '<']));
             if let Some(name) = named {
-                let manifest = Evidence::manifest(file.clone(), Some(index + 1), format!("a plugin fills target/{name}"));
+                let manifest =
+                    Evidence::manifest(file.clone(), Some(index + 1), format!("a plugin fills target/{name}"));
                 outputs.push(output(
                     step,
                     ecosystem,

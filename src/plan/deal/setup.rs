@@ -50,7 +50,10 @@ pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
             crate::plan::levels::absolute(site.workdir_at(i.index).as_deref(), &site.value(word, i.index)?)
         })
         .collect();
-    let mut edited = paths(site, role.place).into_iter().filter(|p| p.starts_with('/')).peekable();
+    let mut edited = paths(site, role.place)
+        .into_iter()
+        .filter(|p| p.starts_with('/'))
+        .peekable();
     edited.peek().is_some() && edited.all(|path| put.contains(&path))
 }
 

@@ -8,9 +8,14 @@ use crate::plan::site::Site;
 pub(super) fn reasons(site: &Site<'_>) -> Vec<Reason> {
     let mut out = Vec::new();
     for instruction in site.file().instructions_of(site.stage) {
-        let Some(transfer) = instruction.transfer() else { continue };
+        let Some(transfer) = instruction.transfer() else {
+            continue;
+        };
         let Some((from, _)) = &transfer.from else { continue };
-        let whole = transfer.sources.iter().any(|s| matches!(s.value.as_str(), "/" | "/." | "/*"));
+        let whole = transfer
+            .sources
+            .iter()
+            .any(|s| matches!(s.value.as_str(), "/" | "/." | "/*"));
         if whole {
             out.push(Reason {
                 says: format!(

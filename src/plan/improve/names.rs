@@ -24,7 +24,12 @@ pub(super) fn names(site: &Site<'_>) -> Named {
         })
         .collect();
     for stage in &file.stages {
-        let numbers: Vec<_> = stage.uses.iter().filter(|used| used.numbered).map(|used| used.span).collect();
+        let numbers: Vec<_> = stage
+            .uses
+            .iter()
+            .filter(|used| used.numbered)
+            .map(|used| used.span)
+            .collect();
         let Some(from) = file.instructions.get(stage.from).filter(|_| !numbers.is_empty()) else {
             continue;
         };

@@ -40,7 +40,10 @@ impl Swap {
     pub fn broken(&self) -> Option<Reason> {
         let broken = self.conditions.iter().find(|c| c.met == Met::No)?;
         Some(Reason {
-            says: format!("`{}` would not do: it does not hold that {}", self.base.reference, broken.what),
+            says: format!(
+                "`{}` would not do: it does not hold that {}",
+                self.base.reference, broken.what
+            ),
             evidence: broken.evidence.clone(),
         })
     }
@@ -73,7 +76,10 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
     }
     let mut common = Vec::new();
     for role in site.roles {
-        let builds = matches!(role.role, Role::Build | Role::Test | Role::Dependencies { .. } | Role::Unknown | Role::Tool);
+        let builds = matches!(
+            role.role,
+            Role::Build | Role::Test | Role::Dependencies { .. } | Role::Unknown | Role::Tool
+        );
         if builds {
             common.push(Condition::not_met(
                 "its last stage only runs what others built",
@@ -103,6 +109,18 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         level: Level::Slim,
         conditions: Vec::new(),
     };
+    // Package managers are looked at on their own.
+    let set_up = Deal {
+        lots: site
+            .roles
+            .iter()
+            .map(|r| Lot {
+                runtime: !matches!(r.role, Role::SystemPackages | Role::Cleanup | Role::Shell),
+                ..Lot::default()
+            })
+            .collect(),
+        ..deal.clone()
+    };
     let bases = runtime::runtime_bases(site, programs, &artifacts, &needs, &system, None);
     let mut out = Vec::new();
     for mut base in bases {
@@ -113,9 +131,10 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         }
         let mut conditions = common.clone();
         conditions.extend(base.conditions.iter().cloned());
-        let carried = carry::carry(site, programs, &base, &deal);
+        let mut carried = carry::carry(site, programs, &base, &deal);
+        levels::drop_idle_path(&mut carried, &artifacts.found, &base);
         conditions.extend(carried.conditions.iter().cloned());
-        conditions.extend(replay::replayed(site, &deal, &base));
+        conditions.extend(replay::replayed(site, &set_up, &base, None));
         installs_again(site, &base, &mut conditions);
         let known = levels::Known {
             programs,
@@ -133,9 +152,9 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             trees: &[],
             context: &[],
             files: &[],
+            trims: &[],
             base: &base,
             carried: &carried,
-            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.
@@ -148,7 +167,9 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             };
             packages.names.retain(|name| !own(name));
         }
-        let Some(edits) = edits(site, &base, &carried) else { continue };
+        let Some(edits) = edits(site, &base, &carried) else {
+            continue;
+        };
         let mut effects = vec![Effect::Base, Effect::Files, Effect::Layers, Effect::Packages];
         effects.extend(carried.effects.iter().copied());
         out.push(Swap {
@@ -184,7 +205,9 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
     let mut needs = Needs::default();
     let mut made: BTreeMap<StageId, Vec<Artifact>> = BTreeMap::new();
     for instruction in site.file().instructions_of(site.stage) {
-        let Some(transfer) = instruction.transfer() else { continue };
+        let Some(transfer) = instruction.transfer() else {
+            continue;
+        };
         let Some((name, from)) = &transfer.from else { continue };
         let Some(stage) = from.stage().and_then(|id| site.file().stage(id)) else {
             conditions.push(Condition::unproven(
@@ -197,12 +220,19 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
         let found = made
             .entry(stage.id)
             .or_insert_with(|| of_stage(site, stage, programs, &mut needs));
-        let target = transfer.destination.as_ref().and_then(|w| site.value(w, instruction.index));
+        let target = transfer
+            .destination
+            .as_ref()
+            .and_then(|w| site.value(w, instruction.index));
         let target = target.and_then(|t| absolute(site.workdir_at(instruction.index).as_deref(), &t).map(|p| (t, p)));
         let Some((written, target)) = target else { continue };
         for source in &transfer.sources {
-            let Some(source) = site.value(source, instruction.index) else { continue };
-            let Some(path) = absolute(Some("/"), &source) else { continue };
+            let Some(source) = site.value(source, instruction.index) else {
+                continue;
+            };
+            let Some(path) = absolute(Some("/"), &source) else {
+                continue;
+            };
             let below = |known: &str| {
                 let known = known.trim_end_matches('/');
                 known == path || known.starts_with(&format!("{}/", path.trim_end_matches('/')))
@@ -250,12 +280,23 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
         && let Some(tree) = out.found.iter().find(|a| a.kind == ArtifactKind::Tree)
     {
         conditions.push(Condition::unproven(
-            format!("nothing in `{}` needs a library that only the full image has", tree.path),
+            format!(
+                "nothing in `{}` needs a library that only the full image has",
+                tree.path
+            ),
             tree.sources.clone(),
             "a run of the new image",
         ));
     }
-    let unknown = |a: &Artifact| matches!(&a.kind, ArtifactKind::Binary { linkage: Linkage::Unknown, .. });
+    let unknown = |a: &Artifact| {
+        matches!(
+            &a.kind,
+            ArtifactKind::Binary {
+                linkage: Linkage::Unknown,
+                ..
+            }
+        )
+    };
     if out.found.iter().any(unknown) {
         conditions.push(Condition::unproven(
             "it is known how the program is linked",

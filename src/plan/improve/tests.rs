@@ -14,7 +14,10 @@ fn planned(text: &str, files: &[(&str, &str)]) -> Plan {
 
 const GO: [(&str, &str); 2] = [
     ("go.mod", "module example.org/app\n\ngo 1.22\n"),
-    ("main.go", "package main\n\nimport \"net\"\n\nfunc main() { net.Dial(\"tcp\", \":1\") }\n"),
+    (
+        "main.go",
+        "package main\n\nimport \"net\"\n\nfunc main() { net.Dial(\"tcp\", \":1\") }\n",
+    ),
 ];
 
 #[test]
@@ -62,5 +65,8 @@ fn a_copied_root_is_named() {
     let Verdict::LeftAlone(reasons) = planned(text, &GO).verdict else {
         panic!("it was rewritten");
     };
-    assert!(reasons.iter().any(|r| r.says.contains("whole root of `build`")), "{reasons:?}");
+    assert!(
+        reasons.iter().any(|r| r.says.contains("whole root of `build`")),
+        "{reasons:?}"
+    );
 }

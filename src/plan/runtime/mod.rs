@@ -150,6 +150,16 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
             },
         );
     }
+    // `latest` of Debian is its stable release, and moves on with it.
+    if base.image.names.contains(&"debian") && moves_with_stable(look.site.base_tag()) {
+        let reference = "debian:stable-slim".to_owned();
+        offers.push(Offer {
+            kind: Kind::Slim,
+            variant: reference::variant(&reference),
+            reference,
+            needs: &[Need::GlibcBinary],
+        });
+    }
     // A shell and a package manager at hand, where nothing is linked against them.
     if look.is_static() && !look.artifacts.is_empty() && base.image.role == knowledge::Role::Sdk {
         let tag = knowledge::newest("alpine").unwrap_or("3");
@@ -194,6 +204,11 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     offers.retain(silent);
     offers.sort_by_key(rank);
     offers
+}
+
+/// Whether a tag of Debian's image stands for its stable release, whichever that is.
+fn moves_with_stable(tag: &str) -> bool {
+    matches!(tag, "" | "latest" | "stable")
 }
 
 /// What the choice rests on.

@@ -178,8 +178,7 @@ impl<'a> Frontend<'a> {
                 None => Err(self.error(1, "there is no stage to build")),
             };
         };
-        let by_number = || target.parse::<usize>().ok().filter(|n| *n < self.file.stages.len());
-        let found = self.names.get(&target.to_lowercase()).copied().or_else(by_number);
+        let found = self.names.get(&target.to_lowercase()).copied();
         found.ok_or_else(|| {
             let names: Vec<_> = self.file.stages.iter().filter_map(|s| s.name.as_deref()).collect();
             let known = match names.is_empty() {

@@ -1,6 +1,7 @@
 //! RUN: what is executed, and with what.
 
 use super::dispatch::Work;
+use super::scope::join;
 use crate::executor::error::Error;
 use crate::executor::native::vertex::{Mount, MountKind, Run, RunNetwork};
 use crate::model::scope::PROXY_ARGS;
@@ -23,7 +24,7 @@ impl Work<'_, '_> {
         let mut mounts = Vec::new();
         let args = match form {
             Form::Exec(words) => words.iter().map(|word| word.value.clone()).collect(),
-            Form::Shell(script) => self.script(file, &script.value, heredocs, &mut mounts),
+            Form::Shell(script) => self.script(file, &script.value, heredocs, &mut mounts, line)?,
         };
         for mount in written {
             mounts.push(self.mount(mount, line)?);
@@ -70,7 +71,14 @@ impl Work<'_, '_> {
 
     /// A shell form with its heredocs. One that is nothing but a heredoc is the script itself, run by
     /// the interpreter that its first line names or by the shell; otherwise the shell reads them.
-    fn script(&self, file: &Dockerfile, script: &str, heredocs: &[Heredoc], mounts: &mut Vec<Mount>) -> Vec<String> {
+    fn script(
+        &self,
+        file: &Dockerfile,
+        script: &str,
+        heredocs: &[Heredoc],
+        mounts: &mut Vec<Mount>,
+        line: usize,
+    ) -> Result<Vec<String>, Error> {
         let body = |heredoc: &Heredoc| {
             let text = file.source.slice(heredoc.body);
             match heredoc.chomp {
@@ -78,21 +86,22 @@ impl Work<'_, '_> {
                 false => text.to_owned(),
             }
         };
-        match heredocs {
+        Ok(match heredocs {
             [] => self.state.with_shell(script),
             [only] if matches!(heredoc::announce(script.trim()), Ok(Some(_))) => {
                 let text = body(only);
                 if !text.starts_with("#!") {
-                    return self.state.with_shell(&text);
+                    return Ok(self.state.with_shell(&text));
                 }
+                let name = self.inline_name(only, line)?;
                 mounts.push(Mount {
                     target: PIPES.to_owned(),
                     kind: MountKind::Inline {
-                        name: only.name.clone(),
+                        name: name.clone(),
                         content: text.into_bytes(),
                     },
                 });
-                vec![format!("{PIPES}/{}", only.name)]
+                self.state.with_shell(&format!("{PIPES}/{name}"))
             }
             heredocs => {
                 let mut text = script.to_owned();
@@ -102,6 +111,18 @@ impl Work<'_, '_> {
                     text.push_str(&heredoc.name);
                 }
                 self.state.with_shell(&text)
+            }
+        })
+    }
+
+    /// What the file of a heredoc is called: below its folder's root, and in no folder of its own.
+    pub(super) fn inline_name(&self, heredoc: &Heredoc, line: usize) -> Result<String, Error> {
+        let path = join("", &heredoc.name);
+        match path.strip_prefix('/') {
+            Some(name) if !name.is_empty() && !name.contains('/') => Ok(name.to_owned()),
+            _ => {
+                let message = format!("`{}` cannot name a file: there is a folder in it", heredoc.name);
+                Err(self.frontend.error(line, message))
             }
         }
     }

@@ -104,7 +104,7 @@ impl Work<'_, '_> {
                 false => body,
             };
             items.push(Item::Inline {
-                name: heredoc.name.clone(),
+                name: self.inline_name(heredoc, line)?,
                 content: content.into_bytes(),
             });
         }

@@ -3,8 +3,8 @@
 use super::{Form, is_whiteout};
 use crate::executor::Error;
 use crate::executor::archive::{OPAQUE, WHITEOUT, append_record, member_display as display};
+use crate::executor::native::attributes;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -269,34 +269,7 @@ fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
 
 /// The attributes that belong to a layer, by name.
 fn xattrs(fd: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    // Most files have none, or a short list.
-    let mut names = vec![0u8; 1024];
-    let length = match rustix::fs::flistxattr(fd, &mut names) {
-        Ok(length) => length,
-        Err(Errno::RANGE) => {
-            names = vec![0; 64 * 1024];
-            rustix::fs::flistxattr(fd, &mut names)?
-        }
-        Err(Errno::NOTSUP) => return Ok(Vec::new()),
-        Err(errno) => return Err(errno.into()),
-    };
-    names.truncate(length);
-    let mut found = Vec::new();
-    for name in names.split(|b| *b == 0) {
-        let kept = name == b"security.capability" || name.starts_with(b"user.");
-        if !kept || name.starts_with(b"user.overlay.") {
-            continue;
-        }
-        let mut value = vec![0; 64 * 1024];
-        match rustix::fs::fgetxattr(fd, OsStr::from_bytes(name), &mut value) {
-            Ok(length) => {
-                value.truncate(length);
-                found.push((name.to_vec(), value));
-            }
-            Err(Errno::NODATA) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
+    let list = |names: &mut [u8]| rustix::fs::flistxattr(fd, names);
+    let get = |name: &OsStr, value: &mut [u8]| rustix::fs::fgetxattr(fd, name, value);
+    Ok(attributes::read(list, get, attributes::is_of_layer)?)
 }

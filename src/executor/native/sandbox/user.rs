@@ -7,7 +7,7 @@ pub struct Identity {
     pub uid: u32,
     /// Main group.
     pub gid: u32,
-    /// More groups.
+    /// All groups, the main one first.
     pub groups: Vec<u32>,
     /// The home directory, where the user has an entry.
     pub home: Option<String>,
@@ -15,7 +15,9 @@ pub struct Identity {
 
 /// What `wanted` (`name`, `uid`, `name:group`, `uid:gid`, empty for root) means, given the text of
 /// the root's `/etc/passwd` and `/etc/group`. By the rules of BuildKit and runc: a number needs no
-/// entry; a user without a named group gets the groups that list it; with one, only that.
+/// entry; a user without a named group gets the groups that list it; with one, only that. The main
+/// group is also one of the process' groups: else a file that it must not touch could be reached by
+/// giving the main group up.
 ///
 /// # Errors
 /// The name that has no entry.
@@ -60,15 +62,18 @@ pub fn identify(wanted: &str, passwd: &str, group: &str) -> Result<Identity, Str
         .and_then(|fields| fields.first())
         .filter(|_| !user.is_empty())
     {
-        identity.groups = entries(group)
+        let listed = entries(group)
             .filter(|fields| {
                 fields
                     .get(3)
                     .is_some_and(|members| members.split(',').any(|member| member == *name))
             })
-            .filter_map(|fields| id(&fields, 2))
-            .collect();
+            .filter_map(|fields| id(&fields, 2));
+        identity.groups.extend(listed);
     }
+    let main = identity.gid;
+    identity.groups.retain(|group| *group != main);
+    identity.groups.insert(0, main);
     Ok(identity)
 }
 
@@ -98,15 +103,15 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        assert_eq!(who("app"), (1000, 1001, vec![50, 60]));
-        assert_eq!(who("1000"), (1000, 1001, vec![50, 60]));
-        assert_eq!(who("app:staff"), (1000, 50, vec![]));
-        assert_eq!(who("app:77"), (1000, 77, vec![]));
-        assert_eq!(who("4000"), (4000, 0, vec![]));
-        assert_eq!(who("4000:50"), (4000, 50, vec![]));
-        assert_eq!(who("7"), (70, 71, vec![]));
-        assert_eq!(who(""), (0, 0, vec![]));
-        assert_eq!(who("root"), (0, 0, vec![50, 60]));
+        assert_eq!(who("app"), (1000, 1001, vec![1001, 50, 60]));
+        assert_eq!(who("1000"), (1000, 1001, vec![1001, 50, 60]));
+        assert_eq!(who("app:staff"), (1000, 50, vec![50]));
+        assert_eq!(who("app:77"), (1000, 77, vec![77]));
+        assert_eq!(who("4000"), (4000, 0, vec![0]));
+        assert_eq!(who("4000:50"), (4000, 50, vec![50]));
+        assert_eq!(who("7"), (70, 71, vec![71]));
+        assert_eq!(who(""), (0, 0, vec![0]));
+        assert_eq!(who("root"), (0, 0, vec![0, 50, 60]));
         assert_eq!(
             identify("app", PASSWD, GROUP).unwrap().home.as_deref(),
             Some("/home/app")

@@ -71,9 +71,13 @@ impl Address {
 
 impl Building<'_> {
     fn git(&self, args: &[&str]) -> Result<String, Failure> {
-        let program = Program::new("git")
+        let mut program = Program::new("git")
             .with_env("GIT_TERMINAL_PROMPT", "0")
             .with_env("GIT_CONFIG_NOSYSTEM", "1");
+        if std::env::var_os("GIT_SSH_COMMAND").is_none() {
+            // Nobody is there to answer for an unknown host or a key's passphrase.
+            program = program.with_env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+        }
         let all = QUIET.iter().chain(args).map(|arg| OsString::from(*arg));
         match program.ask(all, self.solver.request.limits.step, &self.cancel) {
             Ok(text) => Ok(text),
@@ -276,7 +280,8 @@ impl Building<'_> {
             && checksum != digest.as_str()
         {
             return Err(Failure::step(format!(
-                "`{url}` has the digest {digest}, not {checksum}"
+                "`{}` has the digest {digest}, not {checksum}",
+                Address::parse(url).shown()
             )));
         }
         drop(file);

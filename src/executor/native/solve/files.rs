@@ -4,35 +4,21 @@ use super::source::Tree;
 use super::{Building, Failure};
 use crate::executor::archive::{Compression, decompress};
 use crate::executor::digest::Digest;
-use crate::executor::engine::EngineName;
 use crate::executor::error::Error;
 use crate::executor::event::{Event, Sink};
 use crate::executor::native::layer::{Owners, Rules, extract};
 use crate::executor::native::store::LayerRecord;
-use crate::executor::native::tree::{self, Chmod, Copier, CopyError, Rooted};
+use crate::executor::native::tree::{Chmod, Copier, CopyError, Rooted};
 use crate::executor::native::vertex::{Copy, Item, Mkdir};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The largest `/etc/passwd` that is read.
 const PASSWD: u64 = 4 << 20;
-
-pub(super) fn no_overlay(path: &Path, errno: Errno) -> Error {
-    let help = "the native engine needs overlayfs: as root, or in a user namespace since Linux 5.11; more than 15 layers need Linux 6.5";
-    match errno {
-        Errno::PERM | Errno::NODEV | Errno::INVAL | Errno::NOSYS => Error::Unavailable {
-            engine: EngineName::Native,
-            why: format!("overlayfs cannot be mounted here: {errno}"),
-            help: help.to_owned(),
-        },
-        errno => Error::io("merge layers in", path)(errno.into()),
-    }
-}
 
 impl Building<'_> {
     /// Changes files over these layers; what `work` writes becomes a layer.
@@ -42,18 +28,12 @@ impl Building<'_> {
         work: impl FnOnce(&Rooted) -> Result<(), Failure>,
     ) -> Result<LayerRecord, Failure> {
         let scratch = self.solver.store.scratch()?;
-        let (upper, own) = (scratch.path().join("upper"), scratch.path().join("work"));
-        for folder in [&upper, &own] {
-            fs::create_dir(folder).map_err(Error::io("create", folder))?;
-        }
-        fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &upper))?;
-        let folders = self.folders(below)?;
-        let mount = tree::merged(&folders, Some((&upper, &own)), self.form, &self.empty)
-            .map_err(|errno| no_overlay(&upper, errno))?;
-        let root = Rooted::new(mount);
+        let (mut snapshot, root) = self.opened(&scratch, self.folders(below)?)?;
         work(&root)?;
         drop(root);
-        Ok(self.solver.store.commit(&upper)?)
+        let changes = snapshot.finish(self.form);
+        let changes = changes.map_err(Error::io("tell the changes in", scratch.path()))?;
+        Ok(self.solver.store.commit(&changes)?)
     }
 
     /// WORKDIR.

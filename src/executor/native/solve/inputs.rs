@@ -55,12 +55,20 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// A regular file's content; never waits for a pipe.
+fn regular(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::read(path),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
 fn open(folder: &Path, own: Option<&Path>) -> Result<Context, Error> {
     let root = Rooted::open(folder).map_err(|errno| Error::io("open the build context", folder)(errno.into()))?;
     let usual = folder.join(".dockerignore");
     let mut ignore = Ignore::default();
     for path in own.into_iter().chain([usual.as_path()]) {
-        match fs::read(path) {
+        match regular(path) {
             Ok(bytes) => {
                 ignore = Ignore::parse(&String::from_utf8_lossy(&bytes));
                 if let Some(problem) = ignore.problems().first() {

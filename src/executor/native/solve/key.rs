@@ -41,7 +41,7 @@ impl Building<'_> {
     fn mount_key(&self, mount: &Mount) -> Result<Value, Failure> {
         let kind = match &mount.kind {
             MountKind::Bind { from, path, readonly } => {
-                json!(["bind", self.content(from, path, &whole())?, readonly])
+                json!(["bind", self.content(from, path, &CopyRules::whole())?, readonly])
             }
             MountKind::Cache { id, path, readonly, .. } => json!(["cache", id, path, readonly]),
             MountKind::Tmpfs { size } => json!(["tmpfs", size]),
@@ -90,16 +90,5 @@ impl Building<'_> {
                 checksum,
             } => json!(["git", address, keep_git_dir, checksum, self.remote_state(address)?]),
         })
-    }
-}
-
-/// A mount takes all there is.
-fn whole() -> CopyRules {
-    CopyRules {
-        chown: None,
-        chmod: None,
-        exclude: Vec::new(),
-        parents: false,
-        unpack: false,
     }
 }

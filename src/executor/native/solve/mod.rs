@@ -15,6 +15,7 @@ mod time;
 
 use super::layer::Form;
 use super::sandbox::Sandbox;
+use super::snapshot::Backing;
 use super::store::{CacheEntry, Scratch, Store};
 use super::vertex::{Base, Graph, Op, Stage, Step};
 use crate::executor::cancel::Cancel;
@@ -26,7 +27,7 @@ use inputs::Inputs;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -79,6 +80,7 @@ pub(super) struct Building<'a> {
     until: Option<Instant>,
     /// An empty directory, for overlays that need one layer more.
     empty: PathBuf,
+    backing: OnceLock<Backing>,
     _scratch: Scratch,
     form: Form,
 }
@@ -102,6 +104,7 @@ impl Solver<'_> {
             cancel: cancel.child(),
             until: self.request.limits.build.map(|limit| Instant::now() + limit),
             empty,
+            backing: OnceLock::new(),
             form: self.store.form(),
             _scratch: scratch,
             solver: self,

@@ -6,13 +6,14 @@ use crate::executor::engine::{Network, SecretSource};
 use crate::executor::error::Error;
 use crate::executor::event::Event;
 use crate::executor::native::sandbox::{self, MountSpec, RunError, RunLimits, RunSpec, SandboxNetwork, User};
+use crate::executor::native::snapshot::Backing;
 use crate::executor::native::store::{LayerRecord, Lock, Scratch, digest_of};
-use crate::executor::native::tree::{Copier, Rooted};
+use crate::executor::native::tree::{Copier, Rooted, is_plain};
 use crate::executor::native::vertex::{CopyRules, Mount, MountKind, Run, RunNetwork, Sharing, Source};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The end of the output that is kept for an error.
@@ -32,11 +33,7 @@ impl Building<'_> {
     pub(super) fn run(&self, run: &Run, below: &[Digest], vertex: usize) -> Result<LayerRecord, Failure> {
         let store = self.solver.store;
         let scratch = store.scratch()?;
-        let folders = self.folders(below)?;
-        let snapshot = self.solver.sandbox.snapshot(scratch.path().join("s"), folders);
-        let mut snapshot = snapshot.map_err(|error| self.refused(error))?;
-        let upper = snapshot.upper();
-        fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &upper))?;
+        let mut snapshot = self.snapshot(&scratch, self.folders(below)?)?;
         let mut held = Held::default();
         let mut env = run.env.clone();
         env.extend(run.proxies.iter().cloned());
@@ -120,6 +117,10 @@ impl Building<'_> {
             MountKind::Tmpfs { size } => sandbox::MountKind::Tmpfs { size: *size },
             MountKind::Inline { name, content } => {
                 let scratch = self.solver.store.scratch()?;
+                // A name that holds a folder would lead out of the scratch directory.
+                if !is_plain(OsStr::new(name)) {
+                    return Err(Failure::step(format!("`{name}` cannot name a file")));
+                }
                 let file = scratch.path().join(name);
                 fs::write(&file, content).map_err(Error::io("write", &file))?;
                 for path in [file.as_path(), scratch.path()] {
@@ -200,6 +201,16 @@ impl Building<'_> {
             // What is ignored is not there, and owners are root, as in the context that BuildKit gets.
             None => vec![self.context_copy(from, path, held)?],
         };
+        if self.backing()? == Backing::Copies {
+            // What is written goes with the copy.
+            let (source, scratch) = self.copied(&lowers)?;
+            held.scratch.push(scratch);
+            return Ok(sandbox::MountKind::Bind {
+                source,
+                subpath: path.to_owned(),
+                readonly,
+            });
+        }
         let scratch = match readonly {
             true => None,
             false => {
@@ -222,25 +233,24 @@ impl Building<'_> {
         let folder = scratch.path().join("context");
         fs::create_dir(&folder).map_err(Error::io("create", &folder))?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &folder))?;
-        let root = Rooted::open(&folder).map_err(|errno| Error::io("open", &folder)(errno.into()))?;
-        let rules = CopyRules {
-            chown: None,
-            chmod: None,
-            exclude: Vec::new(),
-            parents: false,
-            unpack: false,
-        };
+        self.copy_whole(from, path, &folder, path)?;
+        held.scratch.push(scratch);
+        Ok(folder)
+    }
+
+    /// Copies what is at a path of a source into a folder, at `dest`.
+    fn copy_whole(&self, from: &Source, path: &str, folder: &Path, dest: &str) -> Result<(), Failure> {
+        let root = Rooted::open(folder).map_err(|errno| Error::io("open", folder)(errno.into()))?;
         let tree = self.tree(from)?;
-        let matches = self.matches(&tree, path, &rules)?;
+        let matches = self.matches(&tree, path, &CopyRules::whole())?;
         let mut copier = Copier::new(&root, None, None, &self.cancel);
         for found in &matches.found {
             let selection = matches.selection(&tree, found);
             copier
-                .place(&selection, OsStr::new(&found.name), path, false)
+                .place(&selection, &found.name, dest, tree.has_owners())
                 .map_err(super::files::failed)?;
         }
-        held.scratch.push(scratch);
-        Ok(folder)
+        Ok(())
     }
 
     fn cache(&self, kind: &MountKind, held: &mut Held) -> Result<sandbox::MountKind, Failure> {
@@ -271,23 +281,7 @@ impl Building<'_> {
             fs::create_dir(&made).map_err(Error::io("create", &made))?;
             fs::set_permissions(&made, fs::Permissions::from_mode(*mode)).map_err(Error::io("create", &made))?;
             if let Some(from) = from {
-                let root = Rooted::open(&made).map_err(|errno| Error::io("open", &made)(errno.into()))?;
-                let tree = self.tree(from)?;
-                let rules = CopyRules {
-                    chown: None,
-                    chmod: None,
-                    exclude: Vec::new(),
-                    parents: false,
-                    unpack: false,
-                };
-                let matches = self.matches(&tree, path, &rules)?;
-                let mut copier = Copier::new(&root, None, None, &self.cancel);
-                for found in &matches.found {
-                    let selection = matches.selection(&tree, found);
-                    copier
-                        .place(&selection, &found.name, "/", tree.has_owners())
-                        .map_err(super::files::failed)?;
-                }
+                self.copy_whole(from, path, &made, "/")?;
             }
             std::os::unix::fs::chown(&made, Some(*uid), Some(*gid)).map_err(Error::io("own", &made))?;
             match fs::rename(&made, &data) {

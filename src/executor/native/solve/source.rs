@@ -6,27 +6,33 @@ use crate::config::glob::{Glob, clean};
 use crate::context::Ignore;
 use crate::executor::digest::Digest;
 use crate::executor::error::Error;
-use crate::executor::native::store::{CacheEntry, digest_of};
+use crate::executor::event::Event;
+use crate::executor::native::copied;
+use crate::executor::native::snapshot::{Backing, Snapshot};
+use crate::executor::native::store::{CacheEntry, Scratch, digest_of};
 use crate::executor::native::tree::{self, Filter, Parts, Rooted, Selection, joined};
 use crate::executor::native::vertex::{CopyRules, Source};
+use rustix::io::Errno;
 use serde_json::json;
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// A tree that files are taken from.
 pub(super) enum Tree<'b> {
     /// A context's.
     Context(&'b Context),
-    /// Merged layers.
-    Layers(Rooted),
+    /// Merged layers, and what is removed with them if they had to be copied for it.
+    Layers(Rooted, #[allow(dead_code)] Option<Scratch>),
 }
 
 impl Tree<'_> {
     pub fn root(&self) -> &Rooted {
         match self {
             Tree::Context(context) => &context.root,
-            Tree::Layers(root) => root,
+            Tree::Layers(root, _) => root,
         }
     }
 
@@ -39,7 +45,7 @@ impl Tree<'_> {
 
     /// Whether its files have owners.
     pub fn has_owners(&self) -> bool {
-        matches!(self, Tree::Layers(_))
+        matches!(self, Tree::Layers(..))
     }
 }
 
@@ -109,17 +115,77 @@ impl Building<'_> {
             },
             layers => {
                 let layers = self.layers(layers)?.unwrap_or_default();
-                Ok(Tree::Layers(self.merged(&layers)?))
+                let folders = self.folders(&layers)?;
+                match tree::merged(&folders, None, self.form, &self.empty) {
+                    Ok(mount) => Ok(Tree::Layers(Rooted::new(mount), None)),
+                    Err(errno) if tree::is_no_overlay(errno) => {
+                        let (copy, scratch) = self.copied(&folders)?;
+                        let root = Rooted::open(&copy).map_err(|errno| Error::io("open", &copy)(errno.into()))?;
+                        Ok(Tree::Layers(root, Some(scratch)))
+                    }
+                    Err(errno) => Err(Error::io("merge layers in", &self.empty)(errno.into())),
+                }
             }
         }
     }
 
-    /// Layers as one tree, to be read.
-    pub(super) fn merged(&self, layers: &[Digest]) -> Result<Rooted, Error> {
-        let folders = self.folders(layers)?;
-        tree::merged(&folders, None, self.form, &self.empty)
-            .map(Rooted::new)
-            .map_err(|errno| super::files::no_overlay(&self.empty, errno))
+    /// Layers as one tree where overlayfs cannot merge them.
+    pub(super) fn copied(&self, folders: &[PathBuf]) -> Result<(PathBuf, Scratch), Error> {
+        let scratch = self.solver.store.scratch()?;
+        let root = scratch.path().join("merged");
+        fs::create_dir(&root)
+            .and_then(|()| copied::merge(folders, &root))
+            .map_err(Error::io("copy layers to", &root))?;
+        Ok((root, scratch))
+    }
+
+    /// How snapshots are made here; tried once a build.
+    pub(super) fn backing(&self) -> Result<Backing, Error> {
+        if let Some(known) = self.backing.get() {
+            return Ok(*known);
+        }
+        let scratch = self.solver.store.scratch()?;
+        let found = Backing::in_folder(scratch.path(), self.form).map_err(Error::io("mount in", scratch.path()))?;
+        if found == Backing::Copies && self.backing.set(found).is_ok() {
+            self.solver.events.event(Event::Warning {
+                message: "overlayfs cannot be used in the store's folder, so layers are copied, which takes time and \
+                          room; XDG_CACHE_HOME names another folder",
+            });
+        }
+        Ok(*self.backing.get_or_init(|| found))
+    }
+
+    /// A snapshot over layers, in a scratch directory.
+    pub(super) fn snapshot(&self, scratch: &Scratch, folders: Vec<PathBuf>) -> Result<Snapshot, Error> {
+        self.snapshot_as(self.backing()?, scratch, folders)
+    }
+
+    fn snapshot_as(&self, backing: Backing, scratch: &Scratch, folders: Vec<PathBuf>) -> Result<Snapshot, Error> {
+        let place = scratch.path().join(match backing {
+            Backing::Overlay => "s",
+            Backing::Copies => "c",
+        });
+        let snapshot =
+            Snapshot::create_as(backing, &place, folders).map_err(Error::io("make a snapshot in", &place))?;
+        let upper = snapshot.upper();
+        fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)).map_err(Error::io("create", &upper))?;
+        Ok(snapshot)
+    }
+
+    /// A snapshot over layers, to write in from here.
+    pub(super) fn opened(&self, scratch: &Scratch, folders: Vec<PathBuf>) -> Result<(Snapshot, Rooted), Error> {
+        let snapshot = self.snapshot(scratch, folders.clone())?;
+        let failed = |errno: Errno| Error::io("merge layers in", scratch.path())(errno.into());
+        match snapshot.open(self.form, &self.empty) {
+            Ok(root) => Ok((snapshot, Rooted::new(root))),
+            // Before Linux 6.5 overlayfs takes only some layers this way.
+            Err(errno) if tree::is_no_overlay(errno) => {
+                let snapshot = self.snapshot_as(Backing::Copies, scratch, folders)?;
+                let root = snapshot.open(self.form, &self.empty).map_err(failed)?;
+                Ok((snapshot, Rooted::new(root)))
+            }
+            Err(errno) => Err(failed(errno)),
+        }
     }
 
     /// What a COPY's source takes in.

@@ -8,6 +8,7 @@ mod registry;
 mod tests;
 
 use super::store::{Blob, Import, KnownName, Store};
+use crate::config as settings;
 use crate::executor::Error;
 use crate::executor::archive::Limits;
 use crate::executor::cancel::Cancel;
@@ -73,6 +74,22 @@ pub struct Registries {
     pub plain_http: Vec<String>,
     /// Ask the registry even if the image is here.
     pub pull: bool,
+}
+
+impl From<&settings::Registries> for Registries {
+    fn from(settings: &settings::Registries) -> Registries {
+        let plain = settings.0.iter().filter(|(_, registry)| registry.plain_http);
+        Registries {
+            plain_http: plain.map(|(name, _)| name.clone()).collect(),
+            mirrors: settings
+                .0
+                .iter()
+                .filter(|(_, registry)| !registry.mirrors.is_empty())
+                .map(|(name, registry)| (name.clone(), registry.mirrors.clone()))
+                .collect(),
+            pull: false,
+        }
+    }
 }
 
 /// An image in the store.

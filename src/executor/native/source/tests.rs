@@ -151,7 +151,10 @@ fn an_image_goes_through_every_form() {
         ImageFile::docker_archive(&archive, None, &Cancel::new()).unwrap(),
         ImageFile::oci(&second, None, &Platform::host()).unwrap(),
     ] {
-        let tree = RootTree::of(&file.into_contents(), root_tree::Options::default(), &Cancel::new()).unwrap();
+        let contents = file.into_contents(&Cancel::new()).unwrap();
+        let tree = RootTree::of(&contents, root_tree::Options::default(), &Cancel::new()).unwrap();
+        let bytes: u64 = contents.layers.iter().map(|layer| layer.unpacked_bytes).sum();
+        assert_eq!(bytes, tree.iter().map(|(_, node)| node.size).sum::<u64>());
         let paths: Vec<_> = tree.iter().map(|(path, _)| path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/", "/b", "/hello"]);
     }

@@ -8,11 +8,13 @@ use super::mode::Chmod;
 use super::walk::{Entry, Selection, Visitor};
 use super::{Parts, Rooted, is_dir, joined, kind, open_file};
 use crate::executor::cancel::Cancel;
+use crate::executor::native::attributes;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// Bytes that are copied at once.
 const PIECE: usize = 1 << 20;
@@ -261,7 +263,7 @@ struct Into<'c, 'a> {
 struct Level {
     name: OsString,
     stat: Stat,
-    attributes: Vec<(String, Vec<u8>)>,
+    attributes: Vec<(Vec<u8>, Vec<u8>)>,
     fd: Option<OwnedFd>,
     /// It counts by itself, and not only for what is below.
     taken: bool,
@@ -541,33 +543,15 @@ fn times(stat: &Stat) -> Timestamps {
 }
 
 /// The extended attributes that belong to the file itself.
-fn attributes(fd: BorrowedFd<'_>) -> Result<Vec<(String, Vec<u8>)>, Errno> {
-    let mut names = vec![0_u8; 4096];
-    let length = loop {
-        match rustix::fs::flistxattr(fd, &mut names) {
-            Ok(length) => break length,
-            Err(Errno::RANGE) if names.len() < 1 << 16 => names.resize(1 << 16, 0),
-            Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-            Err(errno) => return Err(errno),
-        }
-    };
-    let mut found = Vec::new();
-    let names = names.get(..length).unwrap_or_default();
-    for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
-        let Ok(name) = std::str::from_utf8(name) else { continue };
-        if OWN_ATTRIBUTES.iter().any(|own| name.starts_with(own)) {
-            continue;
-        }
-        let mut value = vec![0; 1 << 16];
-        let length = rustix::fs::fgetxattr(fd, name, &mut value)?;
-        value.truncate(length);
-        found.push((name.to_owned(), value));
-    }
-    Ok(found)
+fn attributes(fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+    let list = |names: &mut [u8]| rustix::fs::flistxattr(fd, names);
+    let get = |name: &OsStr, value: &mut [u8]| rustix::fs::fgetxattr(fd, name, value);
+    let own = |name: &[u8]| OWN_ATTRIBUTES.iter().any(|own| name.starts_with(own.as_bytes()));
+    attributes::read(list, get, |name| !own(name))
 }
 
-fn set_attribute(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<(), Errno> {
-    match rustix::fs::fsetxattr(fd, name, value, XattrFlags::empty()) {
+fn set_attribute(fd: BorrowedFd<'_>, name: &[u8], value: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::fsetxattr(fd, OsStr::from_bytes(name), value, XattrFlags::empty()) {
         // Not every file system keeps them, and a user namespace may not set all.
         Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
         done => done,

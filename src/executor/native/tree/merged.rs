@@ -26,6 +26,14 @@ pub fn merged(lowers: &[PathBuf], upper: Option<(&Path, &Path)>, form: Form, emp
     }
 }
 
+/// Whether this says that overlayfs cannot be used there, rather than that something is wrong.
+pub fn is_no_overlay(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::PERM | Errno::NODEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP
+    )
+}
+
 fn with(lowers: &[&Path], upper: Option<(&Path, &Path)>, form: Form, one_by_one: bool) -> Result<OwnedFd, Errno> {
     let system = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let set = |key: &str, value: &Path| rustix::mount::fsconfig_set_string(&system, key, value);

@@ -9,7 +9,7 @@ mod walk;
 
 pub use copy::{Copier, CopyError, Outcome};
 pub use digest::digest;
-pub use merged::merged;
+pub use merged::{is_no_overlay, merged};
 pub use mode::Chmod;
 pub use pattern::{PatternError, matches};
 pub use walk::{Filter, Selection};
@@ -134,6 +134,8 @@ impl Rooted {
     /// The directory is not there.
     pub fn parent<'p>(&self, parts: &'p [OsString]) -> Result<(OwnedFd, &'p OsStr), Errno> {
         match parts.split_last() {
+            // Whatever gave the name: it must not lead elsewhere.
+            Some((name, _)) if !is_plain(name) => Err(Errno::INVAL),
             Some((name, above)) => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 Ok((self.open_parts(above, flags)?, name))
@@ -179,6 +181,12 @@ impl Rooted {
         std::fs::File::from(file).take(limit).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
+}
+
+/// Whether this is the name of something in a directory: no way to another one.
+pub fn is_plain(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
 }
 
 /// A regular file to be read.

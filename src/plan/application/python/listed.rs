@@ -210,11 +210,19 @@ impl List {
             } else if listing && !line.starts_with([' ', '\t']) && !trimmed.is_empty() && !trimmed.starts_with(']') {
                 listing = false;
             }
-            if let Some((name, target)) = trimmed.trim_matches(['"', '\'', ',', '[', ']', ' ']).split_once('=')
-                && target.contains(':')
-                && !name.trim().contains([' ', '(', '['])
-            {
-                self.scripts.push(name.trim().trim_matches(['"', '\'']).to_owned());
+            let declared = trimmed
+                .split(['"', '\''])
+                .skip(1)
+                .step_by(2)
+                .chain(path.ends_with(".cfg").then_some(trimmed));
+            for word in declared {
+                if let Some((name, target)) = word.split_once('=')
+                    && target.contains(':')
+                    && !name.trim().is_empty()
+                    && !name.trim().contains([' ', '(', '['])
+                {
+                    self.scripts.push(name.trim().to_owned());
+                }
             }
             if !listing {
                 continue;

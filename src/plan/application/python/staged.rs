@@ -8,7 +8,7 @@ use crate::plan::application::{Application, Goes, Staged};
 use crate::plan::artifact::{Alteration, ArtifactKind};
 use crate::plan::role::Role;
 use crate::plan::site::Site;
-use crate::shell::{Action, Manager, Operation, Packages};
+use crate::shell::{Action, Manager, Operation};
 
 /// The folder in the builder.
 const FOLDER: &str = "/install/";
@@ -34,7 +34,7 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
                 if !super::is_python(packages.manager) || packages.action == Action::Clean {
                     continue;
                 }
-                if !is_upkeep(packages) {
+                if !super::is_installer(packages) {
                     installs.push((instruction.index, packages, view.words()));
                 }
             }
@@ -63,7 +63,8 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
         .steps
         .iter()
         .filter(|s| s.goes == Goes::Builder && s.place != part.made_by)
-        .all(|s| s.place < part.made_by);
+        .all(|s| s.place < part.made_by)
+        && out.prefixes.len() == 1;
     let others = site.roles.iter().any(|r| {
         r.place > part.made_by
             && out.step(r.place).is_none()
@@ -90,14 +91,4 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
             conditions: Vec::new(),
         },
     });
-}
-
-/// An install of what installs: `pip install --upgrade pip`.
-fn is_upkeep(packages: &Packages) -> bool {
-    packages.requirements.is_empty()
-        && !packages.packages.is_empty()
-        && packages
-            .packages
-            .iter()
-            .all(|p| matches!(p.name.as_str(), "pip" | "setuptools" | "wheel"))
 }
