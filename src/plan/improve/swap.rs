@@ -155,6 +155,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             trims: &[],
             base: &base,
             carried: &carried,
+            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.
