@@ -413,6 +413,7 @@ fn yields(id: &str, rule: &RuleFile, ids: &[String]) -> Result<String, String> {
         let (variant, others) = match file {
             YieldFile::SameWords(others) => ("SameWords", others),
             YieldFile::SameFile(others) => ("SameFile", others),
+            YieldFile::MendedBy(others) => ("MendedBy", others),
             YieldFile::Refusal => {
                 out.push_str("Yield::Refusal, ");
                 continue;

@@ -53,7 +53,7 @@ observe() { # image file port probes env
       for probe in $probes; do
         printf '%s ' "$probe"
         nsenter -t "$pid" -n curl -s --max-time 10 -w '%{http_code} %{content_type} ' -o "$file.body" "http://127.0.0.1:$port$probe"
-        sha256sum <"$file.body"
+        [ -f "$file.body" ] && sha256sum <"$file.body"
       done >>"$file"
       rm -f "$file.body"
       break
@@ -71,8 +71,8 @@ observe() { # image file port probes env
   else
     code="exit $($ENGINE inspect -f '{{.State.ExitCode}}' "$name")"
   fi
-  # Times, addresses and ids differ from run to run.
-  $ENGINE logs "$name" 2>&1 | sed -E 's/[0-9]{4}[-\/][0-9]{2}[-\/][0-9]{2}[T ]?[0-9:.,]*Z?/TIME/g; s/[0-9]{2}:[0-9]{2}:[0-9]{2}[0-9.]*/TIME/g; s/0x[0-9a-f]+/ADDRESS/g; s/pid[= ]?[0-9]+/PID/g; s/[0-9.]+ ?(ms|µs|ns|s)\b/SPAN/g' | head -c 20000 >"$file.log"
+  # Times, addresses and ids differ from run to run, and so does the order in which threads speak.
+  $ENGINE logs "$name" 2>&1 | sed -E 's/[0-9]{4}[-\/][0-9]{2}[-\/][0-9]{2}[T ]?[0-9:.,]*Z?/TIME/g; s/[0-9]{2}:[0-9]{2}:[0-9]{2}[0-9.]*/TIME/g; s/0x[0-9a-f]+/ADDRESS/g; s/pid[= ]?[0-9]+/PID/g; s/\(node:[0-9]+\)/(node)/g; s/[0-9.]+ ?(ms|µs|ns|s)\b/SPAN/g' | head -c 20000 | sort >"$file.log"
   { cat "$file.log"; echo "$code"; } >>"$file"
   $ENGINE rm -f "$name" >/dev/null 2>&1
 }

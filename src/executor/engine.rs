@@ -70,6 +70,18 @@ pub trait Engine: Send + Sync {
     /// The image is gone, or the disk is full.
     fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error>;
 
+    /// Fills in the compressed sizes that an image's contents do not have yet; may take a while.
+    ///
+    /// # Errors
+    /// A layer cannot be read, or `cancel` asks for the end.
+    fn measure(&self, contents: &mut ImageContents, cancel: &Cancel) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        contents.measure(cancel)?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = (contents, cancel);
+        Ok(())
+    }
+
     /// Makes a container, not started.
     ///
     /// # Errors

@@ -8,7 +8,11 @@ use super::image_file::open_source;
 use super::native::gzip::gzip;
 use std::collections::HashMap;
 use std::io::{self, BufReader, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+
+/// Layers below this are measured anew, in bytes: it takes no time.
+const WORTH_KEEPING: u64 = 1 << 20;
 
 /// What was measured in this process: two images that are compared share most layers.
 static KNOWN: Mutex<Option<HashMap<Digest, u64>>> = Mutex::new(None);
@@ -48,7 +52,7 @@ fn measured(layer: &LayerContents, cancel: &Cancel) -> Result<Option<u64>, Error
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().and_then(|known| known.get(id).copied())
     };
-    if let Some(bytes) = known(&layer.diff_id) {
+    if let Some(bytes) = known(&layer.diff_id).or_else(|| remembered(&layer.diff_id)) {
         return Ok(Some(bytes));
     }
     if matches!(layer.source, LayerSource::Folder(_)) {
@@ -63,5 +67,30 @@ fn measured(layer: &LayerContents, cancel: &Cancel) -> Result<Option<u64>, Error
     })?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     known.get_or_insert_default().insert(layer.diff_id.clone(), counter.0);
+    remember(&layer.diff_id, counter.0);
     Ok(Some(counter.0))
+}
+
+/// Where the sizes of large layers are kept: those of base images are asked for again and again.
+fn place(id: &Digest) -> Option<PathBuf> {
+    let root = super::native::store::Options::default_root()?;
+    Some(root.join("compressed").join(id.hex()))
+}
+
+fn remembered(id: &Digest) -> Option<u64> {
+    std::fs::read_to_string(place(id)?).ok()?.trim().parse().ok()
+}
+
+/// Nothing is lost where it cannot be kept.
+fn remember(id: &Digest, bytes: u64) {
+    let Some(place) = place(id).filter(|_| bytes >= WORTH_KEEPING) else {
+        return;
+    };
+    let Some(folder) = place.parent() else { return };
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| Ok(tempfile::NamedTempFile::new_in(folder)?))
+        .and_then(|mut file| file.write_all(format!("{bytes}\n").as_bytes()).map(|()| file));
+    if let Ok(file) = written {
+        let _ = file.persist(place);
+    }
 }

@@ -16,6 +16,21 @@ pub struct Block {
     pub body: String,
 }
 
+/// Where an instruction begins for its author: its line, or the comments right above it.
+pub fn start(file: &Dockerfile, instruction: &Instruction) -> usize {
+    let lines = file.source.lines();
+    let text = file.source.text();
+    let mut line = lines.line(instruction.span.start);
+    while let Some(above) = line.checked_sub(1) {
+        let text = text.get(lines.start(above)..lines.start(line)).unwrap_or_default();
+        if !text.trim_start().starts_with('#') {
+            break;
+        }
+        line = above;
+    }
+    lines.start(line)
+}
+
 /// How the author lays a file out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {

@@ -34,6 +34,7 @@ mod settle;
 pub mod site;
 pub mod split;
 pub mod system;
+pub mod untested;
 
 pub use artifact::{Alteration, Artifact, ArtifactKind, Artifacts, Linkage};
 pub use carry::{Carried, Carry, Origin};
@@ -211,6 +212,8 @@ pub struct Candidate {
     pub checks: Vec<String>,
     /// Its stages, for pictures.
     pub stages: Vec<PlannedStage>,
+    /// About what it leaves behind besides the old base, in bytes.
+    pub leaves: u64,
 }
 
 /// A stage of a rewritten file.
@@ -299,7 +302,13 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     }
     let mut artifacts = artifact::artifacts(&site, &plan.programs);
     artifacts.settle();
-    let application = application::application(&site, &plan.programs);
+    if artifacts.found.is_empty()
+        && let Some(reason) = application::refusal(&site)
+    {
+        plan.verdict = Verdict::LeftAlone(vec![reason]);
+        return plan;
+    }
+    let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
     }
@@ -307,11 +316,19 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         && let Some(reason) = refusal::nothing_built(&site)
     {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
+        plan.order(&site);
         return plan;
     }
     plan.needs = need::needs(&site, &plan.programs, &artifacts);
     plan.system = system::system_packages(&site, &plan.programs, &plan.needs);
-    let bases = runtime::runtime_bases(&site, &plan.programs, &artifacts, &plan.needs, &plan.system);
+    let bases = runtime::runtime_bases(
+        &site,
+        &plan.programs,
+        &artifacts,
+        &plan.needs,
+        &plan.system,
+        application.as_ref(),
+    );
     plan.neighbours = neighbour::neighbours(&site);
     let known = levels::Known {
         programs: &plan.programs,
@@ -329,6 +346,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     plan.candidates = candidates;
     plan.verdict = verdict;
     plan.estimate = estimate;
+    plan.order(&site);
     plan
 }
 
@@ -357,6 +375,31 @@ impl Plan {
         }]);
     }
 
+    /// Where nothing can be split, the order of the only stage may be better.
+    fn order(&mut self, site: &Site<'_>) {
+        let Verdict::LeftAlone(reasons) = &self.verdict else {
+            return;
+        };
+        if !self.candidates.is_empty() || site.stage.parent().is_some() {
+            return;
+        }
+        let Some(text) = order::reordered(site) else { return };
+        let reasons = reasons.iter().map(|r| format!("it is not split: {}", r.says));
+        self.candidates.push(Candidate {
+            level: Level::Order,
+            runtime: None,
+            stages: improve::stages(site, &text),
+            text,
+            applicability: Applicability::Safe,
+            unsafe_because: Vec::new(),
+            effects: vec![Effect::Layers],
+            announces: reasons.collect(),
+            checks: Vec::new(),
+            leaves: 0,
+        });
+        self.verdict = Verdict::Rewrite(0);
+    }
+
     /// Takes the rewrites of a file that compiles before it starts. What is said of levels and
     /// evidence stays that of the file itself.
     fn compile_first(&mut self, facts: &Facts<'_>, options: &Options, compiled: program::Precompiled) {
@@ -368,10 +411,12 @@ impl Plan {
         };
         self.candidates = vec![Candidate {
             applicability: chosen.applicability.min(Applicability::Unsafe),
-            unsafe_because: vec![Reason {
+            unsafe_because: std::iter::once(Reason {
                 says: compiled.says.clone(),
                 evidence: Vec::new(),
-            }],
+            })
+            .chain(chosen.unsafe_because.iter().cloned())
+            .collect(),
             announces: chosen.announces.iter().cloned().chain([compiled.says]).collect(),
             ..chosen
         }];

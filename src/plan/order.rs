@@ -6,7 +6,7 @@
 //! root, no scripts, no packages that lie in the repository.
 
 use super::Level;
-use super::deal::{Deal, Part};
+use super::deal::{Deal, Lot, Part};
 use super::role::Role;
 use super::site::Site;
 use crate::context::Context;
@@ -64,6 +64,75 @@ pub fn idle_copies(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], s
         }
     }
     out
+}
+
+/// The file with only its order changed: what an install reads is copied, and installed, before the
+/// sources. None where nothing is gained, or not everything that the install reads is known.
+pub fn reordered(site: &Site<'_>) -> Option<String> {
+    let file = site.file();
+    let own = file.instructions_of(site.stage);
+    let deal = Deal {
+        lots: vec![
+            Lot {
+                builder: true,
+                ..Lot::default()
+            };
+            site.roles.len()
+        ],
+        ..Deal::default()
+    };
+    let kept: Vec<usize> = (0..own.len()).collect();
+    let steps = improved(site, &deal, own, &kept)?;
+    let at = steps.iter().position(|s| matches!(s, Step::Manifests(_)))?;
+    // What follows the manifests, up to the copy that stood there.
+    let moved: Vec<&Step> = steps
+        .get(at..)?
+        .iter()
+        .take_while(|s| !matches!(s, Step::Old(place) if Some(*place) == copy_of(site, own)))
+        .collect();
+    let copy = own.get(copy_of(site, own)?)?;
+    let lines = file.source.lines();
+    let text = file.source.text();
+    if text.contains('\r') {
+        return None;
+    }
+    let line_of = |i: &Instruction| {
+        let start = lines.start(lines.line(i.span.start));
+        let end = lines.start(lines.line(i.span.end.saturating_sub(1)) + 1);
+        (start, end.min(text.len()))
+    };
+    let mut inserted = String::new();
+    let mut gone = Vec::new();
+    for step in moved {
+        match step {
+            Step::Manifests(line) | Step::Install(line) => {
+                inserted.push_str(line);
+                inserted.push('\n');
+            }
+            Step::Old(place) => {
+                let old = own.get(*place)?;
+                inserted.push_str(text.get(old.span.start..old.span.end)?);
+                inserted.push('\n');
+                gone.push(line_of(old));
+            }
+        }
+    }
+    let start = super::layout::start(file, copy);
+    let mut out = text.get(..start)?.to_owned();
+    out.push_str(&inserted);
+    let mut done = start;
+    for (from, to) in gone {
+        out.push_str(text.get(done..from)?);
+        done = to;
+    }
+    out.push_str(text.get(done..)?);
+    Some(out)
+}
+
+/// The place of the first COPY of the whole context.
+fn copy_of(site: &Site<'_>, own: &[Instruction]) -> Option<usize> {
+    let broad = &site.facts.stage(site.stage.id)?.broad_copies;
+    own.iter().position(|i| broad.contains(&i.index))
 }
 
 fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[usize]) -> Option<Vec<Step>> {
@@ -219,6 +288,41 @@ mod tests {
     use crate::plan::{Options, plan};
     use crate::source::SourceFile;
     use std::sync::Arc;
+
+    #[test]
+    fn where_nothing_can_be_split_the_order_can_be_better() {
+        let files = [
+            ("package.json", "{\"name\": \"a\"}"),
+            ("package-lock.json", "{}"),
+            ("a.js", ""),
+        ];
+        let context = Context::new("app", Arc::new(Memory::new(files)), Some("Dockerfile"));
+        let of = |text: &str| {
+            let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+            let facts = Facts::new(&file, Some(&context));
+            let stage = file.target().unwrap();
+            let roles = crate::plan::role::roles(&facts, stage);
+            let options = Options::default();
+            let site = crate::plan::Site {
+                facts: &facts,
+                stage,
+                context: facts.context(),
+                base: crate::plan::site::base_of(&file, stage),
+                roles: &roles,
+                options: &options,
+            };
+            super::reordered(&site)
+        };
+        let text =
+            "FROM node:20-slim\nWORKDIR /app\n# All of it.\nCOPY . .\nENV A=1\nRUN npm ci\nCMD [\"node\", \"a.js\"]\n";
+        assert_eq!(
+            of(text).as_deref(),
+            Some(
+                "FROM node:20-slim\nWORKDIR /app\nCOPY package.json package-lock.json ./\nENV A=1\nRUN npm ci\n# All of it.\nCOPY . .\nCMD [\"node\", \"a.js\"]\n"
+            )
+        );
+        assert_eq!(of(&text.replace("RUN npm ci", "RUN touch a && npm ci")), None);
+    }
 
     #[test]
     fn installs_move_above_the_sources() {

@@ -459,6 +459,12 @@ fn java(step: &Step) -> Option<String> {
     if let Some(jar) = step.option(&["-jar"]) {
         return step.path(jar);
     }
+    // The modules' folder stands for the program in it.
+    if step.option(&["-m", "--module"]).is_some()
+        && let Some(folder) = step.option(&["-p", "--module-path"])
+    {
+        return step.path(folder.split(':').next().unwrap_or(folder));
+    }
     let class_path = step.option(&["-cp", "-classpath", "--class-path"]);
     let class_path = class_path
         .map(str::to_owned)

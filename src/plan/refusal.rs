@@ -57,10 +57,21 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     None
 }
 
+/// Whether a tool that compiles at the start is one of the application's own packages.
+pub fn keeps_inputs(tool: &str) -> bool {
+    let node = crate::knowledge::ecosystem::by_name("node");
+    let mut words = tool.split_whitespace().map(str::to_owned);
+    let program = words.next().unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    let begins = |pattern: &&&str| crate::knowledge::ecosystem::begins(pattern, &program, &rest).is_some();
+    node.is_some_and(|n| n.compiles_at_start.iter().any(|p| begins(&p)))
+}
+
 /// Why a program that is compiled when the container starts keeps its compiler.
 pub fn compiles_at_start(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     let found = programs.iter().find_map(|p| match &p.what {
-        What::CompilesAtStart { tool } => Some((p, tool)),
+        // What compiles scripts lies in node_modules, and comes along with all that it reads.
+        What::CompilesAtStart { tool } if !keeps_inputs(tool) => Some((p, tool)),
         _ => None,
     });
     let (program, tool) = found?;

@@ -1,9 +1,10 @@
 //! Whether what sets run time up can be run again on the new base.
 
+use super::application::Application;
 use super::deal::{self, Deal};
 use super::evidence::{Condition, Evidence};
 use super::role::Role;
-use super::runtime::RuntimeBase;
+use super::runtime::{self, RuntimeBase};
 use super::site::Site;
 use crate::knowledge::{Brings, PackageManager};
 
@@ -19,7 +20,8 @@ const BUSYBOX: usize = 36;
 
 /// Whether what sets run time up can be run on the new base: programs that it has, or that its
 /// packages bring.
-pub fn replayed(site: &Site<'_>, deal: &Deal, base: &RuntimeBase) -> Vec<Condition> {
+pub fn replayed(site: &Site<'_>, deal: &Deal, base: &RuntimeBase, application: Option<&Application>) -> Vec<Condition> {
+    let config = runtime::config(base);
     let mut out = Vec::new();
     let shell = base.variant.is_some_and(|v| v.brings(Brings::Shell));
     let busybox = base.variant.is_some_and(|v| v.packages == PackageManager::Apk);
@@ -59,7 +61,9 @@ pub fn replayed(site: &Site<'_>, deal: &Deal, base: &RuntimeBase) -> Vec<Conditi
                     )
             })
         };
-        let unknown = deal::commands(site, role.place).find(|name| !known.contains(name) && !installed(name));
+        let has = |name: &str| known.contains(&name) || config.is_some_and(|c| c.has_program(name)) || installed(name);
+        let brought = |name: &str| application.is_some_and(|a| a.brings(name) == Some(true));
+        let unknown = deal::commands(site, role.place).find(|name| !name.is_empty() && !has(name) && !brought(name));
         match unknown {
             Some(name) if busybox && !old_busybox => {
                 out.push(Condition::not_met(what, evidence(format!("`{name}` is not in it"))));

@@ -26,6 +26,15 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
                 (None, _) => None,
             }
         }
+        What::CompilesAtStart { tool } if super::refusal::keeps_inputs(tool) => {
+            let modules = parts.artifacts.iter().find(|a| a.path.ends_with("/node_modules/"));
+            let inside = |a: &super::artifact::Artifact| {
+                Evidence::tool(format!("`{}` is copied from the builder with the sources", a.path))
+            };
+            let global = by_name(site, known, parts, program.words.first().map_or("", String::as_str));
+            let node = by_name(site, known, parts, "node");
+            node.and(global.or(modules.map(inside)))
+        }
         What::CompilesAtStart { tool } => {
             return Condition::not_met(
                 "the program is compiled before it is started",
@@ -50,6 +59,19 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
             return Condition::unproven(what, vec![evidence(site, program, why.clone())], "a CMD in JSON form");
         }
     };
+    let name = program.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w));
+    if found.is_none()
+        && !matches!(&program.what, What::Shell | What::DevServer { .. })
+        && let Some(known) = known.application.and_then(|a| a.brings(name))
+    {
+        return if known {
+            let says = format!("a package that brings `{name}` is installed");
+            Condition::met(what, vec![evidence(site, program, says)])
+        } else {
+            let says = format!("no list of packages names `{name}`");
+            Condition::unproven(what, vec![evidence(site, program, says)], "a build")
+        };
+    }
     match found {
         Some(found) => Condition::met(what, vec![found]),
         None => Condition::not_met(
@@ -87,8 +109,11 @@ const SHELL_PROGRAMS: [&str; 12] = [
 
 fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Option<Evidence> {
     for artifact in parts.artifacts {
+        let lands = parts
+            .application
+            .map_or(artifact.path.as_str(), |a| a.destination(&artifact.path));
         let hit = if artifact.path.ends_with('/') {
-            below(path, &artifact.path)
+            below(path, lands)
         } else {
             fits(&artifact.path, path)
         };
@@ -193,7 +218,11 @@ fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) ->
             )
             && site.file().source.slice(role.span).split_whitespace().any(|w| {
                 let package = w.rsplit('/').next().unwrap_or(w);
-                package == name || package.split('@').next() == Some(name)
+                let whole = w.strip_suffix("@latest").unwrap_or(w);
+                let brings = crate::knowledge::ecosystem::brought(whole);
+                package == name
+                    || package.split('@').next() == Some(name)
+                    || brings.is_some_and(|b| b.programs.contains(&name))
             })
     });
     if let Some((role, _)) = installed {

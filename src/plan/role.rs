@@ -375,6 +375,7 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
         | "update-alternatives" => (Role::RuntimeSetup, format!("`{name}` prepares the system")),
         "install" if view.has_option("-d") => (Role::RuntimeSetup, "it makes a folder".into()),
         "cp" | "mv" | "rsync" | "install" if !from_system(view) => (Role::Tool, "it puts files in their place".into()),
+        "echo" | "printf" | "cat" if writes_source(view) => (Role::Build, "it writes a source".into()),
         "sed" | "echo" | "printf" | "tee" | "cat" | "cp" | "mv" if touches_system(view) => {
             (Role::RuntimeSetup, format!("`{name}` configures the system"))
         }
@@ -410,6 +411,24 @@ fn from_system(view: &CommandView<'_>) -> bool {
     sources.pop();
     let system = ["/etc/", "/usr/share/", "/usr/lib/", "/var/"];
     !sources.is_empty() && sources.iter().all(|s| system.iter().any(|f| s.starts_with(f)))
+}
+
+/// Whether the output goes to a file that only a compiler reads.
+fn writes_source(view: &CommandView<'_>) -> bool {
+    let sources = [
+        "rs", "go", "c", "cc", "cpp", "h", "hpp", "java", "kt", "scala", "swift", "hs", "nim", "zig", "cs", "ex",
+    ];
+    let mut targets = view
+        .command
+        .redirects
+        .iter()
+        .filter_map(|r| r.target.as_ref())
+        .peekable();
+    targets.peek().is_some()
+        && targets.all(|target| {
+            let ending = target.text.rsplit_once('.').map(|(_, ending)| ending);
+            ending.is_some_and(|ending| sources.contains(&ending)) && !target.text.starts_with("/etc/")
+        })
 }
 
 /// Whether a file of the system is written, by a word or a redirect.

@@ -145,6 +145,8 @@ struct Named<'a> {
     comments: Vec<(Span, String)>,
     /// The sources were looked through for names.
     scanned: bool,
+    /// The image runs Node.
+    node: bool,
 }
 
 impl<'a> Named<'a> {
@@ -181,6 +183,7 @@ impl<'a> Named<'a> {
             programs: names,
             comments: comments(site),
             scanned: site.context.is_some(),
+            node: site.base.is_some_and(|b| b.image.family == "node"),
         }
     }
 
@@ -302,6 +305,18 @@ fn decide(
     if let Some((program, evidence)) = named.program(name) {
         let says = format!("it brings `{program}`");
         return (same(), vec![evidence.clone(), Evidence::command(package.span, says)]);
+    }
+    // With a compiler beside it Python is node-gyp's, unless something names it.
+    let python = matches!(
+        name,
+        "python" | "python2" | "python3" | "python3-minimal" | "py3-setuptools" | "python3-setuptools"
+    );
+    let compiler = |p: &crate::shell::Package| knowledge::package(manager, &p.name) == Some(PackageKind::Compiler);
+    if python && named.node && named.scanned && packages.packages.iter().any(compiler) {
+        return (
+            Use::Build,
+            table("a compiler stands beside it, and nothing that runs Node names it"),
+        );
     }
     if let Some(span) = named.comment(name) {
         let says = "a comment says what it is for";

@@ -44,6 +44,8 @@ pub enum Yield {
     SameWords(&'static str),
     /// Where that rule found something in the file.
     SameFile(&'static str),
+    /// Where that rule offers a fix in the file, which mends this fault too.
+    MendedBy(&'static str),
     /// Where BuildKit refuses the very words whatever the build arguments are; a refusal that
     /// arguments could lift is left to the rule.
     Refusal,

@@ -82,6 +82,8 @@ pub enum YieldFile {
     SameWords(Vec<String>),
     /// Where one of these rules found something in the file.
     SameFile(Vec<String>),
+    /// Where one of these rules offers a fix in the file, which mends this fault too.
+    MendedBy(Vec<String>),
     /// Where BuildKit refuses the very words whatever the build arguments are. Where arguments could
     /// lift the refusal, the rule speaks in its place.
     Refusal,

@@ -118,6 +118,7 @@ fn yields(file: &RuleFile) -> Result<&'static [Yield], RuleError> {
         let (make, others): (fn(&'static str) -> Yield, _) = match file {
             YieldFile::SameWords(others) => (Yield::SameWords, others),
             YieldFile::SameFile(others) => (Yield::SameFile, others),
+            YieldFile::MendedBy(others) => (Yield::MendedBy, others),
             YieldFile::Refusal => {
                 out.push(Yield::Refusal);
                 continue;

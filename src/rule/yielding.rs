@@ -16,10 +16,16 @@ pub fn settle(diagnostics: &mut Vec<Diagnostic>) {
     }
     let places: HashSet<(&str, Span)> = diagnostics.iter().map(|d| (d.rule.id, d.primary.span)).collect();
     let rules: HashSet<&str> = diagnostics.iter().map(|d| d.rule.id).collect();
+    let mends: HashSet<&str> = diagnostics
+        .iter()
+        .filter(|d| d.fix.is_some())
+        .map(|d| d.rule.id)
+        .collect();
     diagnostics.retain(|d| {
         !d.rule.yields_to.iter().any(|case| match case {
             Yield::SameWords(other) => places.contains(&(*other, d.primary.span)),
             Yield::SameFile(other) => rules.contains(other),
+            Yield::MendedBy(other) => mends.contains(other),
             Yield::Refusal => false,
         })
     });
@@ -63,6 +69,8 @@ mod tests {
                     "bundler-redundant",
                     "no-user",
                     "user-never-used",
+                    "full-runtime-image",
+                    "single-stage-bloat",
                     "from-default-invalid",
                     "invalid-dockerfile",
                 ]
@@ -79,8 +87,13 @@ mod tests {
             ("FROM ruby:3.3\nRUN gem install bundler rake\n", &["gem-unpinned"]),
             ("FROM ruby:3.3\nRUN gem install bundler\n", &["bundler-redundant"]),
             (
-                "FROM debian:12\nCOPY . /srv\nRUN useradd app\nCMD [\"/srv/run\"]\n",
+                "FROM debian:12-slim\nCOPY . /srv\nRUN useradd app\nCMD [\"/srv/run\"]\n",
                 &["user-never-used"],
+            ),
+            // The rewrite into stages takes another base as well.
+            (
+                "FROM golang:1.22\nWORKDIR /src\nCOPY . .\nRUN CGO_ENABLED=0 go build -o /srv/run .\nUSER 1000\nCMD [\"/srv/run\"]\n",
+                &["single-stage-bloat"],
             ),
             ("ARG T\nFROM alpine:$T\n", &["from-default-invalid"]),
             ("FROM {{x}}\n", &["invalid-dockerfile"]),

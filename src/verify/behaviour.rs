@@ -13,6 +13,9 @@ use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+/// How long a process is waited for after the stop signal, once another run ignored it.
+const DEAF: Duration = Duration::from_secs(3);
+
 /// How to look.
 #[derive(Debug, Clone)]
 pub struct Manner {
@@ -170,7 +173,10 @@ pub fn observe(
         run.probes.push(outcome);
     }
     if run.exit.is_none() {
-        let stopped = container.stop(manner.grace)?;
+        // What ignores the signal is not waited for as long a second time.
+        let deaf = like.and_then(|like| like.stop).is_some_and(|stop| stop.killed);
+        let grace = if deaf { manner.grace.min(DEAF) } else { manner.grace };
+        let stopped = container.stop(grace)?;
         run.stop = Some(Stop {
             code: stopped.code,
             killed: stopped.killed,

@@ -129,6 +129,7 @@ pub fn prove(
         report: empty_report(engine, input),
         original: Original::of(input),
         lessons: Vec::new(),
+        unreachable: Vec::new(),
     };
     work.prove(next)?;
     Ok(work.report)
@@ -245,12 +246,16 @@ struct Work<'a> {
     original: Original,
     /// What the last rewrite lacked.
     lessons: Vec<Observed>,
+    /// Rewrites by name whose base image cannot be had: nothing that is learnt changes that.
+    unreachable: Vec<String>,
 }
 
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
         let begun = Instant::now();
-        let before = match self.build(&self.input.request)? {
+        let before = self.build(&self.input.request)?;
+        self.report.timing.build_before = millis(begun);
+        let before = match before {
             Ok(built) => built,
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
@@ -258,12 +263,17 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
         };
-        self.report.timing.build_before = millis(begun);
 
         let begun = Instant::now();
-        let opened = self.open(&before, &self.input.request.dockerfile)?;
+        // Running is mostly waiting, reading is mostly work.
+        let (opened, learnt) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| self.open(&before, &self.input.request.dockerfile));
+            let learnt = self.learn_behaviour(&before.built.id);
+            (joined(reading), learnt)
+        });
+        let opened = opened?;
         self.report.before = Some(opened.size.clone());
-        let learnt = self.learn_behaviour(&before.built.id)?;
+        let learnt = learnt?;
         let learnt = match learnt {
             Ok(learnt) => learnt,
             Err(why) => {
@@ -278,8 +288,9 @@ impl<'a> Work<'a> {
 
         let mut tried: Vec<String> = Vec::new();
         while tried.len() < MOST_TRIES {
-            let rewrites = next(&observed);
-            let Some(rewrite) = rewrites.into_iter().find(|rewrite| !tried.contains(&rewrite.text)) else {
+            let untried =
+                |rewrite: &Rewrite| !tried.contains(&rewrite.text) && !self.unreachable.contains(&rewrite.name);
+            let Some(rewrite) = next(&observed).into_iter().find(untried) else {
                 break;
             };
             tried.push(rewrite.text.clone());
@@ -322,12 +333,20 @@ impl<'a> Work<'a> {
         let made = match made {
             Ok(made) => made,
             Err(error) => {
+                if matches!(error, Error::Image { .. }) {
+                    self.unreachable.push(rewrite.name.clone());
+                }
                 let check = Check::failed("build", describe(&error));
                 return Ok(self.fall(rewrite, None, vec![check]));
             }
         };
         let begun = Instant::now();
-        let is = self.open(&made, &rewrite.text)?;
+        let (is, ran) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| self.open(&made, &rewrite.text));
+            let ran = self.observe(&made.built.id, Some(learnt.first()));
+            (joined(reading), ran)
+        });
+        let (is, mut run) = (is?, ran?);
         let (old, new) = (&was.contents.config, &is.contents.config);
         let mut base_only = self.input.base_only.clone();
         base_only.retain(|name| !self.original.variables.contains(name));
@@ -340,13 +359,12 @@ impl<'a> Work<'a> {
         let mut checks = config::compare(old, new, &is.files, &terms);
         checks.extend(start::compare(was.image(), is.image()));
         checks.extend(tree::compare(&was.files, &is.files, &is.owners));
-        // What cannot start need not be started: the reason is known better than a run would tell it.
+        // Of what cannot start the reason is known better than a run tells it.
         if !checks
             .iter()
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let manner = &self.options.manner;
-            let mut run = self.observe(&made.built.id, Some(learnt.first()))?;
             let mut compared = learnt.compare(&manner.probes, &run);
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections.
@@ -476,10 +494,8 @@ impl<'a> Work<'a> {
     }
 
     fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
-        #[cfg_attr(not(target_os = "linux"), allow(unused_mut))]
         let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
-        #[cfg(target_os = "linux")]
-        contents.measure(self.cancel)?;
+        self.engine.measure(&mut contents, self.cancel)?;
         let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
         let owners = Owners::of(&files);
         let own = own_layers(
@@ -554,6 +570,11 @@ impl<'a> Work<'a> {
         self.report.timing.rebuild = millis(begun);
         Ok(())
     }
+}
+
+/// What a thread found; a panic goes on.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn reduction(before: u64, after: u64) -> f64 {

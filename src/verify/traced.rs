@@ -87,7 +87,11 @@ impl Used<'_> {
             let those = missed.iter().filter(|missed| missed.what == what);
             those.map(|missed| missed.path.as_str()).collect()
         };
-        let fine = |count: usize, what: &str| format!("the {count} {what} that the original used are there");
+        let fine = |count: usize, what: &str| match count {
+            0 => format!("the original used no {what}"),
+            1 => format!("the original used one of the {what}, and it is there"),
+            count => format!("the {count} {what} that the original used are there"),
+        };
         let trace = self.trace;
         let mut checks = Vec::new();
         let mut say = |name: &str, offenders: &[&str], did: &str, fine: String| {

@@ -4,6 +4,7 @@
 use super::{fixtures, host_root};
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -45,6 +46,16 @@ impl Base {
         self.work.join("base.tar")
     }
 
+    /// The image of a compiler, and the slim one that belongs to it.
+    pub fn compilers(&self) -> [(&str, PathBuf); 3] {
+        let slim = || self.work.join("slim.tar");
+        [
+            ("gcc:13", self.work.join("full.tar")),
+            ("debian:bookworm-slim", slim()),
+            ("debian:trixie-slim", slim()),
+        ]
+    }
+
     /// Where the engine keeps its store.
     pub fn cache(&self) -> PathBuf {
         self.work.join("cache")
@@ -78,7 +89,7 @@ fn make(work: &Path) -> Base {
     fs::create_dir_all(&programs).unwrap();
     fs::create_dir_all(&root).unwrap();
     let at = |name: &str| programs.join(name);
-    for name in ["serve", "reads", "starts", "hello"] {
+    for name in ["serve", "reads", "starts", "hello", "loads"] {
         assert!(
             compile(&format!("{name}.c"), &at(name), &[]),
             "{name}.c does not compile"
@@ -138,12 +149,49 @@ fn make(work: &Path) -> Base {
     ] {
         fs::write(root.join(path), bytes).unwrap();
     }
-    archive(work, &root);
+    archive(work, &root, "base");
+    // The same as a compiler's image and a slim one: with a compiler that gives what lies ready, and with
+    // an apt-get that installs from a folder.
+    let script = |path: &str, text: &str| {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), text).unwrap();
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    fs::create_dir_all(root.join("opt/pool")).unwrap();
+    fs::copy(at("libgreet.so"), root.join("opt/pool/libgreet1")).unwrap();
+    fs::remove_file(root.join("usr/lib/libgreet.so")).unwrap();
+    fs::remove_file(root.join("bin/greet")).unwrap();
+    fs::create_dir_all(root.join("var/lib/apt/lists")).unwrap();
+    script("bin/apt-get", APT_GET);
+    archive(work, &root, "slim");
+    fs::create_dir_all(root.join("usr/lib/gcc")).unwrap();
+    fs::copy(at("loads"), root.join("usr/lib/gcc/server")).unwrap();
+    fs::copy(at("greet"), root.join("usr/lib/gcc/greet")).unwrap();
+    fs::write(root.join("usr/lib/gcc/cc1"), vec![0; 40_000_000]).unwrap();
+    script("bin/gcc", GCC);
+    script("var/lib/dpkg/info/libgreet1.list", "/.\n/usr/lib/libgreet.so\n");
+    fs::copy(at("libgreet.so"), root.join("usr/lib/libgreet.so")).unwrap();
+    archive(work, &root, "full");
     Base {
         work: work.to_owned(),
         has_static,
     }
 }
+
+/// Gives the program that is asked for by `-o`.
+const GCC: &str = r#"#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+cp "/usr/lib/gcc/$2" "$2"
+"#;
+
+/// `update` does nothing, `install` copies libraries out of `/opt/pool`.
+const APT_GET: &str = r#"#!/bin/sh
+[ "$1" = install ] || exit 0
+shift
+for name; do
+  case $name in -*) ;; *) cp "/opt/pool/$name" /usr/lib/libgreet.so || exit 100 ;; esac
+done
+"#;
 
 /// A table of a time zone that is one hour ahead (RFC 8536).
 fn zone() -> Vec<u8> {
@@ -162,7 +210,9 @@ fn zone() -> Vec<u8> {
     table
 }
 
-fn archive(work: &Path, root: &Path) {
+fn archive(into: &Path, root: &Path, name: &str) {
+    let work = &into.join(name);
+    fs::create_dir_all(work).unwrap();
     let layer = work.join("layer.tar");
     let packed = Command::new("tar")
         .args([
@@ -192,7 +242,7 @@ fn archive(work: &Path, root: &Path) {
     fs::write(work.join("manifest.json"), manifest).unwrap();
     let done = Command::new("tar")
         .arg("-cf")
-        .arg(work.join("base.tar"))
+        .arg(into.join(format!("{name}.tar")))
         .arg("-C")
         .arg(work)
         .args(["manifest.json", "config.json", "layer.tar"])

@@ -11,6 +11,7 @@ mod host_root;
 
 mod base;
 mod left;
+mod loops;
 
 use base::Base;
 use serde::Deserialize;

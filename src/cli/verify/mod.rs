@@ -189,7 +189,7 @@ impl<L: Lint> Session<'_, L> {
         };
         let mut next = |observed: &[crate::plan::Observed]| source.rewrites(observed);
         let mut report = prove(&*self.engine, &input, &mut next, &options, events, interrupt::cancel())?;
-        if report.verdict == Verdict::NotVerified && report.reason.is_empty() {
+        if report.verdict == Verdict::NotVerified && report.candidates.is_empty() {
             report.reason = source.why_not();
         }
         let known: Vec<&str> = options.manner.env.iter().map(|(name, _)| name.as_str()).collect();

@@ -22,6 +22,8 @@ impl Place {
             true => dockerfile_in(given).unwrap_or_else(|| super::super::build::dockerfile_in(given)),
             false => given.to_owned(),
         };
+        // Nobody writes `./Dockerfile`.
+        let file = file.strip_prefix(".").map_or(file.clone(), Path::to_owned);
         let context = match context {
             Some(context) => context.to_owned(),
             None => match file.parent() {

@@ -180,7 +180,8 @@ impl Makefile {
             Some(found)
         };
         let used: Vec<String> = [names(sides.0)?, names(sides.1)?].concat();
-        if used.is_empty() || !used.iter().all(|name| self.variables.contains_key(name)) {
+        // What nothing sets is empty; functions are not names.
+        if used.is_empty() || used.iter().any(|name| name.contains([' ', '\t', ':'])) {
             return None;
         }
         let left = self.expand(sides.0, &[], &|_| None);

@@ -238,6 +238,15 @@ impl Engine for Native {
         })
     }
 
+    fn measure(&self, contents: &mut ImageContents, cancel: &Cancel) -> Result<(), Error> {
+        for layer in &mut contents.layers {
+            if layer.compressed_bytes.is_none() {
+                layer.compressed_bytes = self.store.compressed_bytes(&layer.diff_id, cancel)?;
+            }
+        }
+        Ok(())
+    }
+
     fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, Error> {
         let config = self.image(&spec.image)?;
         let scratch = self.store.scratch()?;

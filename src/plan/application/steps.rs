@@ -1,12 +1,15 @@
 //! What each piece of the old stage is to the application.
 
-use super::python;
 use super::{Application, Part};
+use super::{node, perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
+use crate::plan::artifact::absolute;
+use crate::plan::artifact::Artifact;
 use crate::plan::evidence::Evidence;
 use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
+use crate::shell::Operation;
 
 /// Where a piece belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +20,8 @@ pub enum Goes {
     Runtime,
     /// It installs or builds, and what it leaves is copied.
     Builder,
+    /// The build and the start need it, and each does it for itself.
+    Both,
 }
 
 /// What a piece of a RUN is to the application.
@@ -52,7 +57,8 @@ pub(super) struct Claim {
 }
 
 /// Asks the rooms about every piece.
-pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application) {
+pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], out: &mut Application) {
+    let node = node::Room::new(site, programs, made);
     let python = python::Room::new(site, programs);
     for instruction in site.instructions().filter(|i| matches!(i.kind, Kind::Run { .. })) {
         let Some(run) = site.facts.run(instruction) else {
@@ -65,7 +71,21 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
                 piece: Some(index),
             };
             let commands = views.get(link.commands.clone()).unwrap_or_default();
-            let claims: Vec<Option<Claim>> = commands.iter().map(|view| python.claim(view, &views)).collect();
+            let text = site.file().source.slice(link.span);
+            let claim = |view: &CommandView<'_>| {
+                node.claim(view)
+                    .or_else(|| python.claim(view, &views))
+                    .or_else(|| ruby::claim(site, view))
+                    .or_else(|| php::claim(site, view, text))
+                    .or_else(|| perl::claim(site, view))
+            };
+            let whole = python
+                .installer(instruction.index, text)
+                .or_else(|| fetched(site, commands));
+            let claims: Vec<Option<Claim>> = match whole {
+                Some(claim) => vec![Some(claim)],
+                None => commands.iter().map(claim).collect(),
+            };
             if claims.is_empty() || claims.iter().any(Option::is_none) {
                 continue;
             }
@@ -92,4 +112,44 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], out: &mut Application
             });
         }
     }
+    node.finish(out);
+    python.finish(out);
+    ruby::finish(site, out);
+    php::finish(site, out);
+}
+
+/// A file that is fetched to a place which the command names, outside of folders that are thrown away.
+fn fetched(site: &Site<'_>, commands: &[CommandView<'_>]) -> Option<Claim> {
+    let [view] = commands else { return None };
+    let download = view.operations.iter().find_map(|o| match o {
+        Operation::Download(d) if !d.is_piped => d.output.as_ref(),
+        _ => None,
+    })?;
+    if download.text.contains('$') || download.text == "-" {
+        return None;
+    }
+    let path = absolute(site.workdir_at(view.instruction.index).as_deref(), &download.text)?;
+    let last = path.rsplit('/').next()?;
+    // What is unpacked, installed or removed is not the end of it.
+    let used = site.roles.iter().any(|r| {
+        r.place.instruction >= view.instruction.index
+            && r.span.start > view.command.span.end
+            && site.file().source.slice(r.span).contains(last)
+            && !site.file().source.slice(r.span).trim_start().starts_with("chmod")
+    });
+    let archive = [".tar", ".tgz", ".gz", ".zip", ".deb", ".xz", ".bz2", ".whl"];
+    if used
+        || path.starts_with("/tmp/")
+        || archive.iter().any(|end| path.ends_with(end))
+        || download.text.ends_with('/')
+    {
+        return None;
+    }
+    Some(Claim {
+        goes: Some(Goes::Builder),
+        fills: vec![path],
+        says: "it fetches a file".to_owned(),
+        ecosystem: "",
+        ..Claim::default()
+    })
 }

@@ -253,6 +253,60 @@ fn install(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
     }
 }
 
+/// Crates that link a library of the system unless told otherwise: name, a word that must stand in
+/// the line of the dependency, one that must not, the library. An empty name stands for any.
+const LIKELY: &[(&str, &str, &str, &str)] = &[
+    ("", "native-tls", "vendored", "libssl"),
+    ("openssl", "", "vendored", "libssl"),
+    ("reqwest", "", "rustls", "libssl"),
+    ("hyper-tls", "", "vendored", "libssl"),
+    ("lettre", "", "rustls", "libssl"),
+    ("actix-web", "\"openssl\"", "", "libssl"),
+    ("tokio-native-tls", "", "", "libssl"),
+    ("diesel", "postgres", "", "libpq"),
+    ("diesel", "mysql", "", "libmariadb"),
+    ("diesel", "sqlite", "bundled", "libsqlite3"),
+    ("rusqlite", "", "bundled", "libsqlite3"),
+    ("alsa", "", "", "libasound"),
+    ("zmq", "", "", "libzmq"),
+];
+
+/// Libraries that the direct dependencies of a package hint at; what they depend on themselves only a
+/// lock tells.
+fn likely(outputs: &Outputs<'_>, project: &Project) -> Vec<(&'static str, Evidence)> {
+    let file = match project.context.as_str() {
+        "" => "Cargo.toml".to_owned(),
+        folder => format!("{folder}/Cargo.toml"),
+    };
+    let Some(text) = outputs.site.context.and_then(|c| c.read_text(&file)) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(&'static str, Evidence)> = Vec::new();
+    let mut in_dependencies = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            in_dependencies = line.contains("dependencies") && !line.contains("dev-") && !line.contains("build-");
+            continue;
+        }
+        let Some((name, rest)) = line
+            .split_once('=')
+            .filter(|_| in_dependencies && !line.starts_with('#'))
+        else {
+            continue;
+        };
+        for (crate_, word, unless, library) in LIKELY {
+            let named = crate_.is_empty() || name.trim() == *crate_;
+            let excluded = !unless.is_empty() && rest.contains(unless);
+            if named && rest.contains(word) && !excluded && found.iter().all(|(known, _)| known != library) {
+                let says = format!("{} may link {library}", name.trim());
+                found.push((library, Evidence::manifest(&file, Some(index + 1), says)));
+            }
+        }
+    }
+    found
+}
+
 /// `.cargo/config.toml` of a folder.
 fn cargo_config(outputs: &Outputs<'_>, folder: &str) -> Option<String> {
     let context = outputs.site.context?;
@@ -411,11 +465,17 @@ fn link(
                 ));
             }
         }
-        None => conditions.push(Condition::unproven(
-            "the libraries that the program needs are known",
-            vec![Evidence::tool("there is no Cargo.lock that lists all crates")],
-            "a Cargo.lock in the build context, or a build",
-        )),
+        None => {
+            for (library, evidence_of) in project.into_iter().flat_map(|p| likely(outputs, p)) {
+                needs.push(linkage::package(library));
+                evidence.push(evidence_of);
+            }
+            conditions.push(Condition::unproven(
+                "the libraries that the program needs are known",
+                vec![Evidence::tool("there is no Cargo.lock that lists all crates")],
+                "a Cargo.lock in the build context, or a build",
+            ));
+        }
     }
     if linkage == Linkage::Static {
         // Whatever is linked is inside.

@@ -82,7 +82,7 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             Some(name) => format!("the archive is called {name}.{ending}"),
             None => format!("the archive is a {ending}"),
         };
-        let sources = vec![Evidence::manifest(file, None, says), tool];
+        let sources = vec![Evidence::manifest(file.clone(), None, says), tool.clone()];
         outputs.push(output(
             step,
             ecosystem,
@@ -90,6 +90,30 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             ArtifactKind::Jar,
             sources,
         ));
+        // Folders that plugins are told to fill.
+        let text = outputs
+            .site
+            .context
+            .and_then(|c| c.read_text(&file))
+            .unwrap_or_default();
+        for (index, line) in text.lines().enumerate() {
+            let named = line
+                .trim()
+                .strip_prefix("<outputDirectory>${project.build.directory}/")
+                .and_then(|rest| rest.strip_suffix("</outputDirectory>"))
+                .filter(|name| !name.is_empty() && !name.contains(['$', '<']));
+            if let Some(name) = named {
+                let manifest =
+                    Evidence::manifest(file.clone(), Some(index + 1), format!("a plugin fills target/{name}"));
+                outputs.push(output(
+                    step,
+                    ecosystem,
+                    format!("{folder}/target/{}/", name.trim_end_matches('/')),
+                    ArtifactKind::Tree,
+                    vec![manifest, tool.clone()],
+                ));
+            }
+        }
         // Copied dependencies that a class path names.
         if step.words.iter().any(|w| w.contains("copy-dependencies"))
             || pom.plugins.iter().any(|p| p == "maven-dependency-plugin")
@@ -143,6 +167,15 @@ pub fn gradle(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &S
                         Evidence::manifest(file.clone(), Some(index + 1), "the root project's name"),
                     )
                 });
+            }
+        }
+    }
+    // `:app:shadowJar` builds a project, whether the settings could be read or not.
+    for task in &tasks {
+        if let Some((project, _)) = task.trim_start_matches(':').rsplit_once(':') {
+            let project = project.replace(':', "/");
+            if !projects.contains(&project) {
+                projects.push(project);
             }
         }
     }

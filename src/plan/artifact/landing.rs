@@ -138,6 +138,20 @@ impl Landing {
         found
     }
 
+    /// Whether a file of the context is at a place of the image when an instruction is run.
+    pub fn is_there(&self, path: &str, place: &str, instruction: usize) -> bool {
+        self.landed
+            .iter()
+            .filter(|l| l.instruction < instruction)
+            .any(|landed| match below_context(path, &landed.from) {
+                Some("") => landed.to == place,
+                Some(rest) if landed.tree => place
+                    .strip_prefix(landed.to.as_str())
+                    .is_some_and(|p| p.strip_prefix('/') == Some(rest)),
+                _ => false,
+            })
+    }
+
     /// Whether a COPY goes where only the base image tells.
     pub fn is_open(&self) -> bool {
         self.open

@@ -169,7 +169,7 @@ impl Kept {
                 Some(Kind::Workdir(_))
             )
         });
-        let arguments = refer::arguments(site, &kept.settings);
+        let arguments = refer::arguments(site, deal, &kept.settings);
         kept.settings.extend(arguments);
         kept
     }

@@ -1,29 +1,26 @@
 //! ARGs that settings of the new stage refer to.
 
 use crate::model::{Instruction, Kind};
+use crate::plan::deal::Deal;
 use crate::plan::role::Role;
 use crate::plan::site::Site;
 use std::collections::BTreeSet;
 
 /// The ARGs that must be declared again: those that kept settings, and commands and copies that run
 /// in the new stage too, refer to, and those that these refer to.
-pub fn arguments(site: &Site<'_>, settings: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let built = site
+pub fn arguments(site: &Site<'_>, deal: &Deal, settings: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let runs = |at: usize| {
+        let mut dealt = site.roles.iter().zip(&deal.lots);
+        dealt.any(|(r, lot)| r.place.instruction == at && lot.runtime)
+    };
+    // A program that runs in the new stage may read any of them from its environment.
+    let reader = site
         .roles
         .iter()
-        .filter(|r| r.role == Role::Build)
-        .map(|r| r.place.instruction)
+        .zip(&deal.lots)
+        .filter(|(r, lot)| lot.runtime && matches!(r.role, Role::Unknown | Role::Build))
+        .map(|(r, _)| r.place.instruction)
         .max();
-    let runs = |at: usize| {
-        site.roles.iter().any(|r| {
-            r.place.instruction == at
-                && match r.role {
-                    Role::RuntimeSetup => true,
-                    Role::SourceCopy | Role::StageCopy => built.is_none_or(|built| at > built),
-                    _ => false,
-                }
-        })
-    };
     let all: Vec<&Instruction> = site.instructions().collect();
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
     for instruction in &all {
@@ -39,7 +36,9 @@ pub fn arguments(site: &Site<'_>, settings: &BTreeSet<usize>) -> BTreeSet<usize>
     let mut out = BTreeSet::new();
     for instruction in all.iter().rev() {
         let Kind::Arg(pairs) = &instruction.kind else { continue };
-        if pairs.iter().any(|pair| wanted.contains(pair.key.value.as_str())) {
+        if pairs.iter().any(|pair| wanted.contains(pair.key.value.as_str()))
+            || reader.is_some_and(|at| instruction.index < at)
+        {
             out.insert(instruction.index);
             names(site.file().source.slice(instruction.arguments_span), &mut wanted);
         }

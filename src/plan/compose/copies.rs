@@ -2,7 +2,6 @@
 
 use super::Parts;
 use super::writer::Writer;
-use crate::plan::artifact::Artifact;
 use crate::plan::need::Need;
 use std::collections::BTreeSet;
 
@@ -30,7 +29,7 @@ pub(super) fn copy_all(parts: &Parts<'_>, writer: &mut Writer<'_>, source: &str)
         note(writer, source, from);
         blank = false;
     }
-    for (sources, to) in grouped_artifacts(parts.artifacts, parts.trees, &writer.workdir) {
+    for (sources, to) in grouped_artifacts(parts, &writer.workdir) {
         writer.plain(&transfer(&copy, Some(source), &sources, &to), blank);
         for path in &sources {
             note(writer, source, path);
@@ -88,7 +87,9 @@ fn parent(path: &str) -> &str {
 }
 
 /// Artifacts that are copied on their own: folders each, files by their folder.
-fn grouped_artifacts(artifacts: &[Artifact], trees: &[String], workdir: &str) -> Vec<(Vec<String>, String)> {
+fn grouped_artifacts(parts: &Parts<'_>, workdir: &str) -> Vec<(Vec<String>, String)> {
+    let Parts { artifacts, trees, .. } = *parts;
+    let lands = |path| parts.application.map_or(path, |a| a.destination(path));
     let mut groups: Vec<(Vec<String>, String)> = Vec::new();
     let inside = |path: &str| {
         trees
@@ -102,7 +103,7 @@ fn grouped_artifacts(artifacts: &[Artifact], trees: &[String], workdir: &str) ->
             continue;
         }
         if path.ends_with('/') {
-            groups.push((vec![trimmed(path).to_owned()], shown(path, workdir, true)));
+            groups.push((vec![trimmed(path).to_owned()], shown(lands(path), workdir, true)));
             continue;
         }
         let folder = parent(path);

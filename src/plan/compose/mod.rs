@@ -4,6 +4,7 @@ mod copies;
 mod runtime;
 mod writer;
 
+use super::application::{Application, Trim};
 use super::artifact::Artifact;
 use super::carry::Carried;
 use super::deal::{Deal, Part};
@@ -35,6 +36,10 @@ pub struct Parts<'p> {
     pub context: &'p [usize],
     /// Files that are taken from the build context.
     pub files: &'p [Need],
+    /// What the builder does at its end.
+    pub trims: &'p [Trim],
+    /// What an interpreted program is made of.
+    pub application: Option<&'p Application>,
     /// The new base.
     pub base: &'p RuntimeBase,
     /// What the new stage is told.
@@ -96,6 +101,7 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
         (Some(name), Tester::Gate) => name.clone(),
         _ => builder,
     };
+    let source = trimmed(site, parts, &style, &names, tester_name.is_some(), source, &mut stages);
     let name = match &site.stage.name {
         Some(name) if !names.keeps => name.as_str(),
         _ if stages.len() > 1 => names.runtime.as_str(),
@@ -195,6 +201,83 @@ fn builder<'s>(
     Some(name)
 }
 
+/// Leaves out what only the build needs: at the builder's end, or in a stage of its own where tests
+/// still need it. Gives the name of the stage to copy from.
+fn trimmed<'s>(
+    site: &Site<'_>,
+    parts: &Parts<'_>,
+    style: &'s Style,
+    names: &Names,
+    tested: bool,
+    source: String,
+    stages: &mut Vec<Writer<'s>>,
+) -> String {
+    if parts.trims.is_empty() {
+        return source;
+    }
+    let own = match stages.last_mut() {
+        Some(last) if !tested && last.stage.name == source => None,
+        _ => {
+            let line = format!(
+                "{} {source} {} {}",
+                style.keyword("FROM"),
+                style.keyword("AS"),
+                names.production
+            );
+            Some(Writer::new(style, "builder", &names.production, &source, &line))
+        }
+    };
+    let workdir = site.workdir_at(parts.deal.anchor + 1);
+    let workdir = workdir.map(|dir| dir.trim_end_matches('/').to_owned());
+    let name = own.as_ref().map_or(source, |w| w.stage.name.clone());
+    stages.extend(own);
+    if let Some(writer) = stages.last_mut() {
+        let mut trims: Vec<Trim> = Vec::new();
+        for trim in parts.trims {
+            match trims.last_mut() {
+                Some(last) if last.folder == trim.folder => {
+                    last.command = format!("{} && {}", last.command, trim.command);
+                }
+                _ => trims.push(trim.clone()),
+            }
+        }
+        for trim in trims {
+            let here = workdir.as_deref() == Some(trim.folder.as_str());
+            let folder = if trim.folder.is_empty() { "/" } else { &trim.folder };
+            let command = if here {
+                trim.command.clone()
+            } else {
+                format!("cd {folder} && {}", trim.command)
+            };
+            let run = format!("{} {command}", style.keyword("RUN"));
+            writer.ours(&wrapped(&run, style));
+        }
+    }
+    name
+}
+
+/// A line no longer than a screen is wide, where it has words to break it between.
+const WIDEST: usize = 110;
+
+/// A long command in several lines.
+fn wrapped(run: &str, style: &Style) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in run.split(' ') {
+        if width + word.len() >= WIDEST {
+            out.push_str(&format!(" {}\n    {word}", style.escape));
+            width = 4 + word.len();
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+        width += word.len() + 1;
+    }
+    out
+}
+
 /// The stages above, for pictures.
 fn earlier(site: &Site<'_>) -> Vec<PlannedStage> {
     let file = site.file();
@@ -224,6 +307,7 @@ struct Names {
     builder: String,
     tester: String,
     runtime: String,
+    production: String,
     /// The stage's own name says that it builds, so the builder keeps it.
     keeps: bool,
 }
@@ -256,6 +340,7 @@ impl Names {
             builder: pick("builder"),
             tester: pick("tester"),
             runtime: pick("runtime"),
+            production: pick("production"),
             keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word))),
         }
     }

@@ -109,7 +109,7 @@ pub(super) fn runtime<'s>(
 /// The instruction in front of which dependencies are copied: that which copies the application's
 /// sources, where neither lies in the other. Dependencies change less often.
 fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
-    if parts.level != Level::Slim || !parts.trees.is_empty() {
+    if parts.deal.level != Level::Slim || !parts.trees.is_empty() {
         return None;
     }
     let sources = site
@@ -125,7 +125,12 @@ fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
         let value = site.file().expand(word, index).ok()?.value;
         let folder = absolute(site.workdir_at(index).as_deref(), &value)?;
         let folder = format!("{}/", folder.trim_end_matches('/'));
-        let apart = |path: &str| !path.starts_with(&folder) && !folder.starts_with(path);
+        // A folder that the context does not have is apart from what is copied around it.
+        let absent = |path: &str| {
+            let inside = path.strip_prefix(&folder).map(|rest| rest.trim_end_matches('/'));
+            inside.is_some_and(|rest| !rest.is_empty() && site.context.is_some_and(|c| !c.is_sent(rest)))
+        };
+        let apart = |path: &str| absent(path) || !path.starts_with(&folder) && !folder.starts_with(path);
         if !parts.artifacts.iter().all(|a| apart(&a.path)) {
             return None;
         }
@@ -180,7 +185,8 @@ fn emit(site: &Site<'_>, writer: &mut Writer<'_>, carry: &Carry, of: Option<(&Bl
                     ..block.clone()
                 });
             } else {
-                writer.plain(body, block.blank || writer.style.airy);
+                let apart = writer.style.airy && !writer.follows(body);
+                writer.plain(body, block.blank || apart);
             }
         }
         None => writer.ours(&carry.text),

@@ -71,6 +71,12 @@ impl<'s> Writer<'s> {
         self.plain(body, self.style.airy);
     }
 
+    /// Whether the last instruction has the keyword of the one that is about to be written.
+    pub fn follows(&self, body: &str) -> bool {
+        let keyword = body.split_whitespace().next().unwrap_or_default();
+        self.items.last().is_some_and(|item| item.is(keyword))
+    }
+
     fn push(&mut self, item: Item) {
         if item.is("WORKDIR")
             && item

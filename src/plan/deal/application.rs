@@ -18,17 +18,18 @@ use crate::plan::{Level, Tester};
 enum Side {
     Builder,
     Runtime,
+    Both,
     /// As its role says.
     Role,
 }
 
 /// Deals the pieces out. `trees` are the application's folders that come from the builder, filled in
-/// here; `artifacts` are what installs and builds fill, each copied on its own.
+/// here; `artifacts` are what installs and builds fill, each copied on its own, and `idle` the copies
+/// of sources that only the build needs.
 pub fn application(
     site: &Site<'_>,
     programs: &[Program],
-    application: &Application,
-    artifacts: &[Artifact],
+    (application, artifacts, idle): (&Application, &[Artifact], &[usize]),
     base: &RuntimeBase,
     trees: &mut Vec<String>,
 ) -> Option<Deal> {
@@ -36,6 +37,7 @@ pub fn application(
     let has = Has {
         config: runtime::config(base),
         base,
+        application,
     };
     let mut writes: Option<crate::plan::Place> = None;
     let mut sides: Vec<Side> = Vec::new();
@@ -45,14 +47,16 @@ pub fn application(
         let side = match (step.map(|s| s.goes), role.role) {
             (_, Role::Test) => Side::Role,
             (Some(Goes::Builder), _) => Side::Builder,
+            (Some(Goes::Both), _) => Side::Both,
             (Some(Goes::Runtime), _) => Side::Runtime,
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
-                if role.role != Role::Tool {
+                let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
+                if role.role != Role::Tool || site.workdir().as_ref().is_some_and(inside) {
                     writes = writes.max(Some(role.place));
                 }
                 Side::Builder
@@ -75,7 +79,31 @@ pub fn application(
     if let Some(last) = writes {
         *trees = crate::plan::levels::folders(site, last, &mut deal.conditions);
     }
+    if trees.is_empty() && !site.roles.iter().any(|r| r.role == Role::SourceCopy) {
+        let fetch = site
+            .roles
+            .iter()
+            .zip(&sides)
+            .find(|(r, side)| **side == Side::Builder && fetches(site, r));
+        match (fetch, site.workdir()) {
+            (Some(_), Some(dir)) if !crate::plan::levels::SYSTEM.contains(&dir.as_str()) => trees.push(dir),
+            (Some((role, _)), _) => deal.conditions.push(Condition::not_met(
+                "what is fetched is known to be copied",
+                vec![Evidence::command(
+                    role.span,
+                    "it fetches sources to a folder of the system",
+                )],
+            )),
+            _ => {}
+        }
+    }
     let tested = site.options.tester != Tester::Off && site.roles.iter().any(|r| r.role == Role::Test);
+    let last_test = site
+        .roles
+        .iter()
+        .filter(|r| tested && r.role == Role::Test)
+        .map(|r| r.place)
+        .max();
     let accounts = setup::needs_accounts(site, anchor);
     let landing = Landing::of(site);
     for (role, side) in site.roles.iter().zip(&sides) {
@@ -88,6 +116,11 @@ pub fn application(
         let in_tree = before && lands_in(site, at, trees);
         let lot = match (side, role.role) {
             (Side::Builder, _) => builder,
+            (Side::Both, _) => Lot {
+                builder: true,
+                runtime: true,
+                ..Lot::default()
+            },
             (Side::Runtime, _) => Lot {
                 runtime: true,
                 late: before,
@@ -100,12 +133,12 @@ pub fn application(
             },
             (_, Role::Manifests) => Lot {
                 builder: before,
-                runtime: !in_tree && wanted(site, role, &landing, programs),
+                runtime: !in_tree && !idle.contains(&at) && wanted(site, role, &landing, programs, idle),
                 ..Lot::default()
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
-                builder: before,
-                runtime: !in_tree,
+                builder: before || last_test.is_some_and(|test| role.place < test),
+                runtime: !in_tree && !idle.contains(&at),
                 ..Lot::default()
             },
             (_, Role::StageCopy) => Lot {
@@ -119,8 +152,12 @@ pub fn application(
             },
             (_, Role::Test) => builder,
             (_, Role::Cleanup) => Lot {
-                builder: before,
-                runtime: !before && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                builder: at <= anchor.instruction,
+                // What is copied from the context once more is cleaned once more.
+                runtime: !alone_with_install(site, role, application)
+                    && !lands_in_trees(site, at, trees)
+                    && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                late: at <= anchor.instruction,
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
@@ -173,10 +210,27 @@ pub fn application(
     Some(deal)
 }
 
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
+/// Whether a piece fetches the application itself.
+fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    commands(site, role.place).any(|name| match name {
+        "git" => text.contains("clone"),
+        "tar" | "unzip" => true,
+        _ => false,
+    })
+}
+
 /// What the new base has.
 struct Has<'h> {
     config: Option<&'static BaseConfig>,
     base: &'h RuntimeBase,
+    application: &'h Application,
 }
 
 impl Has<'_> {
@@ -193,6 +247,7 @@ impl Has<'_> {
                         name,
                         "pip" | "pip3" | "npm" | "yarn" | "gem" | "bundle" | "curl" | "wget" | "tar"
                     )
+                    || self.application.brings(name) == Some(true) && name != "pip"
                     || self
                         .base
                         .packages
@@ -200,6 +255,22 @@ impl Has<'_> {
                         .any(|p| p.names.iter().any(|package| package == name))
             })
     }
+}
+
+/// Whether a clean-up stands in the RUN of an install, whose leftovers it removes.
+fn alone_with_install(site: &Site<'_>, role: &RoleOf, application: &Application) -> bool {
+    site.roles.iter().any(|r| {
+        r.place.instruction == role.place.instruction
+            && (application.step(r.place).is_some_and(|s| s.goes == Goes::Builder) || r.role == Role::SystemPackages)
+    })
+}
+
+/// Whether a clean-up works in a folder that comes from the builder, cleaned.
+fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
+    let workdir = site.workdir_at(at).unwrap_or_default();
+    trees
+        .iter()
+        .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
 }
 
 /// What is not proven where something that no room knows stays in the builder.
@@ -216,7 +287,7 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
 fn folders_of(site: &Site<'_>, landing: &Landing) -> Vec<String> {
     let mut out: Vec<String> = landing.trees().map(|(_, to)| to.to_owned()).collect();
     out.extend(site.workdir());
-    out.retain(|folder| folder.len() > 1);
+    out.retain(|folder| !folder.is_empty());
     out
 }
 
@@ -238,7 +309,7 @@ fn lands_in(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
 }
 
 /// Whether run time may read a manifest, and no later COPY brings it again.
-fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program]) -> bool {
+fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program], idle: &[usize]) -> bool {
     let at = role.place.instruction;
     let Some(transfer) = site.file().instructions.get(at).and_then(|i| i.transfer()) else {
         return false;
@@ -260,9 +331,13 @@ fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program
         if list || project && !["poetry", "pipenv", "uv"].iter().any(|l| by_launcher(l)) {
             return false;
         }
-        let places = landing.image_of(path);
-        let here: Vec<&String> = places.iter().filter(|(_, i)| *i == at).map(|(p, _)| p).collect();
-        !places.iter().any(|(p, i)| *i > at && here.contains(&p))
+        // A later COPY that is not left out brings it again.
+        let files = match site.context.filter(|_| crate::context::sources::has_wildcard(path)) {
+            Some(context) => context.glob(path),
+            None => vec![path.to_owned()],
+        };
+        let places: Vec<(String, usize)> = files.iter().flat_map(|file| landing.image_of(file)).collect();
+        places.is_empty() || places.iter().any(|(_, by)| *by == at || idle.contains(by))
     })
 }
 

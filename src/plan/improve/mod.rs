@@ -121,6 +121,7 @@ fn candidate(site: &Site<'_>, edits: &[Edit], level: Level, effects: &[Effect], 
         unsafe_because: unproven,
         effects,
         announces: Vec::new(),
+        leaves: 0,
         checks,
     }
 }
@@ -145,7 +146,7 @@ fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
 }
 
 /// The stages of the new text, for pictures.
-fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
+pub(super) fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
     use crate::model::Dockerfile;
     use crate::source::SourceFile;
     let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text));

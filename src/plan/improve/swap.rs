@@ -109,7 +109,19 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         level: Level::Slim,
         conditions: Vec::new(),
     };
-    let bases = runtime::runtime_bases(site, programs, &artifacts, &needs, &system);
+    // Package managers are looked at on their own.
+    let set_up = Deal {
+        lots: site
+            .roles
+            .iter()
+            .map(|r| Lot {
+                runtime: !matches!(r.role, Role::SystemPackages | Role::Cleanup | Role::Shell),
+                ..Lot::default()
+            })
+            .collect(),
+        ..deal.clone()
+    };
+    let bases = runtime::runtime_bases(site, programs, &artifacts, &needs, &system, None);
     let mut out = Vec::new();
     for mut base in bases {
         let sizes = (old.variant.size, base.variant.and_then(|v| v.size));
@@ -119,9 +131,10 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         }
         let mut conditions = common.clone();
         conditions.extend(base.conditions.iter().cloned());
-        let carried = carry::carry(site, programs, &base, &deal);
+        let mut carried = carry::carry(site, programs, &base, &deal);
+        levels::drop_idle_path(&mut carried, &artifacts.found, &base);
         conditions.extend(carried.conditions.iter().cloned());
-        conditions.extend(replay::replayed(site, &deal, &base));
+        conditions.extend(replay::replayed(site, &set_up, &base, None));
         installs_again(site, &base, &mut conditions);
         let known = levels::Known {
             programs,
@@ -139,8 +152,10 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             trees: &[],
             context: &[],
             files: &[],
+            trims: &[],
             base: &base,
             carried: &carried,
+            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.

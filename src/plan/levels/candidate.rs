@@ -1,6 +1,7 @@
 //! A rewrite with what is to be said of it.
 
 use super::Known;
+use super::verdict::installed;
 use crate::edit::{Applicability, Effect};
 use crate::model::Kind;
 use crate::plan::artifact::{Artifact, ArtifactKind};
@@ -50,6 +51,10 @@ pub(super) fn candidate(
             .map(|a| a.says.clone()),
     );
     announces.extend(parts.carried.lost.iter().cloned());
+    let lean = known.application.and_then(|a| a.lean.as_deref());
+    let lean = lean.filter(|_| parts.level == crate::plan::Level::Application);
+    announces.extend(lean.into_iter().flat_map(|l| l.announces.iter().cloned()));
+    let own = known.application.map_or(0, |a| a.leaves) + lean.map_or(0, |l| l.leaves);
     let mut seen = std::collections::BTreeSet::new();
     announces.retain(|a| seen.insert(a.clone()));
     Candidate {
@@ -66,6 +71,7 @@ pub(super) fn candidate(
         effects,
         announces,
         stages: composed.stages,
+        leaves: installed(site, known.application.is_some(), parts.base) + own,
     }
 }
 

@@ -5,7 +5,8 @@ mod suit;
 mod trees;
 mod verdict;
 
-pub use trees::{absolute, folders};
+pub use suit::drop_idle_path;
+pub use trees::{SYSTEM, absolute, folders};
 pub use verdict::{choose, verdict};
 
 use super::application::Application;
@@ -46,7 +47,12 @@ pub fn consider(site: &Site<'_>, known: &Known<'_>) -> (Vec<Considered>, Vec<Can
     let mut levels = Vec::new();
     let mut candidates = Vec::new();
     for level in [Level::Artifacts, Level::Application, Level::Slim] {
-        if (level == Level::Slim) != known.application.is_some() {
+        let suits = match (level, known.application) {
+            (Level::Slim, application) => application.is_some(),
+            (Level::Application, Some(application)) => application.lean.is_some(),
+            (_, application) => application.is_none(),
+        };
+        if !suits {
             continue;
         }
         let common = common(site, known, level);
@@ -96,7 +102,11 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
         out.push(Condition::not_met(KNOWN, evidence));
     }
     out.extend(known.artifacts.conditions.iter().cloned());
-    for artifact in &known.artifacts.found {
+    let installed = |artifact: &&Artifact| {
+        let own = |part: &Artifact| part.path == artifact.path;
+        known.application.is_some_and(|a| a.as_artifacts().iter().any(own))
+    };
+    for artifact in known.artifacts.found.iter().filter(|a| !installed(a)) {
         if artifact.sources.len() > 1 {
             out.push(Condition::met(
                 format!("`{}` is what the build makes", artifact.path),
@@ -113,7 +123,12 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
     if level == Level::Artifacts {
         out.extend(known.needs.conditions.iter().cloned());
     }
-    for neighbour in known.neighbours {
+    let relying: Vec<&Neighbour> = known
+        .neighbours
+        .iter()
+        .filter(|n| known.application.is_none_or(|a| !n.is_served_by(a)))
+        .collect();
+    for neighbour in &relying {
         let evidence = vec![neighbour.evidence.clone()];
         let what = "nothing else relies on the image as it is".to_owned();
         out.push(if neighbour.breaks {
@@ -122,7 +137,7 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             Condition::unproven(what, evidence, "a look at it")
         });
     }
-    if known.neighbours.is_empty() && site.context.is_some() {
+    if relying.is_empty() && site.context.is_some() {
         out.push(Condition::met("nothing else relies on the image as it is", Vec::new()));
     }
     out
@@ -147,8 +162,19 @@ fn with_base(
     if level == Level::Artifacts {
         artifacts.extend(suit::changed(known));
     }
+    let lean = known.application.and_then(|a| a.lean.as_deref());
+    let lean = lean.filter(|_| level == Level::Application);
     if let Some(application) = known.application {
         conditions.extend(application.conditions.iter().cloned());
+    }
+    if let Some(lean) = lean {
+        conditions.extend(lean.conditions.iter().cloned());
+        artifacts.retain(|a| !lean.left.contains(&a.path));
+        for artifact in &mut artifacts {
+            if let Some((_, part)) = lean.narrowed.iter().find(|(whole, _)| *whole == artifact.path) {
+                artifact.path.clone_from(part);
+            }
+        }
     }
     let below = artifacts.iter().find(|a| {
         let made = a
@@ -166,11 +192,15 @@ fn with_base(
     let altered = artifacts.iter().filter_map(|a| a.alter.as_ref());
     conditions.extend(altered.flat_map(|a| a.conditions.iter().cloned()));
     let mut trees = match level {
-        Level::Application => trees::trees(site, known.artifacts),
+        Level::Application if known.application.is_none() => trees::trees(site, known.artifacts),
         _ => Trees::default(),
     };
     let deal = match known.application {
-        Some(application) => deal::application(site, known.programs, application, &artifacts, base, &mut trees.copied),
+        Some(application) => {
+            let idle = lean.map(|l| l.idle.as_slice()).unwrap_or_default();
+            let parts = (application, artifacts.as_slice(), idle);
+            deal::application(site, known.programs, parts, base, &mut trees.copied)
+        }
         None => deal::deal(site, known.programs, &artifacts, level, &trees.copied),
     };
     let Some(deal) = deal else {
@@ -181,7 +211,7 @@ fn with_base(
     suit::drop_idle_path(&mut carried, &known.artifacts.found, base);
     conditions.extend(carried.conditions.iter().cloned());
     conditions.extend(deal.conditions.iter().cloned());
-    conditions.extend(replay::replayed(site, &deal, base));
+    conditions.extend(replay::replayed(site, &deal, base, known.application));
     let mut files: Vec<Need> = match level {
         Level::Artifacts => known
             .needs
@@ -190,7 +220,7 @@ fn with_base(
             .filter(|n| n.context.is_some())
             .cloned()
             .collect(),
-        _ => Vec::new(),
+        _ => lean.map(|l| l.files.clone()).unwrap_or_default(),
     };
     files.retain(|need| !suit::runtime_copies(site, &deal, need));
     let parts = Parts {
@@ -200,6 +230,8 @@ fn with_base(
         trees: &trees.copied,
         context: &trees.context,
         files: &files,
+        trims: lean.map(|l| l.trims.as_slice()).unwrap_or_default(),
+        application: known.application,
         base,
         carried: &carried,
     };

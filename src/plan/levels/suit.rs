@@ -10,7 +10,7 @@ use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::Site;
 
 /// Folders of the old PATH are only wanted where something is copied to one of them.
-pub(super) fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
+pub fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
     let filled = |folder: &str| {
         let inside = |path: &str| path.starts_with(&format!("{}/", folder.trim_end_matches('/')));
         artifacts.iter().any(|a| inside(&a.path)) || base.files.iter().any(|f| inside(&f.to))
@@ -72,7 +72,9 @@ pub(super) fn runtime_copies(site: &Site<'_>, deal: &Deal, need: &Need) -> bool 
                 .is_some_and(|t| {
                     t.sources.iter().any(|s| {
                         let source = s.value.trim_start_matches("./").trim_matches('/');
+                        let pattern = crate::context::sources::has_wildcard(source);
                         source == wanted.trim_matches('/')
+                            || pattern && site.context.is_some_and(|c| c.glob(source).contains(wanted))
                             || source.is_empty()
                             || wanted.starts_with(&format!("{source}/"))
                     })

@@ -15,7 +15,7 @@ pub(super) struct Trees {
 }
 
 /// Folders that are no application's own.
-pub(super) const SYSTEM: [&str; 14] = [
+pub const SYSTEM: [&str; 14] = [
     "/",
     "/bin",
     "/etc",

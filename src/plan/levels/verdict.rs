@@ -3,7 +3,8 @@
 use super::{KNOWN, rank};
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
-use crate::plan::site::Site;
+use crate::plan::runtime::RuntimeBase;
+use crate::plan::site::{Base, Site};
 use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
 use crate::shell::Operation;
 
@@ -30,7 +31,18 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
     let Some(index) = choose(site, candidates) else {
         let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
         let same = |c: &Candidate| c.runtime.as_ref().map(|r| r.reference.as_str()) == old;
-        if candidates.iter().all(same) {
+        let leaves = candidates.iter().map(|c| c.leaves).max().unwrap_or_default();
+        if candidates.iter().all(same) && leaves < LEAST_BYTES {
+            let small = |base: Base| matches!(base.variant.kind, knowledge::Kind::Slim | knowledge::Kind::Alpine);
+            if site.base.is_some_and(small) {
+                let reason = Reason {
+                    says: "its base is small already, and nothing that only builds need is installed that would pay for a \
+                           second stage"
+                        .to_owned(),
+                    evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
+                };
+                return (Verdict::LeftAlone(vec![reason]), None);
+            }
             let tag = knowledge::Tag::parse(site.base_tag());
             let advice = match (tag.codename(), tag.alpine_word()) {
                 (None, None) => "; a base whose tag names its release may tell",
@@ -79,8 +91,11 @@ const BUILD_PACKAGE: u64 = 10_000_000;
 /// About what a toolchain from an archive takes, in bytes.
 const ARCHIVE: u64 = 150_000_000;
 
-/// About what the old stage installs for its build.
-fn installed(site: &Site<'_>) -> u64 {
+/// About what an interpreter and its library take, in bytes.
+const INTERPRETER: u64 = 50_000_000;
+
+/// About what the old stage installs for its build; what an interpreted program installs comes along.
+pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) -> u64 {
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
@@ -91,7 +106,11 @@ fn installed(site: &Site<'_>) -> u64 {
         for operation in run.operations() {
             match operation {
                 Operation::Packages(p) if p.manager.is_system() && p.installs() => {
-                    for package in &p.packages {
+                    let stays = |name: &str| {
+                        let mut kept = base.packages.iter().flat_map(|p| &p.names);
+                        kept.any(|kept| kept == name)
+                    };
+                    for package in p.packages.iter().filter(|p| !stays(&p.name)) {
                         match knowledge::package(p.manager.name(), &package.name) {
                             Some(PackageKind::Compiler) => compiler = true,
                             Some(_) => others += 1,
@@ -99,7 +118,7 @@ fn installed(site: &Site<'_>) -> u64 {
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() => others += 3,
+                Operation::Packages(p) if p.installs() && !interpreted => others += 3,
                 Operation::Extract(_) | Operation::GitClone(_) => archive = true,
                 _ => {}
             }
@@ -111,12 +130,16 @@ fn installed(site: &Site<'_>) -> u64 {
 /// The sizes of the bases, and of what is installed for the build.
 fn estimate(site: &Site<'_>, candidate: &Candidate) -> Option<Estimate> {
     let bytes = |size: u32| u64::from(size) * 1_000_000;
-    let before = bytes(site.base?.variant.size?) + installed(site);
+    let before = bytes(site.base?.variant.size?) + candidate.leaves;
     let base = candidate.runtime.as_ref()?;
     let after = match base.variant {
         Some(variant) => bytes(variant.size?),
         None => 0,
     };
+    // What the new base has too comes twice.
+    let again = |(_, paths): &(String, Vec<String>)| paths.iter().any(|p| p == "/usr/local");
+    let twice = candidate.stages.last().is_some_and(|s| s.copies.iter().any(again));
+    let after = after + if twice { INTERPRETER } else { 0 };
     Some(Estimate { before, after })
 }
 

@@ -126,7 +126,7 @@ const MAX_LOOK: usize = 64 * 1024;
 /// Whether a file's text shows that it is for those who build, deploy or read about the project: a
 /// Kubernetes object, a chart, a unit of systemd, a script around Docker, a picture of the README.
 pub fn is_for_people(context: &Context, path: &str) -> bool {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = path.rsplit('/').next().unwrap_or(path);
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let text = || context.read_text(path).filter(|text| text.len() <= MAX_LOOK);
     let chart = path
@@ -134,7 +134,7 @@ pub fn is_for_people(context: &Context, path: &str) -> bool {
         .filter_map(|(at, _)| path.get(..at))
         .any(|above| context.exists(&format!("{above}/Chart.yaml")));
     match ending {
-        _ if chart => true,
+        _ if chart || ending == "nix" => true,
         "yaml" | "yml" => text().is_some_and(|text| {
             let has = |key: &str| text.lines().any(|line| line.starts_with(key));
             has("apiVersion:") && has("kind:")
@@ -145,10 +145,10 @@ pub fn is_for_people(context: &Context, path: &str) -> bool {
             let builds = ["go build", "cargo build", "make install", "npm run build", "git push"];
             text.split_whitespace().any(|word| tools.contains(&word)) || builds.iter().any(|b| text.contains(b))
         }),
-        "png" | "gif" | "jpg" | "jpeg" | "svg" if folder.is_empty() => ["README.md", "readme.md", "README.rst"]
+        "png" | "gif" | "jpg" | "jpeg" | "svg" | "webp" => ["README.md", "readme.md", "README.rst"]
             .iter()
             .filter_map(|readme| context.read_text(readme))
-            .any(|text| text.contains(name)),
+            .any(|text| text.contains(path)),
         _ => false,
     }
 }

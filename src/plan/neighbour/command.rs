@@ -9,6 +9,9 @@ pub fn reliance(site: &Site<'_>, command: &str) -> Option<bool> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let words = strip(&words);
     let first = words.first()?;
+    if !takes_commands(site) {
+        return None;
+    }
     let program = first.rsplit('/').next().unwrap_or(first);
     if started(site).iter().any(|text| same(text, &words)) {
         return None;
@@ -26,8 +29,32 @@ pub fn reliance(site: &Site<'_>, command: &str) -> Option<bool> {
     Some(false)
 }
 
+/// Whether words behind `docker run IMAGE` are a command: not where ENTRYPOINT is a program that takes
+/// them as its arguments.
+fn takes_commands(site: &Site<'_>) -> bool {
+    let entrypoint = site
+        .instructions()
+        .filter_map(|i| match &i.kind {
+            Kind::Entrypoint(Form::Exec(words)) => Some(words),
+            _ => None,
+        })
+        .last();
+    let Some(first) = entrypoint.and_then(|words| words.first()) else {
+        return true;
+    };
+    let name = first.value.rsplit('/').next().unwrap_or(&first.value);
+    // Scripts and launchers run what they are given.
+    name.contains('.')
+        || name.contains("entrypoint")
+        || matches!(
+            name,
+            "tini" | "dumb-init" | "gosu" | "su-exec" | "sh" | "bash" | "env" | "exec" | "docker-init"
+        )
+        || !name.contains('-') && first.value.contains('/')
+}
+
 /// Words that run another command.
-fn strip<'w>(words: &[&'w str]) -> Vec<&'w str> {
+pub fn strip<'w>(words: &[&'w str]) -> Vec<&'w str> {
     let mut rest: Vec<&str> = words.to_vec();
     loop {
         let Some(first) = rest.first().copied() else {

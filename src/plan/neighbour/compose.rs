@@ -1,7 +1,7 @@
 //! Compose files whose services are built from the Dockerfile.
 
 use super::command::reliance;
-use super::{Look, Neighbour};
+use super::{Look, Neighbour, Relied};
 
 /// A line of YAML that is a key, or an item of a list.
 struct Line<'t> {
@@ -138,6 +138,7 @@ fn service(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
     {
         out.push(Neighbour {
             says: format!("{path} builds the stage `{own}` by its name"),
+            on: Relied::Other,
             evidence: look.evidence(path, line, format!("target: {target}")),
             breaks: true,
         });
@@ -150,6 +151,7 @@ fn service(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
             let shown = super::command::words(&command).join(" ");
             out.push(Neighbour {
                 says: format!("{path} runs `{shown}` in the image"),
+                on: Relied::Command(super::command::words(&command)),
                 evidence: look.evidence(path, line, format!("{key} of the service `{name}`")),
                 breaks,
             });
@@ -178,6 +180,7 @@ fn volumes(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
         if project && whole && !target.is_empty() && (workdir == target || workdir.starts_with(&format!("{target}/"))) {
             out.push(Neighbour {
                 says: format!("{path} mounts the project over `{target}`"),
+                on: Relied::Folder(target.to_owned()),
                 evidence: look.evidence(path, line.number, format!("a volume of the service `{name}`")),
                 breaks: false,
             });

@@ -7,6 +7,7 @@ mod command;
 mod compose;
 mod text;
 
+use super::application::Application;
 use super::evidence::{Evidence, EvidenceSource};
 use super::site::Site;
 use crate::context::{Context, EntryKind};
@@ -18,10 +19,44 @@ pub struct Neighbour {
     /// What it relies on, a sentence without a final full stop: "docker-compose.yml runs
     /// `npm test` in the image".
     pub says: String,
+    /// What of the image.
+    pub on: Relied,
     /// Where.
     pub evidence: Evidence,
     /// A rewrite would break it for certain; else it may.
     pub breaks: bool,
+}
+
+/// What of the image somebody relies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relied {
+    /// That a command can be run in it.
+    Command(Vec<String>),
+    /// A folder, which is covered by a mount.
+    Folder(String),
+    /// Something else.
+    Other,
+}
+
+impl Neighbour {
+    /// Whether an interpreted program's new image serves it as the old one did: it runs the language,
+    /// or a command of an installed package, or covers folders in which nothing was installed.
+    pub fn is_served_by(&self, application: &Application) -> bool {
+        match &self.on {
+            Relied::Command(words) => {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let words = command::strip(&words);
+                let name = words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w));
+                let language = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+                application.ecosystems.contains(&language) || application.brings(name) == Some(true)
+            }
+            Relied::Folder(folder) => {
+                let inside = format!("{}/", folder.trim_end_matches('/'));
+                !application.prefixes.iter().any(|p| p.path.starts_with(&inside))
+            }
+            Relied::Other => false,
+        }
+    }
 }
 
 /// How many files of a folder are looked at.
@@ -73,6 +108,7 @@ fn own_name(site: &Site<'_>, out: &mut Vec<Neighbour>) {
     if let Some(word) = purpose(file) {
         out.push(Neighbour {
             says: format!("the file's name says that it is for `{word}`"),
+            on: Relied::Other,
             evidence: Evidence::new(
                 EvidenceSource::SourceFile {
                     path: file.to_owned(),
@@ -131,6 +167,7 @@ fn comments(site: &Site<'_>, out: &mut Vec<Neighbour>) {
             let span = Span::new(start, at + line.trim_end().len());
             out.push(Neighbour {
                 says: "a comment speaks of development in the container".to_owned(),
+                on: Relied::Other,
                 evidence: Evidence::new(EvidenceSource::Comment(span), "development is spoken of"),
                 breaks: false,
             });
@@ -204,6 +241,7 @@ impl Look<'_> {
                 if names && outside && line.contains(file) {
                     out.push(Neighbour {
                         says: format!("{path} develops in the image"),
+                        on: Relied::Other,
                         evidence: self.evidence(path, at + 1, "it names this Dockerfile"),
                         breaks: true,
                     });
@@ -220,6 +258,7 @@ impl Look<'_> {
             if parts.any(|part| matches!(part, "prod" | "production" | "release" | "deploy")) && self.is_plain() {
                 out.push(Neighbour {
                     says: format!("{name} stands beside it, so this one may be for development"),
+                    on: Relied::Other,
                     evidence: self.evidence(name, 1, "it is for production by its name"),
                     breaks: false,
                 });
@@ -245,6 +284,7 @@ impl Look<'_> {
                 if !bare.is_empty() && built.iter().any(|known| known == bare) {
                     out.push(Neighbour {
                         says: format!("{name} is built on the image"),
+                        on: Relied::Other,
                         evidence: self.evidence(name, at + 1, format!("FROM {image}")),
                         breaks: true,
                     });

@@ -1,7 +1,7 @@
 //! Makefiles, scripts, CI and README: commands that build, name or use the image.
 
 use super::command::reliance;
-use super::{Look, Neighbour};
+use super::{Look, Neighbour, Relied};
 use std::collections::BTreeSet;
 
 /// Whether a file at the root may hold commands, by its name in lower case.
@@ -46,6 +46,7 @@ pub fn commands(look: &Look<'_>, path: &str, out: &mut Vec<Neighbour>) {
         {
             out.push(Neighbour {
                 says: format!("{path} builds the stage `{own}` by its name"),
+                on: Relied::Other,
                 evidence: look.evidence(path, number, trimmed),
                 breaks: true,
             });
@@ -71,6 +72,7 @@ fn note(look: &Look<'_>, path: &str, line: usize, command: &str, out: &mut Vec<N
     if let Some(breaks) = reliance(look.site, command) {
         out.push(Neighbour {
             says: format!("{path} runs `{command}` in the image"),
+            on: Relied::Command(super::command::words(&command)),
             evidence: look.evidence(path, line, "it is run in a container of the image"),
             breaks,
         });

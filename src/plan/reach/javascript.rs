@@ -1,5 +1,6 @@
 //! Imports of JavaScript and TypeScript. The TSX grammar reads both.
 
+use super::made;
 use super::slice::{self, conditional, line, source};
 use super::{Found, How, Import, Joined};
 use regex::Regex;
@@ -181,53 +182,9 @@ fn is_program(word: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'+'))
 }
 
-/// An import by a name that is made: a template, a sum, a join.
+/// An import by a name that is made: a template, a sum, a join, or a variable that holds one.
 fn dynamic(node: Node<'_>, text: &str, found: &mut Found, conditional: bool, line: usize) {
-    let inner = source(node, text);
-    let prefix = match node.kind() {
-        "template_string" => {
-            let body = inner.trim_matches('`');
-            let body = body
-                .strip_prefix("${__dirname}")
-                .map_or(body.to_owned(), |rest| format!(".{rest}"));
-            Some(body.split("${").next().unwrap_or_default().to_owned())
-        }
-        "binary_expression" => {
-            let left = node.child_by_field_name("left");
-            left.and_then(|l| literal(l, text)).map(str::to_owned).or_else(|| {
-                let l = left.map(|l| source(l, text)).unwrap_or_default();
-                let right = node
-                    .child_by_field_name("right")
-                    .and_then(|r| literal(r, text))
-                    .unwrap_or_default();
-                if l == "__dirname" {
-                    Some(format!(".{right}"))
-                } else {
-                    l.starts_with("__dirname").then(|| "./".to_owned())
-                }
-            })
-        }
-        "call_expression"
-            if inner.starts_with("path.") || inner.starts_with("join(") || inner.starts_with("resolve(") =>
-        {
-            inner.contains("__dirname").then(|| {
-                let mut path = String::from("./");
-                let mut index = 1;
-                while let Some(part) = argument(node, index).and_then(|n| literal(n, text)) {
-                    path.push_str(part.trim_start_matches('/'));
-                    path.push('/');
-                    index += 1;
-                }
-                // All of it is known.
-                if argument(node, index).is_none() {
-                    path.pop();
-                }
-                path
-            })
-        }
-        _ => None,
-    };
-    match prefix.filter(|p| !p.is_empty()) {
+    match made::prefix(source(node, text), text) {
         Some(prefix) => push(found, &prefix, How::Prefix, conditional, line),
         None => push(found, "", How::Unknown, conditional, line),
     }

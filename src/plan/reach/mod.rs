@@ -9,6 +9,7 @@
 
 mod javascript;
 mod literal;
+mod made;
 mod names;
 mod php;
 mod python;
@@ -250,6 +251,10 @@ fn follow(resolver: &Resolver<'_>, out: &mut Reach, path: &str, found: Found, op
                 }
             }
             How::Prefix => {
+                // All of it may be known.
+                if let Some(file) = resolver.exactly(path, &import.what) {
+                    reached(out, open, file, path);
+                }
                 let folder = resolver.bounded(path, &import.what);
                 if let Some(folder) = &folder {
                     for file in resolver.files_in(folder) {

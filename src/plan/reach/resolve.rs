@@ -495,7 +495,7 @@ impl<'c> Resolver<'c> {
             return (self.is_folder(alias) && !alias.is_empty()).then(|| format!("{alias}/"));
         }
         let up = path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or("./");
-        let found = join(folder, up);
+        let found = join(if up.starts_with('/') { "" } else { folder }, up);
         self.is_folder(&found).then(|| {
             if found.is_empty() {
                 String::new()
@@ -503,6 +503,18 @@ impl<'c> Resolver<'c> {
                 format!("{found}/")
             }
         })
+    }
+
+    /// The file that a path which is made of literals leads to.
+    pub fn exactly(&self, from: &str, path: &str) -> Option<String> {
+        let is_path = self.language == Language::JavaScript && !path.ends_with('/');
+        let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match path.strip_prefix('/') {
+            _ if !is_path => None,
+            Some(rest) => self.script(&join("", rest)),
+            None if path.starts_with('.') => self.script(&join(folder, path)),
+            None => None,
+        }
     }
 
     /// The package that a name beginning so is in.

@@ -9,6 +9,7 @@ mod packages;
 mod reference;
 mod taught;
 
+use super::application::Application;
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Linkage};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::Needs;
@@ -80,8 +81,10 @@ pub fn runtime_bases(
     artifacts: &Artifacts,
     needs: &Needs,
     system: &SystemPackages,
+    application: Option<&Application>,
 ) -> Vec<RuntimeBase> {
     let look = Look {
+        application,
         site,
         programs,
         artifacts: &artifacts.found,
@@ -147,6 +150,16 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
             },
         );
     }
+    // `latest` of Debian is its stable release, and moves on with it.
+    if base.image.names.contains(&"debian") && moves_with_stable(look.site.base_tag()) {
+        let reference = "debian:stable-slim".to_owned();
+        offers.push(Offer {
+            kind: Kind::Slim,
+            variant: reference::variant(&reference),
+            reference,
+            needs: &[Need::GlibcBinary],
+        });
+    }
     // A shell and a package manager at hand, where nothing is linked against them.
     if look.is_static() && !look.artifacts.is_empty() && base.image.role == knowledge::Role::Sdk {
         let tag = knowledge::newest("alpine").unwrap_or("3");
@@ -193,6 +206,11 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     offers
 }
 
+/// Whether a tag of Debian's image stands for its stable release, whichever that is.
+fn moves_with_stable(tag: &str) -> bool {
+    matches!(tag, "" | "latest" | "stable")
+}
+
 /// What the choice rests on.
 struct Look<'l> {
     site: &'l Site<'l>,
@@ -200,6 +218,7 @@ struct Look<'l> {
     artifacts: &'l [Artifact],
     needs: &'l Needs,
     system: &'l SystemPackages,
+    application: Option<&'l Application>,
 }
 
 impl Look<'_> {

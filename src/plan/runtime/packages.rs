@@ -59,6 +59,7 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         }
     }
     let old = release(look.site);
+    natives(look, old.as_deref(), &mut wanted);
     let new = release_of(base);
     let here = manager(base);
     libraries(look, base, old.as_deref(), &mut wanted);
@@ -96,11 +97,19 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         }
         // What an image installs it installs again.
         _ if look.is_same(base) => {}
+        // Tags of one image that name no release move on together.
+        _ if same_repository(look, base) && !look.renames() && look.application.is_some() => {}
         _ => base.conditions.push(Condition::unproven(
             what,
             why.clone(),
             "a base whose tag names its release",
         )),
+    }
+    if let Some(evidence) = foreign(look) {
+        base.conditions.push(Condition::not_met(
+            format!("{shown} can be installed from the release's own repositories"),
+            vec![evidence],
+        ));
     }
     base.packages.push(RuntimePackages {
         manager: here,
@@ -109,11 +118,46 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
     });
 }
 
+/// Whether a base is another tag of the image that the stage is on.
+fn same_repository(look: &Look<'_>, base: &RuntimeBase) -> bool {
+    let repository = |reference: &str| {
+        let image = crate::model::ImageRef::expanded(reference, crate::source::Span::at(0));
+        (image.registry, image.repository)
+    };
+    let old = look.site.stage.root_image.as_ref().map(|i| i.text.as_str());
+    old.is_some_and(|old| repository(old) == repository(&base.reference))
+}
+
+/// A command that adds a repository of packages, or installs one from a file, in front of an install of
+/// something that run time needs.
+fn foreign(look: &Look<'_>) -> Option<Evidence> {
+    look.application?;
+    const SIGNS: [&str; 8] = [
+        "add-apt-repository",
+        "sources.list",
+        "apt-key",
+        "nodesource.com",
+        "dpkg -i",
+        "/etc/apt/",
+        "/etc/apk/repositories",
+        "--repository",
+    ];
+    let wanted = look.system.found.iter().filter(|p| !matches!(p.use_, Use::Build));
+    let last = wanted.map(|p| p.place).max()?;
+    let sign = look.site.roles.iter().filter(|r| r.place <= last).find(|r| {
+        let text = look.site.file().source.slice(r.span);
+        SIGNS.iter().any(|sign| text.contains(sign)) && !text.contains("rm -rf /etc/apt") && !text.contains("sed -i")
+    })?;
+    let says = "another repository, or a package from a file, is brought in";
+    Some(Evidence::command(sign.span, says))
+}
+
 impl Look<'_> {
     /// Whether the base is the image that the stage is on, and packages have the names of the file.
     fn is_same(&self, base: &RuntimeBase) -> bool {
         let old = self.site.stage.root_image.as_ref().map(|i| i.text.as_str());
-        old == Some(base.reference.as_str()) && !self.renames()
+        let stable = base.reference == "debian:stable-slim" && super::moves_with_stable(self.site.base_tag());
+        (stable || old == Some(base.reference.as_str())) && !self.renames()
     }
 
     /// Whether a package stands under another name than in the file.
@@ -177,6 +221,22 @@ fn libraries(
             None => {
                 wanted.entry(library.to_owned()).or_default().push(evidence);
             }
+        }
+    }
+}
+
+/// Packages with what a language's packages need of the system.
+fn natives(look: &Look<'_>, release: Option<&str>, wanted: &mut BTreeMap<String, Vec<Evidence>>) {
+    let needed = look.application.map(|a| a.native.as_slice()).unwrap_or_default();
+    for (library, evidence) in needed {
+        let names = release.and_then(|r| knowledge::runtime_libraries(library, r));
+        let names: Vec<&str> = match names {
+            Some(names) => names.to_vec(),
+            None if library.ends_with("-dev") => continue,
+            None => vec![library.as_str()],
+        };
+        for name in names {
+            wanted.entry(name.to_owned()).or_default().push(evidence.clone());
         }
     }
 }

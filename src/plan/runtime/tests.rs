@@ -85,7 +85,7 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
         })
         .collect();
     let system = system::system_packages(&site, &programs, &case.needs);
-    runtime_bases(&site, &programs, &artifacts, &case.needs, &system)
+    runtime_bases(&site, &programs, &artifacts, &case.needs, &system, None)
 }
 
 fn names(case: &Case<'_>) -> Vec<String> {

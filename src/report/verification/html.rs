@@ -2,7 +2,7 @@
 //! checks, the difference of the two files. It loads nothing from elsewhere.
 
 use super::super::xml::escaped;
-use super::{change, size};
+use super::{by_stage, change, setting, size};
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
 use crate::verify::{ImageSize, Report, Verdict};
@@ -58,6 +58,7 @@ pub fn html(report: &Report, original: &str) -> String {
         treemap(&mut out, "kept", &after.largest);
     }
     checks(&mut out, report);
+    rest(&mut out, report);
     if let Some(taken) = report.candidates.last() {
         let _ = write!(out, "<h2>{}</h2><pre>", escaped(&taken.name));
         for change in TextDiff::from_lines(original, &taken.text).iter_all_changes() {
@@ -98,7 +99,54 @@ fn sizes(out: &mut String, report: &Report) {
             );
         }
     }
-    out.push_str("</table>");
+    let _ = write!(
+        out,
+        "<tr><td>by stage</td><td>{}</td><td>{}</td></tr></table>",
+        escaped(&by_stage(before)),
+        escaped(&by_stage(after))
+    );
+}
+
+/// Every rewrite that was tried, and the rest that the other reports tell.
+fn rest(out: &mut String, report: &Report) {
+    if report.candidates.len() > 1 || report.verdict != Verdict::Smaller {
+        out.push_str("<h2>Tried</h2><table>");
+        for candidate in &report.candidates {
+            let _ = write!(
+                out,
+                "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+                escaped(&candidate.name),
+                candidate
+                    .unpacked_bytes
+                    .map(size)
+                    .unwrap_or_else(|| "not built".to_owned()),
+                candidate.verdict.as_str(),
+                escaped(&candidate.why)
+            );
+        }
+        out.push_str("</table>");
+    }
+    if let Some(rebuild) = &report.rebuild {
+        let _ = write!(
+            out,
+            "<p>Rebuild after a change to {}: {:.1} s before, {:.1} s after.</p>",
+            escaped(&rebuild.changed),
+            rebuild.before_millis as f64 / 1000.0,
+            rebuild.after_millis as f64 / 1000.0
+        );
+    }
+    if !report.offers.is_empty() {
+        out.push_str("<h2>Settings that the project names</h2><table>");
+        for offer in &report.offers {
+            let _ = write!(
+                out,
+                "<tr><td><code>{}</code></td><td>{}</td></tr>",
+                escaped(&setting(offer)),
+                escaped(&offer.from)
+            );
+        }
+        out.push_str("</table>");
+    }
 }
 
 /// Both images' layers, each as wide as it is large.

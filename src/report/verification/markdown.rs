@@ -1,7 +1,7 @@
 //! For a pull request or a job's summary.
 
 use super::super::markdown::cell;
-use super::{change, size};
+use super::{by_stage, change, setting, size};
 use crate::verify::check::Outcome;
 use crate::verify::{Report, Verdict};
 use std::fmt::Write;
@@ -32,7 +32,13 @@ pub fn markdown(report: &Report) -> String {
                 let _ = writeln!(out, "| {name} | {} | {} |", size(old), size(new));
             }
         }
-        let _ = writeln!(out, "| layers | {} | {} |\n", before.layers.len(), after.layers.len());
+        let _ = writeln!(out, "| layers | {} | {} |", before.layers.len(), after.layers.len());
+        let _ = writeln!(
+            out,
+            "| by stage | {} | {} |\n",
+            cell(&by_stage(before)),
+            cell(&by_stage(after))
+        );
     }
     let failed: Vec<_> = report.checks.iter().filter(|check| check.is_failure()).collect();
     for check in &failed {
@@ -84,6 +90,23 @@ pub fn markdown(report: &Report) -> String {
                 }
             );
         }
+    }
+    if let Some(rebuild) = &report.rebuild {
+        let _ = writeln!(
+            out,
+            "\nRebuild after a change to {}: {:.1} s before, {:.1} s after.",
+            cell(&rebuild.changed),
+            rebuild.before_millis as f64 / 1000.0,
+            rebuild.after_millis as f64 / 1000.0
+        );
+    }
+    if !report.offers.is_empty() {
+        let all: Vec<String> = report
+            .offers
+            .iter()
+            .map(|offer| format!("`{}` ({})", cell(&setting(offer)), cell(&offer.from)))
+            .collect();
+        let _ = writeln!(out, "\nSettings that the project names: {}", all.join(", "));
     }
     let _ = writeln!(
         out,

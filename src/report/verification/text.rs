@@ -1,6 +1,6 @@
 //! For a terminal: the verdict, the sizes with bars, what failed, what left.
 
-use super::{change, size};
+use super::{by_stage, change, setting, size};
 use crate::report::visible;
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
@@ -90,6 +90,9 @@ impl Page {
             before.layers.len(),
             after.layers.len()
         ));
+        for (name, when, image) in [("stages", "before", before), ("", "after", after)] {
+            self.line(&format!("  {name:<11} {when:<6} {}", visible(&by_stage(image))));
+        }
     }
 
     fn checks(&mut self, report: &Report) {
@@ -165,6 +168,20 @@ impl Page {
         }
     }
 
+    fn offers(&mut self, report: &Report) {
+        if report.offers.is_empty() {
+            return;
+        }
+        self.line("\n  settings that the project names, to see more of it");
+        for offer in &report.offers {
+            self.line(&format!(
+                "    {:<40} {}",
+                visible(&setting(offer)),
+                visible(&offer.from)
+            ));
+        }
+    }
+
     fn rest(&mut self, report: &Report) {
         if let Some(rebuild) = &report.rebuild {
             self.line(&format!(
@@ -176,6 +193,7 @@ impl Page {
                 rebuild.after_steps
             ));
         }
+        self.offers(report);
         for note in &report.notes {
             self.line(&format!("  note: {}", visible(note)));
         }

@@ -77,9 +77,13 @@ fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
         .runtime
         .as_ref()
         .map_or(String::new(), |base| format!(" and run on {}", base.reference));
+    let title = match candidate.level {
+        plan::Level::Order => "change the order of the stage's steps, or name what they refer to".to_owned(),
+        _ => format!("build in a stage of its own{base}"),
+    };
     let fix = Fix {
         applicability: candidate.applicability,
-        ..Fix::safe(format!("build in a stage of its own{base}"), vec![edit])
+        ..Fix::safe(title, vec![edit])
     };
     finding.fix(fix.with_effects(candidate.effects.iter().copied()).isolated("stages"))
 }

@@ -1,8 +1,6 @@
 //! Where Python's installers put what they install.
 
 use crate::facts::CommandView;
-use crate::knowledge::Tag;
-use crate::model::Kind;
 use crate::plan::artifact::absolute;
 use crate::plan::site::Site;
 use crate::shell::{Manager, Packages};
@@ -10,20 +8,19 @@ use crate::shell::{Manager, Packages};
 /// The folders of the stage's Python.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// The folder of the interpreter's packages, ending in `/`.
-    packages: String,
     /// Virtual environments that the file makes, without a `/` at their end.
     environments: Vec<String>,
 }
 
-/// Where the scripts of packages are, in the official images.
-const SCRIPTS: &str = "/usr/local/bin/";
+/// Where the official images have the interpreter with its packages and their scripts. The folder of
+/// the packages alone has the interpreter's version in its name, which FROM would no longer be alone
+/// to say.
+pub const SYSTEM: &str = "/usr/local/";
 
 impl Layout {
     /// Reads the base's tag and the commands that make virtual environments.
     pub fn of(site: &Site<'_>) -> Layout {
         let mut layout = Layout {
-            packages: packages_folder(site),
             environments: Vec::new(),
         };
         for instruction in site.instructions() {
@@ -38,9 +35,14 @@ impl Layout {
         layout
     }
 
+    /// Whether the file makes virtual environments.
+    pub fn has_environments(&self) -> bool {
+        !self.environments.is_empty()
+    }
+
     /// The interpreter's own folders.
     pub fn system(&self) -> Vec<String> {
-        vec![self.packages.clone(), SCRIPTS.to_owned()]
+        vec![SYSTEM.to_owned()]
     }
 
     /// The virtual environment that a command makes, ending in `/`.
@@ -230,30 +232,6 @@ impl Layout {
         };
         let value = site.file().view_at(at).get(name)?.value.as_deref()?.to_owned();
         (!rest.contains('$')).then(|| format!("{value}{rest}"))
-    }
-}
-
-/// Where the interpreter of the base keeps packages: the whole folder of libraries where the tag does
-/// not say which Python it is.
-fn packages_folder(site: &Site<'_>) -> String {
-    let tag = site.base_tag();
-    let version = Tag::parse(tag).version().unwrap_or_default();
-    let mut parts = version.split('.');
-    let fixed = site
-        .file()
-        .chain(site.stage)
-        .last()
-        .and_then(|root| match &site.file().from_of(root)?.kind {
-            Kind::From { image, .. } => Some(!image.has_variables()),
-            _ => None,
-        })
-        .unwrap_or(false);
-    let digits = |part: Option<&str>| part.is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
-    match (parts.next(), parts.next()) {
-        (Some(major), Some(minor)) if fixed && digits(Some(major)) && digits(Some(minor)) => {
-            format!("/usr/local/lib/python{major}.{minor}/site-packages/")
-        }
-        _ => "/usr/local/lib/".to_owned(),
     }
 }
 

@@ -1,26 +1,58 @@
 //! Python: pip, poetry, pipenv, uv and setup.py, with the folders that they install to.
 
 mod layout;
+mod listed;
+mod native;
+mod staged;
 
+use super::Application;
 use super::steps::{Claim, Goes};
 use crate::facts::CommandView;
+use crate::plan::artifact::Landing;
 use crate::plan::program::Program;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
 use layout::Layout;
+use listed::List;
 
 /// What is known of the stage's Python.
 pub(super) struct Room<'r> {
     site: &'r Site<'r>,
+    programs: &'r [Program],
     layout: Layout,
 }
 
 impl<'r> Room<'r> {
-    pub fn new(site: &'r Site<'r>, _programs: &[Program]) -> Room<'r> {
+    pub fn new(site: &'r Site<'r>, programs: &'r [Program]) -> Room<'r> {
         Room {
             site,
+            programs,
             layout: Layout::of(site),
         }
+    }
+
+    /// What is known once every command was looked at: packages, and what they need.
+    pub fn finish(&self, out: &mut Application) {
+        if !out.prefixes.iter().any(|p| p.ecosystem == "python") {
+            return;
+        }
+        let mut list = List::default();
+        let landing = Landing::of(self.site);
+        for instruction in self.site.instructions() {
+            for view in self.site.facts.commands(instruction) {
+                for operation in view.operations {
+                    if let Operation::Packages(packages) = operation
+                        && is_python(packages.manager)
+                        && !matches!(packages.action, Action::Remove | Action::Clean | Action::Configure)
+                    {
+                        list.add(self.site, &landing, instruction.index, packages);
+                    }
+                }
+            }
+        }
+        native::natives(self.site, &list, out);
+        out.scripts.extend(list.scripts);
+        staged::staged(self.site, &self.layout, out);
     }
 
     /// What a command is to a Python application; none where that is not known here.
@@ -35,6 +67,41 @@ impl<'r> Room<'r> {
         }
     }
 
+    /// Scripts that install poetry or uv.
+    pub fn installer(&self, at: usize, text: &str) -> Option<Claim> {
+        let poetry = text.contains("install.python-poetry.org") || text.contains("get-poetry.py");
+        let uv = text.contains("astral.sh/uv");
+        let pip = text.contains("bootstrap.pypa.io") && !text.contains("&&");
+        if !poetry && !uv && !pip {
+            return None;
+        }
+        let starts = |name: &str| {
+            self.programs.iter().any(|p| {
+                p.words.first().is_some_and(|w| w.rsplit('/').next() == Some(name))
+                    || p.via.iter().any(|v| v.split(' ').next() == Some(name))
+            })
+        };
+        let mut fills = Vec::new();
+        if poetry && starts("poetry") {
+            let variables = self.site.file().view_at(at);
+            let home = variables.get("POETRY_HOME").and_then(|v| v.value.as_deref());
+            match home {
+                Some(home) => fills.push(format!("{}/", home.trim_end_matches('/'))),
+                None => fills.extend([".local/share/pypoetry/", ".local/bin/"].map(|f| format!("/root/{f}"))),
+            }
+        }
+        if uv && starts("uv") {
+            fills.push("/root/.local/bin/".to_owned());
+        }
+        Some(Claim {
+            goes: Some(Goes::Builder),
+            fills,
+            says: "an installer is fetched and run".to_owned(),
+            ecosystem: "python",
+            ..Claim::default()
+        })
+    }
+
     fn installs(&self, view: &CommandView<'_>, script: &[CommandView<'_>], packages: &Packages) -> Option<Claim> {
         use Action::*;
         let name = packages.manager.name();
@@ -44,10 +111,7 @@ impl<'r> Room<'r> {
             ecosystem: "python",
             ..Claim::default()
         };
-        if !matches!(
-            packages.manager,
-            Manager::Pip | Manager::Pipenv | Manager::Poetry | Manager::Uv | Manager::Pdm | Manager::Pipx
-        ) {
+        if !is_python(packages.manager) {
             return None;
         }
         match packages.action {
@@ -58,6 +122,12 @@ impl<'r> Room<'r> {
             _ => return None,
         }
         let fills = self.layout.fills(self.site, view, script, packages)?;
+        // What only installs is needed where it installs.
+        let fills = if is_installer(packages) && !self.is_started(packages) {
+            Vec::new()
+        } else {
+            fills
+        };
         let project =
             packages.packages.iter().any(|p| p.is_file && !p.name.contains("://")) || packages.action == InstallProject;
         let editable = view
@@ -70,6 +140,17 @@ impl<'r> Room<'r> {
             writes_sources: editable,
             ..claim(Some(Goes::Builder), format!("`{name}` installs packages"))
         })
+    }
+
+    /// Whether the image starts one of the packages by its name.
+    fn is_started(&self, packages: &Packages) -> bool {
+        let starts = |name: &str| {
+            self.programs.iter().any(|p| {
+                p.words.first().is_some_and(|w| w.rsplit('/').next() == Some(name))
+                    || p.via.iter().any(|v| v.split(' ').next() == Some(name))
+            })
+        };
+        packages.packages.iter().any(|p| starts(&p.name))
     }
 
     /// Whether a list of requirements names the project itself, or a folder of it.
@@ -94,6 +175,18 @@ impl<'r> Room<'r> {
             "python" | "pypy" => match (flag, first) {
                 (Some("-m"), Some("venv" | "virtualenv")) => (Goes::Builder, "it makes a virtual environment"),
                 (_, Some(script)) if script.ends_with("setup.py") => return self.setup(view),
+                (_, Some(script))
+                    if script.ends_with("manage.py") && view.words().iter().any(|w| w.text == "compilemessages") =>
+                {
+                    return Some(Claim {
+                        goes: Some(Goes::Builder),
+                        reads_sources: true,
+                        writes_sources: true,
+                        says: "translations are compiled".to_owned(),
+                        ecosystem: "python",
+                        fills: Vec::new(),
+                    });
+                }
                 (Some("--version" | "-V"), _) => (Goes::Along, "it only asks"),
                 _ => (Goes::Runtime, "Python runs it with what is installed"),
             },
@@ -135,4 +228,31 @@ impl<'r> Room<'r> {
             ecosystem: "python",
         })
     }
+}
+
+fn is_python(manager: Manager) -> bool {
+    use Manager::*;
+    matches!(manager, Pip | Pipenv | Poetry | Uv | Pdm | Pipx)
+}
+
+/// An install of nothing but what installs: `pip install --upgrade pip`, `pip install poetry`.
+fn is_installer(packages: &Packages) -> bool {
+    packages.requirements.is_empty()
+        && !packages.packages.is_empty()
+        && packages.packages.iter().all(|p| {
+            matches!(
+                p.name.as_str(),
+                "pip"
+                    | "setuptools"
+                    | "wheel"
+                    | "uv"
+                    | "poetry"
+                    | "pipenv"
+                    | "virtualenv"
+                    | "pip-tools"
+                    | "pdm"
+                    | "build"
+                    | "hatch"
+            )
+        })
 }

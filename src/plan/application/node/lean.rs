@@ -1,0 +1,320 @@
+//! What of a Node application run time needs, and what can stay behind.
+
+use super::super::packages::{self, Split};
+use super::super::{Application, Lean, Trim};
+use super::{Install, Room};
+use crate::context::Context;
+use crate::knowledge::ecosystem;
+use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::need::Need;
+use crate::plan::program::{Entries, Program, What, entries};
+use crate::plan::reach::{Language, Reach, reach};
+use crate::plan::role::Role;
+
+/// What can stay behind; none where nothing can, or what is started compiles first.
+pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
+    let context = room.site.context?;
+    let compiles = |what: &What| {
+        matches!(
+            what,
+            What::CompilesAtStart { .. } | What::DevServer { .. } | What::Shell
+        )
+    };
+    // `tsc && node dist` needs all that the build needs.
+    let builds = |p: &Program| {
+        p.words
+            .first()
+            .is_some_and(|w| ecosystem::is_tool(w.rsplit('/').next().unwrap_or(w)))
+    };
+    let serves = |p: &Program| {
+        p.words
+            .iter()
+            .any(|w| matches!(w.as_str(), "start" | "preview" | "serve"))
+    };
+    if room
+        .programs
+        .iter()
+        .any(|p| compiles(&p.what) || builds(p) && !serves(p))
+    {
+        return None;
+    }
+    let mut all = entries(room.site, room.programs);
+    let own = all.remove(&Language::JavaScript)?;
+    if own.files.is_empty() {
+        return None;
+    }
+    let reached = reach(context, &own.files, Language::JavaScript);
+    let mut out = Lean::default();
+    for program in room.programs {
+        if let What::Unknown(why) = &program.what {
+            let span = room.site.file().instructions.get(program.by).map(|i| i.span);
+            out.conditions.push(Condition::unproven(
+                "all that is started is known",
+                span.map(|s| Evidence::cmd(s, why.clone())).into_iter().collect(),
+                "a CMD in JSON form",
+            ));
+        }
+    }
+    let installs = room.all_installs();
+    if standalone(room, context, &mut out) {
+        out.left.extend(application.prefixes.iter().map(|p| p.path.clone()));
+        out.left.retain(|path| path.ends_with("/node_modules/"));
+        return Some(out);
+    }
+    for install in &installs {
+        let prefix = format!("{}/node_modules/", install.folder);
+        if !application.prefixes.iter().any(|p| p.path == prefix) {
+            continue;
+        }
+        let Some((folder, manifest)) = room.manifest(&install.folder) else {
+            continue;
+        };
+        if !is_reached(&folder, &installs, room, &reached, &own) {
+            out.left.push(prefix);
+            out.announces.push(format!(
+                "`{}/node_modules` stays in the builder: nothing that is started lies beside it",
+                install.folder
+            ));
+            continue;
+        }
+        if install.production || manifest.dev_dependencies.is_empty() {
+            continue;
+        }
+        let last = installs.iter().rfind(|i| i.folder == install.folder);
+        if last.is_some_and(|last| last.instruction != install.instruction || last.production) {
+            continue;
+        }
+        let (lock, later) = room.lock(install, &folder);
+        let split = packages::split(context, &folder, &manifest, lock.as_deref(), (&reached, &own));
+        trim(room, install, split, later, &mut out);
+    }
+    if let Some(started) = room
+        .programs
+        .iter()
+        .find(|p| p.words.starts_with(&["next".to_owned(), "start".to_owned()]))
+    {
+        let folder = match &started.what {
+            What::Interpreter { script: Some(path), .. } => path.split("/node_modules/").next(),
+            _ => None,
+        };
+        if let Some(folder) = folder.filter(|_| room.steps.iter().any(|s| s.program == "next" && s.has("build"))) {
+            out.leaves += NEXT_CACHE;
+            out.announces.push("the cache of `next build` is left out".to_owned());
+            out.trims.push(Trim {
+                command: "rm -rf .next/cache".to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+    }
+    sources(room, context, application, &reached, &own, &mut out);
+    (out != Lean::default()).then_some(out)
+}
+
+/// About what the cache of `next build` takes, in bytes; measured for small sites.
+const NEXT_CACHE: u64 = 20_000_000;
+
+/// Whether what is started is a server that Next.js put into a folder of its own, with all that it
+/// needs: then nothing else is copied.
+fn standalone(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
+    const FOLDER: &str = ".next/standalone/";
+    let started = room.programs.iter().find_map(|p| match &p.what {
+        What::Interpreter { script: Some(path), .. } => {
+            let at = path.find(FOLDER)?;
+            Some((path.get(..at)?.to_owned(), path.clone()))
+        }
+        _ => None,
+    });
+    let Some((folder, path)) = started else { return false };
+    let config = ["next.config.js", "next.config.mjs", "next.config.ts", "next.config.cjs"]
+        .iter()
+        .find_map(|name| room.landing.existing(context, &format!("{folder}{name}")));
+    let Some(config) = config else { return false };
+    if !context.read_text(&config).unwrap_or_default().contains("standalone") {
+        return false;
+    }
+    let made = room.artifacts.iter().find(|a| a.path == format!("{folder}.next/"));
+    let Some(made) = made else { return false };
+    out.narrowed.push((made.path.clone(), format!("{folder}{FOLDER}")));
+    out.conditions.push(Condition::met(
+        format!("`{path}` comes with all that it needs"),
+        vec![Evidence::manifest(config, None, "its output is `standalone`")],
+    ));
+    out.leaves += NEXT_CACHE * 10;
+    for role in room
+        .site
+        .roles
+        .iter()
+        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
+    {
+        out.idle.push(role.place.instruction);
+    }
+    true
+}
+
+/// Whether something that is reached lies in a folder, and in no folder below it that has packages
+/// of its own.
+fn is_reached(folder: &str, installs: &[Install], room: &Room<'_>, reached: &Reach, own: &Entries) -> bool {
+    let below = |path: &str, folder: &str| folder.is_empty() || path.starts_with(&format!("{folder}/"));
+    let others: Vec<String> = installs
+        .iter()
+        .filter_map(|i| room.manifest(&i.folder).map(|(f, _)| f))
+        .filter(|other| other != folder && below(other, folder))
+        .collect();
+    let inside = |path: &str| below(path, folder) && !others.iter().any(|other| below(path, other));
+    reached.files.keys().any(|path| inside(path))
+        || reached.files.is_empty()
+        || own.files.iter().chain(&own.unseen).any(|path| inside(path))
+        || reached
+            .literals
+            .iter()
+            .any(|l| inside(&l.path) && l.path.contains("node_modules"))
+}
+
+/// Adds the command that leaves development packages out.
+fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut Lean) {
+    if split.dropped.is_empty() {
+        out.packages.extend(split.packages);
+        return;
+    }
+    let Some(command) = room.prune(install, &split.dropped, &split.kept, later) else {
+        return;
+    };
+    let mut says = format!(
+        "packages that only development needs are left out: {}",
+        listed(&split.dropped)
+    );
+    if !split.kept.is_empty() {
+        let kept: Vec<String> = split
+            .packages
+            .iter()
+            .filter(|p| split.kept.contains(&p.name))
+            .map(|p| format!("{} ({})", p.name, packages::place(&p.evidence)))
+            .collect();
+        says.push_str(&format!("; run time needs {}", kept.join(", ")));
+    }
+    out.leaves += split.bytes;
+    out.announces.push(says);
+    out.conditions.extend(split.conditions);
+    out.packages.extend(split.packages);
+    out.trims.push(Trim {
+        command,
+        folder: install.folder.clone(),
+    });
+}
+
+/// A list for a sentence.
+fn listed(names: &[String]) -> String {
+    match names {
+        [all @ ..] if all.len() <= 6 => all.join(", "),
+        all => {
+            let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
+            format!("{} and {} more", first.join(", "), all.len() - 5)
+        }
+    }
+}
+
+/// What shows that a source may open files that are not named in it.
+const OPENS: [&str; 17] = [
+    "readFile",
+    "readdir",
+    "createReadStream",
+    "opendir",
+    "readJson",
+    "glob",
+    "cwd()",
+    "__dirname",
+    "__filename",
+    "import.meta",
+    "sendFile",
+    ".static(",
+    "render(",
+    "useStaticAssets",
+    "existsSync",
+    "dotenv",
+    "rootPath",
+];
+
+/// Whether the sources can stay behind: all that is started was compiled from them, and nothing shows
+/// that it opens files of its own.
+fn sources(
+    room: &Room<'_>,
+    context: &Context,
+    application: &Application,
+    reached: &Reach,
+    own: &Entries,
+    out: &mut Lean,
+) {
+    if application.steps.iter().any(|s| s.writes_sources) || !own.unseen.is_empty() || !reached.missing.is_empty() {
+        return;
+    }
+    let started: Vec<&str> = room
+        .programs
+        .iter()
+        .filter_map(|p| match &p.what {
+            What::Interpreter { script: Some(path), .. } => Some(path.as_str()),
+            _ => None,
+        })
+        .collect();
+    let tools = started.iter().all(|path| {
+        room.artifacts
+            .iter()
+            .any(|a| a.ecosystem == "node" && a.path.ends_with('/') && path.starts_with(a.path.as_str()))
+    });
+    if started.is_empty() || !tools || reached.unknown.iter().any(|u| u.folder.is_none()) {
+        return;
+    }
+    // Tools that read the folder that they start in.
+    let reads = |name: &String| ecosystem::brought(name).is_some_and(|b| !b.reads.is_empty() || !b.sources.is_empty());
+    if own.packages.keys().any(reads)
+        || reached
+            .packages
+            .keys()
+            .any(|n| n.contains("dotenv") || n == "config" || n == "@nestjs/config")
+    {
+        return;
+    }
+    let opens = reached.files.keys().any(|path| {
+        let text = context.read_text(path).unwrap_or_default();
+        OPENS.iter().any(|mark| text.contains(mark))
+    });
+    if opens
+        || !reached.literals.is_empty()
+        || reached
+            .files
+            .keys()
+            .any(|f| f.ends_with(".json") && !f.ends_with("package.json"))
+    {
+        return;
+    }
+    for role in room.site.roles.iter().filter(|r| r.role == Role::SourceCopy) {
+        out.idle.push(role.place.instruction);
+    }
+    // Node reads `type` of the nearest package.json, and npm its scripts.
+    let manifests: Vec<String> = started
+        .iter()
+        .filter_map(|path| {
+            let mut folder = *path;
+            while let Some((above, _)) = folder.rsplit_once('/') {
+                if room.has(above, "package.json") {
+                    return Some(format!("{above}/package.json"));
+                }
+                folder = above;
+            }
+            None
+        })
+        .collect();
+    for path in manifests {
+        let Some(file) = room.landing.existing(context, &path) else {
+            continue;
+        };
+        if out.files.iter().any(|f: &Need| f.path == path) {
+            continue;
+        }
+        out.files.push(Need {
+            path,
+            context: Some(file.clone()),
+            written: false,
+            evidence: vec![Evidence::manifest(file, None, "Node reads it")],
+        });
+    }
+}

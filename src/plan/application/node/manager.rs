@@ -1,0 +1,78 @@
+//! What each package manager is told so that only what run time needs is left.
+
+use super::{Install, Room};
+use crate::context::manifests::{LOCK_FILES, NodeLock};
+use crate::knowledge::Tag;
+use crate::shell::Manager;
+use std::sync::Arc;
+
+impl Room<'_> {
+    /// The lock file that an install sees, and whether one comes into its folder only later.
+    pub(super) fn lock(&self, install: &Install, folder: &str) -> (Option<Arc<NodeLock>>, bool) {
+        let Some(context) = self.site.context else {
+            return (None, false);
+        };
+        let names: &[&str] = match install.manager {
+            Manager::Yarn => &["yarn.lock"],
+            Manager::Pnpm => &["pnpm-lock.yaml"],
+            _ => LOCK_FILES.get(..2).unwrap_or_default(),
+        };
+        let mut later = false;
+        for name in names {
+            let path = if folder.is_empty() {
+                (*name).to_owned()
+            } else {
+                format!("{folder}/{name}")
+            };
+            if !context.is_sent(&path) {
+                continue;
+            }
+            let wanted = format!("{}/{name}", install.folder);
+            if self.landing.is_there(&path, &wanted, install.instruction) {
+                return (context.node_lock(&path), false);
+            }
+            later |= self.landing.is_there(&path, &wanted, usize::MAX);
+        }
+        (None, later)
+    }
+
+    /// Whether the stage's npm is older than 7, which knows other options. Node 14 and earlier bring
+    /// such a one (nodejs.org/dist/index.json).
+    fn is_old_npm(&self) -> bool {
+        let tag = Tag::parse(self.site.base_tag());
+        let major = tag.version().and_then(|v| v.split('.').next()?.parse::<u32>().ok());
+        major.is_some_and(|major| major < 15)
+    }
+
+    /// The command that takes development packages out of what was installed: all of them, or those
+    /// named. None where the manager has none that keeps what else was resolved.
+    pub(super) fn prune(&self, install: &Install, dropped: &[String], kept: &[String], later: bool) -> Option<String> {
+        match install.manager {
+            Manager::Npm if kept.is_empty() => {
+                let omit = if self.is_old_npm() {
+                    "--production"
+                } else {
+                    "--omit=dev"
+                };
+                // A lock file that the install did not see stays unseen.
+                let ignored = if later { " --no-package-lock" } else { "" };
+                Some(format!("npm prune {omit}{ignored}"))
+            }
+            Manager::Npm => {
+                let ignored = if later { " --no-package-lock" } else { "" };
+                Some(format!("npm uninstall --no-save{ignored} {}", dropped.join(" ")))
+            }
+            Manager::Yarn if kept.is_empty() && !self.is_berry(&install.folder) && !later => {
+                // Only links that are gone; what was built stays built.
+                let frozen = if install.locked { " --frozen-lockfile" } else { "" };
+                Some(format!(
+                    "yarn install --production --ignore-scripts --prefer-offline{frozen}"
+                ))
+            }
+            Manager::Pnpm if kept.is_empty() && !later && !self.has(&install.folder, "pnpm-workspace.yaml") => {
+                Some("CI=true pnpm prune --prod".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

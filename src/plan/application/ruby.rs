@@ -1,0 +1,253 @@
+//! Ruby: bundler and gem, with the folders that they install to.
+
+use super::steps::{Claim, Goes};
+use super::{Application, Package, native};
+use crate::facts::CommandView;
+use crate::plan::artifact::absolute;
+use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::site::Site;
+use crate::shell::{Action, Manager, Operation, Packages};
+
+/// Where the official images install gems to.
+const BUNDLE: &str = "/usr/local/bundle/";
+
+/// What a command is to a Ruby application; none where that is not known here.
+pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
+    let claim = |goes, says: &str| Claim {
+        goes,
+        says: says.to_owned(),
+        ecosystem: "ruby",
+        ..Claim::default()
+    };
+    let packages = view.operations.iter().find_map(|o| match o {
+        Operation::Packages(p) if matches!(p.manager, Manager::Bundle | Manager::Gem) => Some(p),
+        _ => None,
+    });
+    if let Some(packages) = packages {
+        use Action::*;
+        return match packages.action {
+            Install | InstallProject | Fetch | Rebuild => Some(Claim {
+                fills: vec![folder(site, view, packages)?],
+                // A path or a gemspec in the list is a part of the project.
+                reads_sources: packages.manager == Manager::Bundle && lists_sources(site),
+                ..claim(Some(Goes::Builder), "gems are installed")
+            }),
+            Configure | Clean | Remove | Autoremove => {
+                let local = view.words().iter().any(|w| w.text == "--local");
+                Some(Claim {
+                    writes_sources: false,
+                    fills: if local && packages.action == Configure {
+                        vec![format!(
+                            "{}/.bundle/",
+                            site.workdir_at(view.instruction.index)?.trim_end_matches('/')
+                        )]
+                    } else {
+                        Vec::new()
+                    },
+                    ..claim(Some(Goes::Builder), "bundler is set up")
+                })
+            }
+            // It changes the interpreter's own folders.
+            Update | Upgrade => None,
+            _ => None,
+        };
+    }
+    let words: Vec<&str> = std::iter::once(view.name())
+        .chain(view.words().iter().map(|w| w.text.as_str()))
+        .filter(|w| !w.starts_with('-'))
+        .skip_while(|w| matches!(*w, "bundle" | "exec" | "bin/bundle"))
+        .collect();
+    let program = words.first().map(|w| w.rsplit('/').next().unwrap_or(w))?;
+    let rest = words.get(1..).unwrap_or_default();
+    match program {
+        "rails" | "rake" | "bootsnap"
+            if rest
+                .iter()
+                .any(|w| w.contains("assets:precompile") || *w == "precompile") =>
+        {
+            Some(Claim {
+                reads_sources: true,
+                writes_sources: true,
+                ..claim(Some(Goes::Builder), "assets are compiled")
+            })
+        }
+        "rails" | "rake" | "ruby" => Some(claim(Some(Goes::Runtime), "Ruby runs it with what is installed")),
+        _ => None,
+    }
+}
+
+/// Where gems are installed to.
+fn folder(site: &Site<'_>, view: &CommandView<'_>, packages: &Packages) -> Option<String> {
+    let at = view.instruction.index;
+    let workdir = site.workdir_at(at);
+    let inside = |path: &str| {
+        let path = absolute(workdir.as_deref(), path)?;
+        Some(format!("{}/", path.trim_end_matches('/')))
+    };
+    let words: Vec<&str> = view.words().iter().map(|w| w.text.as_str()).collect();
+    if packages.manager == Manager::Gem {
+        let chosen = words
+            .windows(2)
+            .find(|pair| matches!(pair, ["-i" | "--install-dir", _]));
+        return match chosen {
+            Some([_, folder]) => inside(folder),
+            _ => Some(BUNDLE.to_owned()),
+        };
+    }
+    if let Some([_, folder]) = words.windows(2).find(|pair| pair.first() == Some(&"--path")) {
+        return inside(folder);
+    }
+    let variables = site.file().view_at(at);
+    let variable = |name: &str| variables.get(name).and_then(|v| v.value.as_deref());
+    if let Some(path) = variable("BUNDLE_PATH") {
+        return inside(path);
+    }
+    let configured = site.instructions().filter(|i| i.index <= at).any(|i| {
+        site.facts.commands(i).any(|v| {
+            let words: Vec<&str> = v.words().iter().map(|w| w.text.as_str()).collect();
+            v.name() == "bundle" && words.first() == Some(&"config") && words.contains(&"path")
+        })
+    });
+    let deployed = words.contains(&"--deployment")
+        || variable("BUNDLE_DEPLOYMENT").is_some_and(|v| matches!(v, "1" | "true"))
+        || site.instructions().filter(|i| i.index <= at).any(|i| {
+            let text = site.file().source.slice(i.span);
+            text.contains("bundle config") && text.contains("deployment")
+        });
+    if configured {
+        let path = site
+            .instructions()
+            .filter(|i| i.index <= at)
+            .flat_map(|i| site.facts.commands(i).collect::<Vec<_>>())
+            .filter_map(|v| {
+                let words: Vec<&str> = v.words().iter().map(|w| w.text.as_str()).collect();
+                let position = words.iter().position(|w| *w == "path")?;
+                words.get(position + 1).map(|w| (*w).to_owned())
+            })
+            .last()?;
+        return inside(path.trim_matches(['"', '\'']));
+    }
+    // GEM_HOME of the image is stronger than what --deployment sets only where BUNDLE_PATH is set.
+    if deployed {
+        return inside("vendor/bundle");
+    }
+    Some(BUNDLE.to_owned())
+}
+
+fn lists_sources(site: &Site<'_>) -> bool {
+    let text = site.context.and_then(|c| c.read_text("Gemfile"));
+    text.is_none_or(|text| {
+        text.lines()
+            .map(|line| line.split('#').next().unwrap_or_default())
+            .any(|line| line.trim() == "gemspec" || line.contains("path:") || line.contains(":path"))
+    })
+}
+
+/// What is known once every command was looked at.
+pub(super) fn finish(site: &Site<'_>, out: &mut Application) {
+    if !out.prefixes.iter().any(|p| p.ecosystem == "ruby") {
+        return;
+    }
+    let mut names: Vec<(String, Evidence)> = Vec::new();
+    let mut open = site
+        .context
+        .is_none()
+        .then(|| Evidence::tool("the build context is not known"));
+    for instruction in site.instructions() {
+        for view in site.facts.commands(instruction) {
+            for operation in view.operations {
+                if let Operation::Packages(p) = operation
+                    && p.manager == Manager::Gem
+                    && p.action == Action::Install
+                {
+                    names.extend(p.packages.iter().map(|package| {
+                        (
+                            package.name.clone(),
+                            Evidence::command(package.span, "it is installed here"),
+                        )
+                    }));
+                }
+            }
+        }
+    }
+    if let Some(context) = site.context {
+        match (context.read_text("Gemfile.lock"), context.read_text("Gemfile")) {
+            (Some(lock), _) => names.extend(locked(&lock)),
+            (None, Some(list)) => names.extend(listed(&list)),
+            (None, None) => {
+                let bundles = site
+                    .instructions()
+                    .any(|i| site.facts.commands(i).any(|v| v.name() == "bundle"));
+                if bundles {
+                    open = Some(Evidence::tool("no Gemfile is in the build context"));
+                }
+            }
+        }
+    }
+    for (name, evidence) in &names {
+        out.scripts.push(name.clone());
+        out.packages.push(Package {
+            name: name.clone(),
+            needed: None,
+            evidence: evidence.clone(),
+        });
+    }
+    out.scripts
+        .extend(["rackup", "rake", "rails", "bundle"].map(str::to_owned));
+    let packages = names.iter().map(|(name, evidence)| (name.as_str(), evidence, false));
+    native::natives(site, "ruby", packages.collect(), open, out);
+    if names.iter().any(|(name, _)| name == "execjs" || name == "uglifier") {
+        out.conditions.push(Condition::unproven(
+            "no JavaScript is run while the application serves",
+            vec![Evidence::manifest("Gemfile.lock", None, "`execjs` runs JavaScript")],
+            "a run of the new image",
+        ));
+    }
+}
+
+/// The gems of a lock file: four spaces before the name.
+fn locked(text: &str) -> Vec<(String, Evidence)> {
+    text.lines()
+        .enumerate()
+        .filter_map(|(at, line)| {
+            let rest = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' '))?;
+            let (name, _) = rest.split_once(" (")?;
+            Some((
+                name.to_owned(),
+                Evidence::manifest("Gemfile.lock", Some(at + 1), "it is locked"),
+            ))
+        })
+        .collect()
+}
+
+/// The gems that a Gemfile names.
+fn listed(text: &str) -> Vec<(String, Evidence)> {
+    text.lines()
+        .enumerate()
+        .filter_map(|(at, line)| {
+            let rest = line.trim().strip_prefix("gem")?.trim_start_matches([' ', '(']);
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+            let name = rest.get(1..)?.split(quote).next()?;
+            Some((
+                name.to_owned(),
+                Evidence::manifest("Gemfile", Some(at + 1), "it is listed"),
+            ))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gems_are_read_from_lists_and_locks() {
+        let names = |found: Vec<(String, Evidence)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let lock = "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.0.8)\n    sinatra (4.0.0)\n      rack (>= 3.0.0, < 4)\n\nDEPENDENCIES\n  sinatra\n";
+        assert_eq!(names(locked(lock)), ["rack", "sinatra"]);
+        assert_eq!(
+            names(listed("source 'x'\ngem 'pg', '~> 1'\n  gem(\"puma\")\n# gem 'y'\n")),
+            ["pg", "puma"]
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! mbopt's own rewrites: what a try lacked is taken into the next one.
+
+use super::base::Base;
+use super::{cases, mbopt};
+use serde::Deserialize;
+use std::path::Path;
+
+/// `case.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// For readers.
+    #[allow(dead_code)]
+    about: String,
+    verdict: String,
+    /// What the reason says for which the first try fell; nothing where the first is taken.
+    #[serde(default)]
+    fell: Option<String>,
+    /// What stands in the rewrite that is taken.
+    has: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Report {
+    verdict: String,
+    reason: String,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Candidate {
+    name: String,
+    why: String,
+}
+
+fn verify(base: &Base, folder: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(folder.join("case.yaml")).unwrap();
+    let case: Case = serde_yaml::from_str(&text).map_err(|error| error.to_string())?;
+    let work = tempfile::tempdir().unwrap();
+    let written = work.path().join("Dockerfile");
+    let mut command = mbopt(base);
+    command.args([
+        "verify",
+        "--engine",
+        "native",
+        "--network",
+        "none",
+        "--format",
+        "json",
+        "--quiet",
+        "--no-config",
+    ]);
+    for (name, archive) in base.compilers() {
+        command
+            .arg("--build-context")
+            .arg(format!("{name}={}", archive.display()));
+    }
+    let output = command
+        .arg("--write")
+        .arg(&written)
+        .arg(folder.join("Dockerfile"))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report: Report = serde_json::from_slice(&output.stdout).map_err(|error| format!("{error}: {errors}"))?;
+    let tried: Vec<String> = report
+        .candidates
+        .iter()
+        .map(|c| format!("{}: {}", c.name, c.why))
+        .collect();
+    if report.verdict != case.verdict {
+        return Err(format!("{} ({}); tried {tried:#?}", report.verdict, report.reason));
+    }
+    let first = report
+        .candidates
+        .first()
+        .map(|first| first.why.as_str())
+        .unwrap_or_default();
+    if !first.contains(case.fell.as_deref().unwrap_or_default()) || case.fell.is_none() != first.is_empty() {
+        return Err(format!("the first fell because of `{first}`; tried {tried:#?}"));
+    }
+    let text = std::fs::read_to_string(&written).map_err(|error| error.to_string())?;
+    if !text.contains(&case.has) {
+        return Err(format!("the rewrite has no `{}`:\n{text}", case.has));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_try_lacked_is_in_the_next() {
+    let Some(base) = Base::get() else { return };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: tracing needs root");
+        return;
+    }
+    let mut wrong = Vec::new();
+    for folder in cases("loops") {
+        if let Err(why) = verify(base, &folder) {
+            wrong.push(format!("{}: {why}", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
