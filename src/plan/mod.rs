@@ -409,7 +409,15 @@ impl Plan {
         let Some(chosen) = again.chosen().filter(|c| c.level == Level::Artifacts).cloned() else {
             return;
         };
+        // What compiled at the start starts what was compiled now.
+        let mut effects = chosen.effects.clone();
+        effects.push(Effect::Cmd);
+        let mut instructions = facts.file().instructions.iter();
+        if instructions.any(|i| i.keyword == crate::model::Keyword::Entrypoint) {
+            effects.push(Effect::Entrypoint);
+        }
         self.candidates = vec![Candidate {
+            effects,
             applicability: chosen.applicability.min(Applicability::Unsafe),
             unsafe_because: std::iter::once(Reason {
                 says: compiled.says.clone(),
