@@ -380,7 +380,7 @@ impl Plan {
         let Verdict::LeftAlone(reasons) = &self.verdict else {
             return;
         };
-        if !self.candidates.is_empty() || site.stage.parent().is_some() {
+        if site.stage.parent().is_some() {
             return;
         }
         let Some(text) = order::reordered(site) else { return };
@@ -397,7 +397,7 @@ impl Plan {
             checks: Vec::new(),
             leaves: 0,
         });
-        self.verdict = Verdict::Rewrite(0);
+        self.verdict = Verdict::Rewrite(self.candidates.len() - 1);
     }
 
     /// Takes the rewrites of a file that compiles before it starts. What is said of levels and
@@ -409,7 +409,15 @@ impl Plan {
         let Some(chosen) = again.chosen().filter(|c| c.level == Level::Artifacts).cloned() else {
             return;
         };
+        // What compiled at the start starts what was compiled now.
+        let mut effects = chosen.effects.clone();
+        effects.push(Effect::Cmd);
+        let mut instructions = facts.file().instructions.iter();
+        if instructions.any(|i| i.keyword == crate::model::Keyword::Entrypoint) {
+            effects.push(Effect::Entrypoint);
+        }
         self.candidates = vec![Candidate {
+            effects,
             applicability: chosen.applicability.min(Applicability::Unsafe),
             unsafe_because: std::iter::once(Reason {
                 says: compiled.says.clone(),

@@ -12,18 +12,44 @@ use crate::plan::Observed;
 /// that nobody needs for certain, only where behaviour changed.
 pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Vec<Observed> {
     let mut lessons = Vec::new();
+    let mut opened = Vec::new();
     for Missed { path, what } in missed {
         match what {
             What::Program => lessons.push(Observed::Started {
                 path: path.clone(),
                 package: package(owners, path),
             }),
-            What::Own | What::System => lessons.push(Observed::Opened { path: path.clone() }),
-            What::Base if changed => lessons.push(Observed::Opened { path: path.clone() }),
+            What::Own | What::System => opened.push(path.clone()),
+            What::Base if changed => opened.push(path.clone()),
             What::Base => {}
         }
     }
+    lessons.extend(gathered(opened).into_iter().map(|path| Observed::Opened { path }));
     lessons
+}
+
+/// More files than these are taken by their folders.
+const MOST: usize = 12;
+
+/// Few paths that stand for all of them: where there are too many, the deepest become their folders,
+/// which end with `/`.
+fn gathered(mut paths: Vec<String>) -> Vec<String> {
+    let depth = |path: &str| path.trim_end_matches('/').matches('/').count();
+    loop {
+        paths.sort();
+        paths.dedup();
+        let deepest = paths.iter().map(|path| depth(path)).max().unwrap_or(0);
+        // A folder right below the root holds more than anybody wants.
+        if paths.len() <= MOST || deepest <= 2 {
+            return paths;
+        }
+        for path in &mut paths {
+            if depth(path) == deepest {
+                let folder = super::files::parent(path.trim_end_matches('/'));
+                *path = format!("{folder}/");
+            }
+        }
+    }
 }
 
 /// From what cannot start: the programs, the libraries and the loaders that the original has.
@@ -125,6 +151,16 @@ mod tests {
         let empty = Memory::default();
         let image = |files| Image { config: &config, files };
         assert_eq!(of_closure(image(&files), &owners, image(&empty)), [git]);
+    }
+
+    #[test]
+    fn many_files_become_their_folders() {
+        let few = vec!["/app/b".to_owned(), "/app/a".to_owned()];
+        assert_eq!(gathered(few), ["/app/a", "/app/b"]);
+        let many = (0..40).map(|n| format!("/app/lib/{}/{n}.js", n % 3)).collect();
+        assert_eq!(gathered(many), ["/app/lib/0/", "/app/lib/1/", "/app/lib/2/"]);
+        let wide = (0..40).map(|n| format!("/app/lib/{n}/x.js")).collect();
+        assert_eq!(gathered(wide), ["/app/lib/"]);
     }
 
     #[test]

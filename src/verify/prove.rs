@@ -390,8 +390,14 @@ impl<'a> Work<'a> {
         if checks.iter().any(Check::is_failure) {
             let changed = |check: &Check| check.is_failure() && check.name.starts_with("behaviour.");
             let changed = checks.iter().any(changed);
-            self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
-            self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
+            // No file mends a config.
+            let mendable = !checks
+                .iter()
+                .any(|check| check.is_failure() && check.name.starts_with("config."));
+            if mendable {
+                self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+                self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
+            }
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
         let (old, new) = (was.size.unpacked_bytes, is.size.unpacked_bytes);

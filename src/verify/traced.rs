@@ -182,13 +182,18 @@ fn is_plumbing(path: &str) -> bool {
         || path.starts_with("/proc/")
         || path.starts_with("/dev/")
         || path.starts_with("/sys/")
-        || path.starts_with("/tmp/")
+        || TEMPORARY.iter().any(|folder| path.starts_with(folder))
+        || CACHES.iter().any(|folder| path.contains(folder))
         || name.starts_with("ld-linux")
         || name.starts_with("ld-musl")
-        || path.contains("/__pycache__/")
         // Without it the time is UTC all the same.
         || path.starts_with("/usr/share/zoneinfo/") && matches!(name, "UTC" | "UCT" | "Universal" | "Zulu" | "zoneinfo")
 }
+
+/// What programs make anew where it is missing.
+const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/var/log", "/var/cache", "/run/", "/var/run/"];
+/// The same, below any home or project.
+const CACHES: &[&str] = &["/__pycache__/", "/.cache/", "/.npm/", "/.yarn/", "/_cacache/"];
 
 fn is_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -208,8 +213,10 @@ fn other_version(after: &dyn Files, path: &str) -> bool {
 /// Certificates of authorities, time zones, locales: what programs do without silently, and wrongly.
 fn is_system(path: &str) -> bool {
     [
-        "/etc/ssl/",
-        "/etc/pki/",
+        "/etc/ssl/certs/",
+        "/etc/ssl/cert.pem",
+        "/etc/pki/ca-trust/",
+        "/etc/pki/tls/cert",
         "/etc/ca-certificates/",
         "/usr/share/ca-certificates/",
         "/usr/share/zoneinfo/",
@@ -280,6 +287,9 @@ mod tests {
             "/etc/ld.so.cache",
             "/usr/share/zoneinfo/Etc/UTC",
             "/lib64/ld-linux-x86-64.so.2",
+            "/root/.npm/_logs",
+            "/root/.cache/pip/x",
+            "/var/log/app.log",
             // Another patch release of it is there.
             "/usr/lib/libz.so.1.2",
         ] {

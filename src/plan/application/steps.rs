@@ -115,6 +115,7 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
     python.finish(out);
     ruby::finish(site, out);
     php::finish(site, out);
+    perl::finish(site, out);
 }
 
 /// The folder that a command works in: what WORKDIR says, and what `cd` before it in its script.
@@ -168,7 +169,7 @@ fn fetched(site: &Site<'_>, commands: &[CommandView<'_>]) -> Option<Claim> {
     let last = path.rsplit('/').next()?;
     // What is unpacked, installed or removed is not the end of it.
     let used = site.roles.iter().any(|r| {
-        r.place.instruction >= view.instruction.index
+        r.place.piece.is_some()
             && r.span.start > view.command.span.end
             && site.file().source.slice(r.span).contains(last)
             && !site.file().source.slice(r.span).trim_start().starts_with("chmod")

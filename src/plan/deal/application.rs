@@ -169,7 +169,9 @@ pub fn application(
                     ..Lot::default()
                 }
             }
-            (_, Role::RuntimeSetup) if is_permission(site, role.place) && !trees.is_empty() => {
+            (_, Role::RuntimeSetup)
+                if is_permission(site, role.place) && (!trees.is_empty() || is_about(site, role, artifacts)) =>
+            {
                 setup::permission(site, role, before, artifacts, trees)
             }
             (_, Role::RuntimeSetup) => Lot {
@@ -341,6 +343,13 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
             evidence,
         )
     })
+}
+
+/// Whether a piece names a file that comes from the builder.
+fn is_about(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let mut files = artifacts.iter().filter(|a| !a.path.ends_with('/'));
+    files.any(|a| text.contains(a.path.as_str()))
 }
 
 /// Where COPY puts files of the context.

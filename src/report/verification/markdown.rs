@@ -104,7 +104,7 @@ pub fn markdown(report: &Report) -> String {
         let all: Vec<String> = report
             .offers
             .iter()
-            .map(|offer| format!("`{}` ({})", cell(&setting(offer)), cell(&offer.from)))
+            .map(|offer| format!("`{}` ({})", setting(offer).replace(['`', '\n'], " "), cell(&offer.from)))
             .collect();
         let _ = writeln!(out, "\nSettings that the project names: {}", all.join(", "));
     }
