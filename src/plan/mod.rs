@@ -380,7 +380,7 @@ impl Plan {
         let Verdict::LeftAlone(reasons) = &self.verdict else {
             return;
         };
-        if !self.candidates.is_empty() || site.stage.parent().is_some() {
+        if site.stage.parent().is_some() {
             return;
         }
         let Some(text) = order::reordered(site) else { return };
@@ -397,7 +397,7 @@ impl Plan {
             checks: Vec::new(),
             leaves: 0,
         });
-        self.verdict = Verdict::Rewrite(0);
+        self.verdict = Verdict::Rewrite(self.candidates.len() - 1);
     }
 
     /// Takes the rewrites of a file that compiles before it starts. What is said of levels and

@@ -14,6 +14,19 @@ static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// What shows that a source may open files that are not named in it.
+static OPENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"readFile|readdir|createReadStream|opendir|readJson|glob|cwd\(\)|__dirname|__filename|import\.meta|sendFile|\.static\(|render\(|useStaticAssets|existsSync|dotenv|rootPath",
+    )
+    .ok()
+});
+
+/// Whether a source may open files that it does not name.
+pub fn opens(text: &str) -> bool {
+    OPENS.as_ref().is_none_or(|opens| opens.is_match(text))
+}
+
 /// What a source says.
 pub fn look(text: &str) -> Found {
     slice::look(

@@ -89,6 +89,8 @@ pub struct Reach {
     pub programs: Vec<(String, Evidence)>,
     /// Environment variables that are read.
     pub env: BTreeSet<String>,
+    /// A file that may open others which it does not name; JavaScript only.
+    pub opens: Option<String>,
     /// Entries that do not exist in the context.
     pub missing: Vec<String>,
 }
@@ -132,6 +134,7 @@ struct Found {
     literals: Vec<(String, usize)>,
     programs: Vec<(String, usize)>,
     env: BTreeSet<String>,
+    opens: bool,
 }
 
 /// An import.
@@ -216,7 +219,10 @@ fn look(resolver: &Resolver<'_>, path: &str) -> Option<Found> {
         return None;
     }
     let mut found = match language {
-        Language::JavaScript => javascript::look(&text),
+        Language::JavaScript => Found {
+            opens: javascript::opens(&text),
+            ..javascript::look(&text)
+        },
         Language::Python => python::look(&text),
         Language::Ruby => ruby::look(&text),
         Language::Php => php::look(&text),
@@ -320,6 +326,9 @@ fn follow(resolver: &Resolver<'_>, out: &mut Reach, path: &str, found: Found, op
         }
     }
     out.env.extend(found.env);
+    if found.opens && out.opens.is_none() {
+        out.opens = Some(path.to_owned());
+    }
 }
 
 fn reached(out: &mut Reach, open: &mut Vec<String>, file: String, by: &str) {

@@ -217,34 +217,13 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
 /// A list for a sentence.
 fn listed(names: &[String]) -> String {
     match names {
-        [all @ ..] if all.len() <= 6 => all.join(", "),
+        all if all.len() <= 6 => all.join(", "),
         all => {
             let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
             format!("{} and {} more", first.join(", "), all.len() - 5)
         }
     }
 }
-
-/// What shows that a source may open files that are not named in it.
-const OPENS: [&str; 17] = [
-    "readFile",
-    "readdir",
-    "createReadStream",
-    "opendir",
-    "readJson",
-    "glob",
-    "cwd()",
-    "__dirname",
-    "__filename",
-    "import.meta",
-    "sendFile",
-    ".static(",
-    "render(",
-    "useStaticAssets",
-    "existsSync",
-    "dotenv",
-    "rootPath",
-];
 
 /// Whether the sources can stay behind: all that is started was compiled from them, and nothing shows
 /// that it opens files of its own.
@@ -285,11 +264,7 @@ fn sources(
     {
         return;
     }
-    let opens = reached.files.keys().any(|path| {
-        let text = context.read_text(path).unwrap_or_default();
-        OPENS.iter().any(|mark| text.contains(mark))
-    });
-    if opens
+    if reached.opens.is_some()
         || !reached.literals.is_empty()
         || reached
             .files
