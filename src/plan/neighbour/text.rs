@@ -72,7 +72,7 @@ fn note(look: &Look<'_>, path: &str, line: usize, command: &str, out: &mut Vec<N
     if let Some(breaks) = reliance(look.site, command) {
         out.push(Neighbour {
             says: format!("{path} runs `{command}` in the image"),
-            on: Relied::Command(super::command::words(&command)),
+            on: Relied::Command(super::command::words(command)),
             evidence: look.evidence(path, line, "it is run in a container of the image"),
             breaks,
         });
