@@ -139,7 +139,13 @@ fn faults(old: &Dockerfile, text: &str) -> Vec<String> {
                     .any(|words| made.contains(words))
                 && old.source.text().contains(path);
             let named = made.contains(name) || made.contains(parent) || by_tool || installed;
-            if !known.iter().any(|k| path.starts_with(k)) && !named {
+            // What the author copies is the author's.
+            let copied = old
+                .instructions
+                .iter()
+                .filter_map(|i| i.transfer())
+                .any(|t| t.from.is_some() && t.sources.iter().any(|s| s.value == source.value));
+            if !known.iter().any(|k| path.starts_with(k)) && !named && !copied {
                 out.push(format!("nothing makes {path}"));
             }
         }

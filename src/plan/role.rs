@@ -153,13 +153,12 @@ fn of_transfer(file: &Dockerfile, instruction: &Instruction, transfer: &Transfer
         .and_then(|word| file.expand(word, instruction.index).ok())
         .map(|expanded| expanded.value)
         .unwrap_or_default();
-    let system = SYSTEM_FOLDERS.iter().any(|folder| destination.starts_with(folder))
-        && !destination.starts_with("/usr/src")
-        && !destination.starts_with("/usr/app")
-        && !destination.starts_with("/usr/local/src")
-        && !destination.starts_with("/usr/local/go/src")
-        // A whole context is a project, wherever it is put.
-        && !(sources.clone().any(|path| matches!(path, "." | "./")) && !destination.starts_with("/etc/"));
+    // A whole context is a project, wherever it is put.
+    let project = sources.clone().any(|path| matches!(path, "." | "./")) && !destination.starts_with("/etc/");
+    let projects = ["/usr/src", "/usr/app", "/usr/local/src", "/usr/local/go/src"];
+    let system = !project
+        && SYSTEM_FOLDERS.iter().any(|folder| destination.starts_with(folder))
+        && !projects.iter().any(|folder| destination.starts_with(folder));
     let script = sources.all(|path| path.ends_with(".sh") || path.ends_with("entrypoint"))
         && !transfer.sources.is_empty()
         && destination.starts_with('/');

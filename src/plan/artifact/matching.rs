@@ -96,7 +96,7 @@ pub fn conclude(
         for word in program.words.iter().skip(1) {
             let Some(path) = argument(site, word) else { continue };
             for (at, output) in list.iter_mut().enumerate() {
-                if path.iter().any(|path| output.path == *path) {
+                if path.contains(&output.path) {
                     output.sources.push(Evidence::new(
                         cmd_of(site, program),
                         format!("{} names {}", keyword(site, program), output.path),

@@ -100,7 +100,9 @@ pub fn is_test(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
         .iter()
         .flat_map(|e| e.not_shipped)
         .any(|pattern| match pattern.strip_suffix('/') {
-            Some(folder) if folder.contains('/') => path.starts_with(&format!("{folder}/")),
+            Some(folder) if folder.contains('/') => {
+                path.starts_with(&format!("{folder}/")) || path.contains(&format!("/{folder}/"))
+            }
             Some(folder) => path.split('/').rev().skip(1).any(|part| fits(folder, part)),
             None => fits(pattern, name),
         })

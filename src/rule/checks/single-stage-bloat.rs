@@ -71,7 +71,10 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
         return;
     };
     let plan = plan::plan(cx.facts, &stages.into());
-    let Some(candidate) = plan.chosen().filter(|c| c.level == plan::Level::Slim && c.runtime.is_some()) else {
+    let Some(candidate) = plan
+        .chosen()
+        .filter(|c| c.level == plan::Level::Slim && c.runtime.is_some())
+    else {
         return;
     };
     let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
@@ -106,8 +109,16 @@ fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
         .as_ref()
         .map_or(String::new(), |base| format!(" and run on {}", base.reference));
     let title = match candidate.level {
-        plan::Level::Slim if cx.file.target().is_some_and(|s| s.depends_on.len() > usize::from(s.parent().is_some())) => {
-            let reference = candidate.runtime.as_ref().map_or("a smaller image", |r| r.reference.as_str());
+        plan::Level::Slim
+            if cx
+                .file
+                .target()
+                .is_some_and(|s| s.depends_on.len() > usize::from(s.parent().is_some())) =>
+        {
+            let reference = candidate
+                .runtime
+                .as_ref()
+                .map_or("a smaller image", |r| r.reference.as_str());
             format!("run on `{reference}`")
         }
         plan::Level::Order => "change the order of the stage's steps, or name what they refer to".to_owned(),

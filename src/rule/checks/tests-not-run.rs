@@ -21,7 +21,9 @@ impl Inspect for Rule {
         let name = options.name("tester");
         finding = match untested::tester(cx.facts, &untested, name) {
             Some(edit) => finding
-                .help(format!("a stage of their own runs them: docker build --target {name} ."))
+                .help(format!(
+                    "a stage of their own runs them: docker build --target {name} ."
+                ))
                 .fix(Fix::unsafe_(format!("add the stage `{name}`"), vec![edit]).with_effects([Effect::Stages])),
             None => finding.help("build in a stage of its own, and test in one that is built on it"),
         };
