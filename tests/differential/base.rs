@@ -9,12 +9,22 @@ use std::process::Command;
 pub struct Bases {
     pub name: String,
     pub archive: PathBuf,
+    /// Its only layer.
+    pub layer: PathBuf,
     imported: bool,
 }
 
 const PASSWD: &str =
     "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nlone:x:1234:1234::/:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nstaff:x:50:app\napp:x:1001:\nlone:x:1234:\n";
+
+/// The static program that the base image has; none where it is not installed.
+pub fn busybox() -> Option<&'static Path> {
+    ["/bin/busybox", "/usr/bin/busybox"]
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+}
 
 pub fn make(work: &Path, import: bool) -> Bases {
     let root = work.join("base");
@@ -35,10 +45,7 @@ pub fn make(work: &Path, import: bool) -> Bases {
     ] {
         fs::create_dir_all(at(folder)).unwrap();
     }
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
-    let busybox = busybox.expect("busybox is installed (package busybox-static)");
+    let busybox = busybox().expect("busybox is installed (package busybox-static)");
     fs::copy(busybox, at("bin/busybox")).unwrap();
     let applets = Command::new(busybox).arg("--list").output().expect("busybox runs");
     for name in String::from_utf8_lossy(&applets.stdout)
@@ -104,6 +111,7 @@ pub fn make(work: &Path, import: bool) -> Bases {
     Bases {
         name: docker,
         archive,
+        layer: work.join("layer.tar"),
         imported: import,
     }
 }

@@ -150,6 +150,41 @@ impl Tree {
             .collect()
     }
 
+    /// What is other than in the image that it was built on, in a form that does not depend on the
+    /// busybox that is in there.
+    pub fn changes(&self, base: &Tree) -> Vec<String> {
+        let known: BTreeMap<&str, &str> = base
+            .0
+            .iter()
+            .filter(|(_, node)| node.kind == 'f')
+            .map(|(path, node)| (node.content.as_str(), path.as_str()))
+            .collect();
+        let mut lines = Vec::new();
+        for (path, node) in &self.0 {
+            let applet = node.kind == 'l' && node.content == "busybox";
+            if path.is_empty() || applet || base.0.get(path) == Some(node) {
+                continue;
+            }
+            let content = match known.get(node.content.as_str()) {
+                Some(same) if node.kind == 'f' => format!("= /{same}"),
+                // It holds the time at which it was made.
+                _ if path.ends_with(".tar") => String::new(),
+                _ if node.kind == 'f' && node.text.len() < 120 => format!("{:?}", node.text),
+                _ => node.content.clone(),
+            };
+            let line = format!(
+                "{} {:04o} {}:{} /{path} {content}",
+                node.kind, node.mode, node.uid, node.gid
+            );
+            lines.push(line.trim_end().to_owned());
+        }
+        let gone = base.0.iter().filter(|(path, node)| {
+            !self.0.contains_key(*path) && !path.is_empty() && !(node.kind == 'l' && node.content == "busybox")
+        });
+        lines.extend(gone.map(|(path, _)| format!("- /{path}")));
+        lines
+    }
+
     /// What is not as it is expected.
     pub fn unlike(&self, expected: &[String]) -> Vec<String> {
         let mut found = Vec::new();

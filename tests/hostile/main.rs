@@ -176,11 +176,11 @@ impl Place {
     }
 }
 
-/// Whether builds can be made here at all.
+/// Whether builds can be made here, and their store be looked into.
 fn is_possible() -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
+    let possible = mbopt::executor::native::userns::privileged();
+    if !possible {
+        eprintln!("skipped: it looks into the store, for which it has to be root with all of its rights");
     }
-    eprintln!("skipped: it looks into the store, for which it has to be root");
-    false
+    possible
 }

@@ -10,7 +10,7 @@
 //! are safe here.
 
 use super::attributes;
-use super::layer::{Form, is_whiteout};
+use super::layer::{Form, is_whiteout, make_whiteout};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, StatxFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -278,7 +278,7 @@ impl Difference<'_> {
             if gone && self.same_directory(parent) {
                 self.directories_to(parent)?;
                 let sign = self.upper.join(path);
-                rustix::fs::mknodat(CWD, sign, FileType::CharacterDevice, Mode::empty(), 0)?;
+                make_whiteout(CWD, sign.as_os_str())?;
             }
         }
         Ok(())

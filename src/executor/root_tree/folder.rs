@@ -23,6 +23,7 @@ mod linux {
     use crate::executor::digest::Digest;
     use crate::executor::error::Error;
     use crate::executor::native::attributes;
+    use crate::executor::native::layer::is_whiteout;
     use rayon::prelude::*;
     use rustix::fs::{AtFlags, CWD, FileType, Stat};
     use sha2::Digest as _;
@@ -103,7 +104,7 @@ mod linux {
                 FileType::RegularFile => NodeKind::File,
                 FileType::Directory => NodeKind::Directory,
                 FileType::Symlink => NodeKind::Symlink(fs::read_link(path).map_err(Error::io("read", path))?),
-                FileType::CharacterDevice if stat.st_rdev == 0 => {
+                FileType::CharacterDevice if is_whiteout(stat) => {
                     self.tree.hide(place);
                     return Ok(false);
                 }

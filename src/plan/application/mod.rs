@@ -20,7 +20,8 @@ use super::Reason;
 use super::artifact::{Alteration, Artifact, ArtifactKind};
 use super::evidence::{Condition, Evidence};
 use super::need::Need;
-use super::program::{Program, What};
+use super::program::{Program, What, entries};
+use super::reach::Language;
 use super::site::{Place, Site};
 
 /// What an interpreted program is made of at run time.
@@ -204,6 +205,14 @@ pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> 
     });
     // What a distribution installs of a language is run like any of its packages.
     if out.ecosystems.is_empty() && !matches!(family, "debian" | "ubuntu" | "alpine") {
+        return None;
+    }
+    // Where Node only built, what it made is all there is.
+    let node = || {
+        let begins = entries(site, programs).remove(&Language::JavaScript);
+        begins.is_some_and(|e| !e.files.is_empty() || !e.unseen.is_empty())
+    };
+    if out.ecosystems == ["node"] && !made.is_empty() && site.context.is_some() && !node() {
         return None;
     }
     steps::steps(site, programs, made, &mut out);

@@ -1,9 +1,26 @@
 //! Perl, Lua and others whose packages go to `/usr/local`.
 
-use super::steps::{Claim, Goes};
+use super::Application;
+use super::steps::{self, Claim, Goes};
 use crate::facts::CommandView;
+use crate::knowledge::Brings;
+use crate::plan::evidence::Condition;
 use crate::plan::site::Site;
 use crate::shell::Operation;
+
+/// What is known once every command was looked at: of modules hardly anything is, until a build shows
+/// which libraries they are linked with.
+pub(super) fn finish(site: &Site<'_>, out: &mut Application) {
+    let gave = site.base.is_some_and(|b| b.variant.brings(Brings::Buildpack));
+    let part = out.prefixes.iter().find(|p| matches!(p.ecosystem, "perl" | "lua"));
+    if let Some(part) = part.filter(|_| gave) {
+        out.conditions.push(Condition::unproven(
+            "no library of the old base image is needed by the modules that are installed",
+            vec![part.evidence.clone()],
+            "a build",
+        ));
+    }
+}
 
 /// What a command is to such an application; none where that is not known here.
 pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
@@ -20,7 +37,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
     };
     let system = || vec!["/usr/local/".to_owned()];
     let local = |folder: &str| {
-        let workdir = site.workdir_at(view.instruction.index)?;
+        let workdir = steps::folder(site, view)?;
         Some(vec![format!("{}/{folder}/", workdir.trim_end_matches('/'))])
     };
     let flag = |names: &[&str]| view.words().iter().any(|w| names.iter().any(|n| w.text.starts_with(n)));

@@ -1,7 +1,7 @@
 //! PHP: composer, and the extensions that the official images compile.
 
 use super::Application;
-use super::steps::{Claim, Goes};
+use super::steps::{self, Claim, Goes};
 use crate::facts::CommandView;
 use crate::plan::evidence::Condition;
 use crate::plan::site::Site;
@@ -41,7 +41,6 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         if packages.global {
             return None;
         }
-        let at = view.instruction.index;
         let words: Vec<&str> = view.words().iter().map(|w| w.text.as_str()).collect();
         let chosen = words.iter().enumerate().find_map(|(at, word)| {
             let value = word.strip_prefix("--working-dir=").map(str::to_owned).or_else(|| {
@@ -49,7 +48,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
             });
             value.filter(|v| !v.is_empty())
         });
-        let workdir = site.workdir_at(at)?;
+        let workdir = steps::folder(site, view)?;
         let folder = match chosen {
             Some(folder) => crate::plan::artifact::absolute(Some(&workdir), &folder)?,
             None => workdir,
@@ -81,8 +80,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
     if name == "composer" {
         let autoload = view.words().iter().any(|w| w.text.contains("dump"));
         return autoload.then(|| Claim {
-            fills: site
-                .workdir_at(view.instruction.index)
+            fills: steps::folder(site, view)
                 .map(|dir| format!("{}/vendor/", dir.trim_end_matches('/')))
                 .into_iter()
                 .collect(),

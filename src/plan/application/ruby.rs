@@ -1,6 +1,6 @@
 //! Ruby: bundler and gem, with the folders that they install to.
 
-use super::steps::{Claim, Goes};
+use super::steps::{self, Claim, Goes};
 use super::{Application, Package, native};
 use crate::facts::CommandView;
 use crate::plan::artifact::absolute;
@@ -37,10 +37,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
                 Some(Claim {
                     writes_sources: false,
                     fills: if local && packages.action == Configure {
-                        vec![format!(
-                            "{}/.bundle/",
-                            site.workdir_at(view.instruction.index)?.trim_end_matches('/')
-                        )]
+                        vec![format!("{}/.bundle/", steps::folder(site, view)?.trim_end_matches('/'))]
                     } else {
                         Vec::new()
                     },
@@ -79,7 +76,7 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>) -> Option<Claim> {
 /// Where gems are installed to.
 fn folder(site: &Site<'_>, view: &CommandView<'_>, packages: &Packages) -> Option<String> {
     let at = view.instruction.index;
-    let workdir = site.workdir_at(at);
+    let workdir = steps::folder(site, view);
     let inside = |path: &str| {
         let path = absolute(workdir.as_deref(), path)?;
         Some(format!("{}/", path.trim_end_matches('/')))

@@ -4,8 +4,7 @@ use super::{Application, Part};
 use super::{node, perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
-use crate::plan::artifact::absolute;
-use crate::plan::artifact::Artifact;
+use crate::plan::artifact::{Artifact, absolute};
 use crate::plan::evidence::Evidence;
 use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
@@ -116,6 +115,44 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
     python.finish(out);
     ruby::finish(site, out);
     php::finish(site, out);
+    perl::finish(site, out);
+}
+
+/// The folder that a command works in: what WORKDIR says, and what `cd` before it in its script.
+pub(super) fn folder(site: &Site<'_>, view: &CommandView<'_>) -> Option<String> {
+    let at = view.instruction.index;
+    let mut folder = site.workdir_at(at);
+    for earlier in site.facts.commands(view.instruction).filter(|v| v.index < view.index) {
+        if earlier.name() != "cd" {
+            continue;
+        }
+        let word = earlier.words().iter().find(|w| !w.is_flag())?;
+        let target = expanded(site, at, &word.text)?;
+        folder = absolute(folder.as_deref(), &target);
+    }
+    folder
+}
+
+/// A word with its variables replaced, as far as the file says them.
+pub(super) fn expanded(site: &Site<'_>, at: usize, text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('$') {
+        out.push_str(before);
+        let (name, after) = match behind.strip_prefix('{') {
+            Some(inner) => inner.split_once('}')?,
+            None => {
+                let end = behind
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .unwrap_or(behind.len());
+                behind.split_at_checked(end)?
+            }
+        };
+        out.push_str(site.file().view_at(at).get(name)?.value.as_deref()?);
+        rest = after;
+    }
+    out.push_str(rest);
+    (!out.contains(['`', '*', '?'])).then_some(out)
 }
 
 /// A file that is fetched to a place which the command names, outside of folders that are thrown away.
@@ -128,11 +165,11 @@ fn fetched(site: &Site<'_>, commands: &[CommandView<'_>]) -> Option<Claim> {
     if download.text.contains('$') || download.text == "-" {
         return None;
     }
-    let path = absolute(site.workdir_at(view.instruction.index).as_deref(), &download.text)?;
+    let path = absolute(folder(site, view).as_deref(), &download.text)?;
     let last = path.rsplit('/').next()?;
     // What is unpacked, installed or removed is not the end of it.
     let used = site.roles.iter().any(|r| {
-        r.place.instruction >= view.instruction.index
+        r.place.piece.is_some()
             && r.span.start > view.command.span.end
             && site.file().source.slice(r.span).contains(last)
             && !site.file().source.slice(r.span).trim_start().starts_with("chmod")

@@ -68,6 +68,7 @@ pub fn application(
         }
         sides.push(side);
     }
+    keep_together(site, application, &mut sides, &mut writes, &mut deal.conditions);
     let anchor = site
         .roles
         .iter()
@@ -168,7 +169,9 @@ pub fn application(
                     ..Lot::default()
                 }
             }
-            (_, Role::RuntimeSetup) if is_permission(site, role.place) && !trees.is_empty() => {
+            (_, Role::RuntimeSetup)
+                if is_permission(site, role.place) && (!trees.is_empty() || is_about(site, role, artifacts)) =>
+            {
                 setup::permission(site, role, before, artifacts, trees)
             }
             (_, Role::RuntimeSetup) => Lot {
@@ -226,6 +229,46 @@ fn fetches(site: &Site<'_>, role: &RoleOf) -> bool {
     })
 }
 
+/// A RUN in which something unknown builds, or whose install needs what came before it, is run where it
+/// builds, as a whole.
+fn keep_together(
+    site: &Site<'_>,
+    application: &Application,
+    sides: &mut [Side],
+    writes: &mut Option<crate::plan::Place>,
+    conditions: &mut Vec<Condition>,
+) {
+    let mut at = 0;
+    while let Some(first) = site.roles.get(at) {
+        let index = first.place.instruction;
+        let len = site
+            .roles
+            .iter()
+            .skip(at)
+            .take_while(|r| r.place.instruction == index)
+            .count();
+        let range = at..at + len;
+        at += len;
+        let roles = site.roles.get(range.clone()).unwrap_or_default();
+        let Some(sides) = sides.get_mut(range) else { continue };
+        let last_builder = sides.iter().rposition(|s| *s == Side::Builder);
+        let Some(last) = last_builder else { continue };
+        let unknown = roles
+            .iter()
+            .zip(sides.iter())
+            .any(|(r, s)| *s == Side::Builder && application.step(r.place).is_none());
+        for (position, (role, side)) in roles.iter().zip(sides.iter_mut()).enumerate() {
+            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && unknown;
+            let runs = *side == Side::Runtime && (unknown || position < last);
+            if set_up || runs {
+                *side = Side::Builder;
+                *writes = (*writes).max(Some(role.place));
+                conditions.extend(left_behind(site, role));
+            }
+        }
+    }
+}
+
 /// What the new base has.
 struct Has<'h> {
     config: Option<&'static BaseConfig>,
@@ -273,14 +316,40 @@ fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
         .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
 }
 
-/// What is not proven where something that no room knows stays in the builder.
+/// What is not proven, or is broken, where something that no room knows stays in the builder: what it
+/// leaves in the application's own folders comes along, what it leaves elsewhere is lost.
 fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
     let text = site.file().source.slice(role.span);
-    Some(Condition::unproven(
-        format!("nothing that `{}` does is needed at run time", short(text)),
-        vec![Evidence::command(role.span, role.why.says.clone())],
-        "a build that shows which files it writes",
-    ))
+    let landing = Landing::of(site);
+    let folders = crate::plan::levels::own_folders(folders_of(site, &landing));
+    let inside = |path: &str| {
+        let below = |folder: &String| path == folder || path.starts_with(&format!("{folder}/"));
+        path.starts_with("/tmp") || path.starts_with("/dev/null") || folders.iter().any(below)
+    };
+    let here = site.workdir_at(role.place.instruction).is_some_and(|dir| inside(&dir));
+    let paths = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '>' | ';'))
+        .filter(|w| w.starts_with('/') || w.starts_with("~/"));
+    let evidence = vec![Evidence::command(role.span, role.why.says.clone())];
+    Some(if here && paths.clone().all(inside) && !text.contains(" -g") {
+        Condition::unproven(
+            format!("nothing that `{}` does is needed at run time", short(text)),
+            evidence,
+            "a build that shows which files it writes",
+        )
+    } else {
+        Condition::not_met(
+            format!("the place where `{}` leaves its files is known", short(text)),
+            evidence,
+        )
+    })
+}
+
+/// Whether a piece names a file that comes from the builder.
+fn is_about(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let mut files = artifacts.iter().filter(|a| !a.path.ends_with('/'));
+    files.any(|a| text.contains(a.path.as_str()))
 }
 
 /// Where COPY puts files of the context.

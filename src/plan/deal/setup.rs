@@ -241,5 +241,5 @@ pub(super) fn cleans_inside(site: &Site<'_>, role: &RoleOf, trees: &[String]) ->
         .any(|w| !w.starts_with(['/', '-', '~', '$']));
     trees
         .iter()
-        .any(|tree| text.contains(tree.as_str()) || relative && workdir.starts_with(tree.as_str()))
+        .any(|tree| tree.len() > 1 && text.contains(tree.as_str()) || relative && workdir.starts_with(tree.as_str()))
 }

@@ -153,9 +153,9 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             context: &[],
             files: &[],
             trims: &[],
+            application: None,
             base: &base,
             carried: &carried,
-            application: None,
         };
         conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
         // What the stage installs itself stands in it.

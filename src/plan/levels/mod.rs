@@ -6,7 +6,7 @@ mod trees;
 mod verdict;
 
 pub use suit::drop_idle_path;
-pub use trees::{SYSTEM, absolute, folders};
+pub use trees::{SYSTEM, absolute, folders, own_folders};
 pub use verdict::{choose, verdict};
 
 use super::application::Application;
@@ -101,7 +101,13 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             .collect();
         out.push(Condition::not_met(KNOWN, evidence));
     }
-    out.extend(known.artifacts.conditions.iter().cloned());
+    // Of what installs fill, the application's own room tells.
+    let all_installed = known
+        .application
+        .is_some_and(|a| a.as_artifacts().len() == known.artifacts.found.len());
+    if !all_installed {
+        out.extend(known.artifacts.conditions.iter().cloned());
+    }
     let installed = |artifact: &&Artifact| {
         let own = |part: &Artifact| part.path == artifact.path;
         known.application.is_some_and(|a| a.as_artifacts().iter().any(own))

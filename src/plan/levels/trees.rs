@@ -95,6 +95,12 @@ pub fn absolute(workdir: Option<&str>, path: &str) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
+/// Those of some folders that are no system's.
+pub fn own_folders(mut folders: Vec<String>) -> Vec<String> {
+    folders.retain(|folder| !SYSTEM.contains(&folder.as_str()));
+    folders
+}
+
 /// The folders of the sources that are copied up to a place where the build may write among them.
 pub fn folders(site: &Site<'_>, last: Place, conditions: &mut Vec<Condition>) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();

@@ -115,6 +115,11 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
     let Some(base) = look.site.base else {
         return Vec::new();
     };
+    // A digest alone does not say which release it is.
+    let bare = |image: &crate::model::ImageRef| image.tag.is_none() && image.text.contains('@');
+    if look.site.stage.root_image.as_ref().is_some_and(bare) {
+        return Vec::new();
+    }
     let choice = look.site.options.runtime;
     if choice == RuntimeChoice::Same {
         return Vec::new();

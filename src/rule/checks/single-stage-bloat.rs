@@ -2,6 +2,8 @@
 
 use crate::edit::{Edit, Fix};
 use crate::facts::ship;
+use crate::knowledge::{Kind as ImageKind, Role as ImageRole};
+use crate::model::Stage;
 use crate::plan::{self, Candidate, Plan, Verdict};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::source::{SourceFile, Span};
@@ -15,7 +17,7 @@ impl Inspect for Rule {
         let Some(from) = cx.file.from_of(stage) else { return };
         let evidence = ship::bloat(cx.facts, stage);
         let Some(strong) = evidence.iter().find(|e| e.is_strong()) else {
-            return;
+            return built_elsewhere(cx, stage);
         };
         if !ship::is_application(cx.facts, stage) {
             return;
@@ -56,6 +58,32 @@ impl Inspect for Rule {
     }
 }
 
+/// A last stage that only runs what another one built, on an image that is made to build.
+fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
+    let stages = &cx.settings.settings().stages;
+    let base = plan::site::base_of(cx.file, stage).filter(|_| stages.rewrite && stage.parent().is_none());
+    let copies = cx.file.instructions_of(stage).iter().any(|i| {
+        i.transfer()
+            .is_some_and(|t| t.from.as_ref().is_some_and(|(_, from)| from.stage().is_some()))
+    });
+    let is_kit = base.is_some_and(|b| b.image.role == ImageRole::Sdk && b.variant.kind != ImageKind::Slim);
+    let (true, true, Some(from)) = (copies, is_kit, cx.file.from_of(stage)) else {
+        return;
+    };
+    let plan = plan::plan(cx.facts, &stages.into());
+    let Some(candidate) = plan.chosen().filter(|c| c.level == plan::Level::Slim && c.runtime.is_some()) else {
+        return;
+    };
+    let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
+    let finding = Finding::new(
+        from.span,
+        format!("the final stage runs on `{image}`, which is made to build"),
+    )
+    .help("run on an image without the tools that the other stages build with");
+    let finding = offer(cx, finding, candidate);
+    cx.report(finding);
+}
+
 /// The rewrite as a fix, and why it is not made by itself where it is not.
 fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
     let Some(edit) = changed(&cx.file.source, &candidate.text) else {
@@ -78,6 +106,10 @@ fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
         .as_ref()
         .map_or(String::new(), |base| format!(" and run on {}", base.reference));
     let title = match candidate.level {
+        plan::Level::Slim if cx.file.target().is_some_and(|s| s.depends_on.len() > usize::from(s.parent().is_some())) => {
+            let reference = candidate.runtime.as_ref().map_or("a smaller image", |r| r.reference.as_str());
+            format!("run on `{reference}`")
+        }
         plan::Level::Order => "change the order of the stage's steps, or name what they refer to".to_owned(),
         _ => format!("build in a stage of its own{base}"),
     };

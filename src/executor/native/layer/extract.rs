@@ -1,7 +1,7 @@
 //! An archive becomes a directory tree.
 
 use super::root::{Found, Lost, Root, look, remove_tree};
-use super::{Form, is_whiteout};
+use super::{Form, is_whiteout, make_whiteout};
 use crate::executor::Error;
 use crate::executor::archive::{
     AUFS, Bad, Kind, Limits, Member, OPAQUE, Reader, WHITEOUT, components, member_display as display,
@@ -403,7 +403,7 @@ impl Extraction<'_> {
             return Err(Bad(format!("{} deletes what cannot be deleted", display(name))).into());
         }
         let at = OsStr::from_bytes(hidden);
-        match rustix::fs::mknodat(&*parent, at, FileType::CharacterDevice, Mode::empty(), 0) {
+        match make_whiteout(parent.as_fd(), at) {
             Ok(()) => Ok(()),
             Err(Errno::EXIST) => {
                 // A layer deletes what is below it, not its own; but its own directory then hides

@@ -14,7 +14,9 @@ pub use extract::{Extracted, Owners, Rules, Whiteouts, extract};
 pub use pack::{Packed, pack};
 pub use root::{Found, Root, remove_tree};
 
-use rustix::fs::XattrFlags;
+use rustix::fs::{FileType, Mode, XattrFlags};
+use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
 
 /// The extended attribute by which overlayfs knows a directory that hides those below it.
@@ -56,7 +58,27 @@ impl Form {
     }
 }
 
-/// Whether a file is overlayfs' sign for a deleted one: a character device 0:0.
+/// Stands for overlayfs' sign where that cannot be made, which is on another overlay; such layers are
+/// only ever copied together. No driver has this number.
+fn substitute() -> u64 {
+    rustix::fs::makedev(0, 1)
+}
+
+/// Whether a file is the sign for a deleted one: overlayfs' own, a character device 0:0, or what
+/// stands for it.
 pub fn is_whiteout(stat: &rustix::fs::Stat) -> bool {
-    rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::CharacterDevice && stat.st_rdev == 0
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && (stat.st_rdev == 0 || stat.st_rdev == substitute())
+}
+
+/// Makes the sign for a deleted file.
+///
+/// # Errors
+/// What the kernel says; `EXIST` where something is there.
+pub fn make_whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
+    let make = |number| rustix::fs::mknodat(directory, name, FileType::CharacterDevice, Mode::empty(), number);
+    match make(0) {
+        Err(Errno::PERM) => make(substitute()),
+        made => made,
+    }
 }

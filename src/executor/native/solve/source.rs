@@ -116,7 +116,12 @@ impl Building<'_> {
             layers => {
                 let layers = self.layers(layers)?.unwrap_or_default();
                 let folders = self.folders(&layers)?;
-                match tree::merged(&folders, None, self.form, &self.empty) {
+                // Signs of deleted files may be such as overlayfs does not know.
+                let merged = match self.backing()? {
+                    Backing::Overlay => tree::merged(&folders, None, self.form, &self.empty),
+                    Backing::Copies => Err(Errno::NODEV),
+                };
+                match merged {
                     Ok(mount) => Ok(Tree::Layers(Rooted::new(mount), None)),
                     Err(errno) if tree::is_no_overlay(errno) => {
                         let (copy, scratch) = self.copied(&folders)?;

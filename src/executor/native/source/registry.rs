@@ -62,7 +62,7 @@ pub(super) fn pull(
         };
         match pull_from(host, &repository, name, platform, store, registries, progress, cancel) {
             Err(error @ Error::Image { .. }) => progress.warn(&format!(
-                "the mirror {mirror} does not help: {error}; asking {} instead",
+                "the mirror {mirror} of {} is passed over: {error}",
                 name.registry
             )),
             other => return other,

@@ -77,8 +77,20 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             ));
             continue;
         }
-        if install.production || manifest.dev_dependencies.is_empty() {
+        // What workspaces need of each other's lists is not looked through.
+        if install.production || manifest.dev_dependencies.is_empty() || !manifest.workspaces.is_empty() {
             continue;
+        }
+        if room.is_old_npm() && manifest.script("prepare").is_some() {
+            out.conditions.push(Condition::unproven(
+                "`npm prune` runs no script that needs what it removes",
+                vec![Evidence::manifest(
+                    "package.json",
+                    None,
+                    "it has a script `prepare`, which old versions of npm run",
+                )],
+                "a build",
+            ));
         }
         let last = installs.iter().rfind(|i| i.folder == install.folder);
         if last.is_some_and(|last| last.instruction != install.instruction || last.production) {

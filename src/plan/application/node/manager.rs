@@ -38,7 +38,7 @@ impl Room<'_> {
 
     /// Whether the stage's npm is older than 7, which knows other options. Node 14 and earlier bring
     /// such a one (nodejs.org/dist/index.json).
-    fn is_old_npm(&self) -> bool {
+    pub(super) fn is_old_npm(&self) -> bool {
         let tag = Tag::parse(self.site.base_tag());
         let major = tag.version().and_then(|v| v.split('.').next()?.parse::<u32>().ok());
         major.is_some_and(|major| major < 15)

@@ -24,6 +24,13 @@ pub(super) struct Room<'r> {
     steps: Vec<Step>,
 }
 
+/// About what npm's cache keeps of a package, its archive and the text about it, in bytes: 52 MB for
+/// 327 packages of a lock file, measured with npm 11.
+const CACHED: u64 = 160_000;
+/// About what it keeps for a direct dependency with all that it needs: 34 to 41 MB for 10 to 13 of
+/// them in small servers, measured with npm 10.
+const CACHED_DIRECT: u64 = 3_200_000;
+
 /// An install of what a `package.json` lists.
 #[derive(Debug, Clone)]
 struct Install {
@@ -334,11 +341,10 @@ impl<'r> Room<'r> {
             };
             let (lock, _) = self.lock(install, &folder);
             match lock {
-                // The texts about packages are fetched only where no lock file names versions.
-                Some(lock) => lock.packages.len() as u64 * super::packages::PACKAGE * 2 / 5,
+                Some(lock) => lock.packages.len() as u64 * CACHED,
                 None => {
                     let lists = manifest.dependencies.len() + manifest.dev_dependencies.len();
-                    lists as u64 * super::packages::DIRECT
+                    lists as u64 * CACHED_DIRECT
                 }
             }
         });

@@ -1,6 +1,7 @@
 //! Where Python's installers put what they install.
 
 use crate::facts::CommandView;
+use crate::plan::application::steps;
 use crate::plan::artifact::absolute;
 use crate::plan::site::Site;
 use crate::shell::{Manager, Packages};
@@ -58,11 +59,11 @@ impl Layout {
             return None;
         }
         let folder = match words.find(|w| !w.starts_with("python") && !w.starts_with('3')) {
-            Some(folder) => self.expanded(site, view.instruction.index, folder)?,
+            Some(folder) => steps::expanded(site, view.instruction.index, folder)?,
             None if name == "uv" => ".venv".to_owned(),
             None => return None,
         };
-        let folder = absolute(site.workdir_at(view.instruction.index).as_deref(), &folder)?;
+        let folder = absolute(steps::folder(site, view).as_deref(), &folder)?;
         Some(format!("{}/", folder.trim_end_matches('/')))
     }
 
@@ -76,8 +77,8 @@ impl Layout {
     ) -> Option<Vec<String>> {
         let at = view.instruction.index;
         let folder = |text: &str| {
-            let text = self.expanded(site, at, text)?;
-            let folder = absolute(site.workdir_at(at).as_deref(), &text)?;
+            let text = steps::expanded(site, at, text)?;
+            let folder = absolute(steps::folder(site, view).as_deref(), &text)?;
             Some(vec![format!("{}/", folder.trim_end_matches('/'))])
         };
         if packages.manager == Manager::Pipx {
@@ -117,8 +118,8 @@ impl Layout {
                 && let Some(word) = earlier.words().first()
                 && let Some(environment) = word.text.strip_suffix("/bin/activate")
             {
-                let environment = self.expanded(site, at, environment)?;
-                return absolute(site.workdir_at(at).as_deref(), &environment);
+                let environment = steps::expanded(site, at, environment)?;
+                return absolute(steps::folder(site, view).as_deref(), &environment);
             }
         }
         let variables = site.file().view_at(at);
@@ -155,7 +156,7 @@ impl Layout {
         let truth = |value: Option<String>| value.is_some_and(|v| matches!(v.as_str(), "1" | "true" | "True" | "yes"));
         let falsehood =
             |value: Option<String>| value.is_some_and(|v| matches!(v.as_str(), "0" | "false" | "False" | "no"));
-        let workdir = site.workdir_at(at)?;
+        let workdir = steps::folder(site, view)?;
         let here = format!("{}/.venv/", workdir.trim_end_matches('/'));
         match packages.manager {
             Manager::Poetry => {
@@ -214,24 +215,6 @@ impl Layout {
             .user
             .and_then(|u| u.value)
             .is_some_and(|user| !matches!(user.split(':').next(), Some("root" | "0")))
-    }
-
-    fn expanded(&self, site: &Site<'_>, at: usize, text: &str) -> Option<String> {
-        if !text.contains('$') {
-            return Some(text.to_owned());
-        }
-        let name = text.strip_prefix('$')?;
-        let (name, rest) = match name.strip_prefix('{') {
-            Some(inner) => inner.split_once('}')?,
-            None => {
-                let end = name
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .unwrap_or(name.len());
-                name.split_at_checked(end)?
-            }
-        };
-        let value = site.file().view_at(at).get(name)?.value.as_deref()?.to_owned();
-        (!rest.contains('$')).then(|| format!("{value}{rest}"))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which packages a Python project installs, read from its lists and locks.
 
 use crate::context::Context;
+use crate::facts::CommandView;
+use crate::plan::application::steps;
 use crate::plan::artifact::{Landing, absolute};
 use crate::plan::evidence::Evidence;
 use crate::plan::site::Site;
@@ -33,9 +35,9 @@ pub struct List {
 const MOST_FILES: usize = 50;
 
 /// The folder of the build context that holds the manifest of a project in the image.
-fn project_folder(site: &Site<'_>, context: &Context, landing: &Landing, at: usize, path: &str) -> Option<String> {
+fn project_folder(context: &Context, landing: &Landing, workdir: Option<&str>, path: &str) -> Option<String> {
     let path = path.split('[').next().unwrap_or(path);
-    let folder = absolute(site.workdir_at(at).as_deref(), path)?;
+    let folder = absolute(workdir, path)?;
     ["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"]
         .iter()
         .find_map(|name| {
@@ -62,14 +64,16 @@ pub fn normal(name: &str) -> String {
 
 impl List {
     /// Adds what a command installs.
-    pub fn add(&mut self, site: &Site<'_>, landing: &Landing, at: usize, packages: &Packages) {
+    pub fn add(&mut self, site: &Site<'_>, landing: &Landing, view: &CommandView<'_>, packages: &Packages) {
+        let workdir = steps::folder(site, view);
         for package in &packages.packages {
             let evidence = Evidence::command(package.span, "it is installed here");
             if package.is_variable {
                 self.open = self.open.take().or(Some(evidence));
             } else if package.is_file {
                 match (package.name.contains("://"), site.context) {
-                    (false, Some(context)) => match project_folder(site, context, landing, at, &package.name) {
+                    (false, Some(context)) => match project_folder(context, landing, workdir.as_deref(), &package.name)
+                    {
                         Some(folder) => self.project(context, &folder),
                         None => self.open = self.open.take().or(Some(evidence)),
                     },
@@ -90,7 +94,6 @@ impl List {
             }
             return;
         };
-        let workdir = site.workdir_at(at);
         for requirement in packages.requirements.iter().filter(|r| !r.is_constraint) {
             let path =
                 absolute(workdir.as_deref(), &requirement.path).and_then(|path| landing.existing(context, &path));
@@ -103,7 +106,7 @@ impl List {
             }
         }
         if packages.action == Action::InstallProject && packages.requirements.is_empty() {
-            let folder = project_folder(site, context, landing, at, ".").unwrap_or_default();
+            let folder = project_folder(context, landing, workdir.as_deref(), ".").unwrap_or_default();
             self.managed(context, &folder, packages);
         }
     }

@@ -45,7 +45,7 @@ impl<'r> Room<'r> {
                         && is_python(packages.manager)
                         && !matches!(packages.action, Action::Remove | Action::Clean | Action::Configure)
                     {
-                        list.add(self.site, &landing, instruction.index, packages);
+                        list.add(self.site, &landing, &view, packages);
                     }
                 }
             }
@@ -193,6 +193,9 @@ impl<'r> Room<'r> {
             "virtualenv" => (Goes::Builder, "it makes a virtual environment"),
             "uv" if first == Some("venv") => (Goes::Builder, "it makes a virtual environment"),
             "pip" => (Goes::Along, "it only asks"),
+            "." | "source" if first.is_some_and(|w| w.ends_with("/bin/activate")) => {
+                (Goes::Along, "it enters the virtual environment")
+            }
             "django-admin" | "flask" | "alembic" | "pybabel" | "celery" | "gunicorn" => {
                 (Goes::Runtime, "a script of a package runs")
             }
@@ -232,7 +235,7 @@ impl<'r> Room<'r> {
 
 fn is_python(manager: Manager) -> bool {
     use Manager::*;
-    matches!(manager, Pip | Pipenv | Poetry | Uv | Pdm | Pipx)
+    matches!(manager, Pip | Pipenv | Poetry | Uv | Pdm | Pipx | EasyInstall)
 }
 
 /// An install of nothing but what installs: `pip install --upgrade pip`, `pip install poetry`.
