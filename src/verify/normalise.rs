@@ -63,8 +63,21 @@ pub fn normalise(output: &[u8]) -> String {
             text = changed;
         }
     }
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !is_notice(line))
+        .collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+/// Whether a line only tells of a newer release: that depends on the day and on the network.
+fn is_notice(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    line.starts_with("npm notice")
+        || line.contains("update available")
+        || line.contains("[notice] a new release of")
+        || line.contains("update") && line.contains("the latest version of")
 }
 
 /// The lines sorted: what several threads write comes in any order.
@@ -109,6 +122,13 @@ mod tests {
         ] {
             assert_eq!(normalise(one.as_bytes()), normalise(other.as_bytes()));
         }
+    }
+
+    #[test]
+    fn newer_releases_are_no_output() {
+        let text = "ready\n UPDATE  The latest version of `serve` is 14.2.7\nnpm notice New major version\nup";
+        assert_eq!(normalise(text.as_bytes()), "ready\nup");
+        assert_eq!(normalise(b"update of 3 rows"), "update of 3 rows");
     }
 
     #[test]

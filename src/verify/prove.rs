@@ -50,6 +50,14 @@ pub struct Rewrite {
     pub tester: Option<String>,
 }
 
+impl Rewrite {
+    /// Whether it announces that another program starts.
+    fn starts_otherwise(&self) -> bool {
+        let starts = [Effect::Cmd, Effect::Entrypoint];
+        starts.iter().any(|effect| self.announced.contains(effect))
+    }
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -357,7 +365,7 @@ impl<'a> Work<'a> {
             base_only,
         };
         let mut checks = config::compare(old, new, &is.files, &terms);
-        checks.extend(start::compare(was.image(), is.image()));
+        checks.extend(start::compare(was.image(), is.image(), rewrite.starts_otherwise()));
         checks.extend(tree::compare(&was.files, &is.files, &is.owners));
         // Of what cannot start the reason is known better than a run tells it.
         if !checks
@@ -369,6 +377,13 @@ impl<'a> Work<'a> {
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections.
                 run = self.observe(&made.built.id, Some(learnt.first()))?;
+                compared = learnt.compare(&manner.probes, &run);
+            }
+            if compared.iter().any(Check::is_failure) {
+                // What is around may have changed meanwhile (a registry that tells of updates): then the
+                // original does otherwise, too.
+                let third = self.observe(&before.built.id, Some(learnt.first()))?;
+                let learnt = Learnt::new(learnt.first().clone(), third);
                 compared = learnt.compare(&manner.probes, &run);
             }
             checks.extend(compared);
@@ -395,7 +410,9 @@ impl<'a> Work<'a> {
                 .iter()
                 .any(|check| check.is_failure() && check.name.starts_with("config."));
             if mendable {
-                self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+                if !rewrite.starts_otherwise() {
+                    self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+                }
                 self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
             }
             return Ok(self.fall(rewrite, Some(is.size), checks));
@@ -421,7 +438,6 @@ impl<'a> Work<'a> {
             Verdict::Smaller => "it is smaller, and every check holds".to_owned(),
             _ => "every check holds, but it is not smaller".to_owned(),
         };
-        let _ = before;
         Ok(verdict)
     }
 
@@ -446,9 +462,7 @@ impl<'a> Work<'a> {
             trace,
             before: &was.files,
             base_layers: was.base_layers,
-            other_start: [Effect::Cmd, Effect::Entrypoint]
-                .iter()
-                .any(|effect| rewrite.announced.contains(effect)),
+            other_start: rewrite.starts_otherwise(),
         };
         checks.extend(used.compare(&is.files));
         used.missed(&is.files)

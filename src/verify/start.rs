@@ -219,7 +219,10 @@ fn is_builtin(name: &str) -> bool {
 
 /// Whether everything that starts in `before` can start in `after`, and the account and folder that
 /// it starts with are there.
-pub fn compare(before: Image<'_>, after: Image<'_>) -> Vec<Check> {
+///
+/// `other_start` says that another program starts, as announced: then what the old one needed is no
+/// must.
+pub fn compare(before: Image<'_>, after: Image<'_>, other_start: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     let line = after.command_line();
     if line.is_empty() {
@@ -228,13 +231,8 @@ pub fn compare(before: Image<'_>, after: Image<'_>) -> Vec<Check> {
             "the image names no program to start",
         ));
     } else {
-        checks.push(programs(
-            "closure.entrypoint",
-            before,
-            after,
-            &before.command_line(),
-            &line,
-        ));
+        let was = if other_start { Vec::new() } else { before.command_line() };
+        checks.push(programs("closure.entrypoint", before, after, &was, &line));
     }
     if let Some(words) = after.health_command() {
         let was = before.health_command().unwrap_or_default();
@@ -361,7 +359,7 @@ mod tests {
     fn failures(files: &Memory, config: &ImageConfig) -> Vec<String> {
         let whole = base();
         let before = Image { config, files: &whole };
-        let checks = compare(before, Image { config, files });
+        let checks = compare(before, Image { config, files }, false);
         checks
             .into_iter()
             .filter(Check::is_failure)

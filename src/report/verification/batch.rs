@@ -146,8 +146,8 @@ pub fn table(rows: &[Row]) -> String {
     // Writing to a string cannot fail, here and below.
     let _ = writeln!(
         out,
-        "{:<width$}  {:<18} {:>8} {:>8} {:>8}  {}",
-        "dockerfile", "verdict", "before", "after", "change", "what"
+        "{:<width$}  {:<18} {:>8} {:>8} {:>8}  what",
+        "dockerfile", "verdict", "before", "after", "change"
     );
     for row in rows {
         let bytes = |bytes: Option<u64>| bytes.map(size).unwrap_or_else(|| "-".to_owned());
