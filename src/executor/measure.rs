@@ -88,7 +88,7 @@ fn remember(id: &Digest, bytes: u64) {
     };
     let Some(folder) = place.parent() else { return };
     let written = std::fs::create_dir_all(folder)
-        .and_then(|()| Ok(tempfile::NamedTempFile::new_in(folder)?))
+        .and_then(|()| tempfile::NamedTempFile::new_in(folder))
         .and_then(|mut file| file.write_all(format!("{bytes}\n").as_bytes()).map(|()| file));
     if let Ok(file) = written {
         let _ = file.persist(place);
