@@ -179,7 +179,8 @@ impl Tree {
             lines.push(line.trim_end().to_owned());
         }
         let gone = base.0.iter().filter(|(path, node)| {
-            !self.0.contains_key(*path) && !path.is_empty() && !(node.kind == 'l' && node.content == "busybox")
+            let applet = node.kind == 'l' && node.content == "busybox";
+            !(self.0.contains_key(*path) || path.is_empty() || applet)
         });
         lines.extend(gone.map(|(path, _)| format!("- /{path}")));
         lines

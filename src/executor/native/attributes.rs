@@ -7,7 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 /// The longest list, and the longest value, that Linux has.
 const MOST: usize = 64 << 10;
 
-/// Name and value of each attribute that `keep` wants, by name. `list` and `get` ask the kernel, by
+/// Name and value.
+pub type Attribute = (Vec<u8>, Vec<u8>);
+
+/// Each attribute that `keep` wants, by name. `list` and `get` ask the kernel, by
 /// descriptor or by path. A file system that has none has an empty list.
 ///
 /// # Errors
@@ -16,7 +19,7 @@ pub fn read(
     list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
     get: impl Fn(&OsStr, &mut [u8]) -> Result<usize, Errno>,
     keep: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+) -> Result<Vec<Attribute>, Errno> {
     // Most files have none, or a short list.
     let mut names = vec![0_u8; 1024];
     let length = match list(&mut names) {

@@ -1,10 +1,11 @@
 //! Layers come in, are made of snapshots, and go out.
 
 use super::super::layer::{self, Form, Rules};
+use super::arrival::{Arrival, Arrived, PIECE, PIECES, Pieces, Sender, arrive};
 use super::files::{HashRead, HashWrite};
 use super::{Scratch, Store};
 use crate::executor::Error;
-use crate::executor::archive::{Compression, Limits, decompress};
+use crate::executor::archive::{Limits, decompress};
 use crate::executor::cancel::Cancel;
 use crate::executor::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -80,10 +81,6 @@ pub struct Import<'a> {
 
 /// After this time the kernel has written everything that a process made (it begins after 30 s).
 const SETTLED: Duration = Duration::from_secs(600);
-/// Bytes in one piece between threads, and pieces that wait: 4 MiB.
-const PIECE: usize = 256 * 1024;
-const PIECES: usize = 16;
-
 impl Store {
     /// A layer, if it is there; counts as a use of it.
     ///
@@ -209,6 +206,12 @@ impl Store {
             what: import.what.clone(),
             why,
         };
+        let other = |arrived: &Arrived| {
+            format!(
+                "its content has the digest {}, not {} as the image's config says",
+                arrived.diff_id, import.diff_id
+            )
+        };
         let arrived = match (arrived, &extracted) {
             (Err(Arrival::Cancelled), _) => return Err(Error::Cancelled),
             (Err(Arrival::Disk(error)), _) => return Err(Error::io("write", &blob_path)(error)),
@@ -221,18 +224,12 @@ impl Store {
             Ok(extracted) => extracted,
             // Whether it is damaged or malicious, wrong bytes are the cause to be named.
             Err(Error::Refused { why, .. }) if arrived.whole && arrived.diff_id != *import.diff_id => {
-                return Err(refused(format!(
-                    "its content has the digest {}, not {} as the image's config says; {why}",
-                    arrived.diff_id, import.diff_id
-                )));
+                return Err(refused(format!("{}; {why}", other(&arrived))));
             }
             Err(error) => return Err(error),
         };
         if arrived.diff_id != *import.diff_id {
-            return Err(refused(format!(
-                "its content has the digest {}, not {} as the image's config says",
-                arrived.diff_id, import.diff_id
-            )));
+            return Err(refused(other(&arrived)));
         }
         let blob = arrived.blob;
         let compressed_bytes = import.blob.as_ref().map(|blob| blob.size);
@@ -443,226 +440,6 @@ pub(super) fn read_record(folder: &Path) -> Result<Option<LayerRecord>, Error> {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(Error::io("read", &path)(error)),
-    }
-}
-
-/// A stream that came in.
-struct Arrived {
-    diff_id: Digest,
-    tar_bytes: u64,
-    blob: Blob,
-    /// It was read to its end.
-    whole: bool,
-}
-
-enum Arrival {
-    Bad(String),
-    Disk(io::Error),
-    Cancelled,
-}
-
-/// Reads a layer's stream to its end: keeps it, hashes it, uncompresses it, hands it on.
-fn arrive(
-    stream: impl Read + Send,
-    import: &Import<'_>,
-    keep: Option<&mut File>,
-    send: &mpsc::SyncSender<io::Result<Vec<u8>>>,
-    cancel: &Cancel,
-) -> Result<Arrived, Arrival> {
-    match &import.blob {
-        Some(expected) => {
-            let tee = std::sync::Mutex::new(Tee {
-                inner: HashRead::new(stream),
-                keep,
-                failed: None,
-                limit: expected.size,
-            });
-            let outcome = uncompress(TeeRead(&tee), import, send, &mut io::sink(), cancel);
-            // What follows the compressed data belongs to the blob, too.
-            let rest = io::copy(&mut TeeRead(&tee), &mut io::sink());
-            let tee = tee.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(error) = tee.failed {
-                return Err(Arrival::Disk(error));
-            }
-            let (digest, size) = tee.inner.finish();
-            if let Err(Arrival::Cancelled) = outcome {
-                return Err(Arrival::Cancelled);
-            }
-            // The wrong bytes are the cause of whatever else is wrong.
-            if rest.is_err() || size != expected.size || digest != expected.digest {
-                return Err(Arrival::Bad(match rest {
-                    Err(error) => format!("it cannot be read: {error}"),
-                    Ok(_) if size != expected.size => {
-                        format!("it has {size} bytes, not {} as the manifest says", expected.size)
-                    }
-                    Ok(_) => format!("its digest is {digest}, not {} as the manifest says", expected.digest),
-                }));
-            }
-            let (diff_id, tar_bytes, whole) = outcome?;
-            Ok(Arrived {
-                diff_id,
-                tar_bytes,
-                whole,
-                blob: Blob {
-                    digest,
-                    size,
-                    media_type: expected.media_type.clone(),
-                },
-            })
-        }
-        None => {
-            let mut to = HashWrite::new(keep.ok_or_else(|| Arrival::Bad("it has nowhere to go".to_owned()))?);
-            let mut zstd = zstd::stream::write::Encoder::new(&mut to, 1).map_err(Arrival::Disk)?;
-            let (diff_id, tar_bytes, whole) = uncompress(stream, import, send, &mut zstd, cancel)?;
-            zstd.finish().map_err(Arrival::Disk)?;
-            let (digest, size, _) = to.finish();
-            Ok(Arrived {
-                diff_id,
-                tar_bytes,
-                whole,
-                blob: Blob {
-                    digest,
-                    size,
-                    media_type: None,
-                },
-            })
-        }
-    }
-}
-
-/// Digest and bytes of the uncompressed stream, and whether the other side wanted all of it.
-fn uncompress(
-    stream: impl Read + Send,
-    import: &Import<'_>,
-    send: &mpsc::SyncSender<io::Result<Vec<u8>>>,
-    also: &mut dyn Write,
-    cancel: &Cancel,
-) -> Result<(Digest, u64, bool), Arrival> {
-    let bad = |error: &io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Arrival::Bad("it ends too early; it may have been cut off".to_owned()),
-        _ => Arrival::Bad(format!("it cannot be uncompressed: {error}")),
-    };
-    let mut stream = match decompress(stream, &import.limits) {
-        Ok(stream) => stream,
-        Err(error) => {
-            let failure = bad(&error);
-            let _ = send.send(Err(error));
-            return Err(failure);
-        }
-    };
-    if matches!(stream.compression, Compression::Bzip2 | Compression::Xz) {
-        let why = format!(
-            "it is compressed with {}; a layer is compressed with gzip, zstd or not at all",
-            stream.compression.as_str()
-        );
-        let _ = send.send(Err(io::Error::other(why.clone())));
-        return Err(Arrival::Bad(why));
-    }
-    let mut hash = HashWrite::new(io::sink());
-    let mut wanted = true;
-    loop {
-        if cancel.is_cancelled() {
-            let _ = send.send(Err(io::Error::other("cancelled")));
-            return Err(Arrival::Cancelled);
-        }
-        let mut piece = vec![0; PIECE];
-        let read = match stream.read(&mut piece) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                let failure = bad(&error);
-                let _ = send.send(Err(error));
-                return Err(failure);
-            }
-        };
-        piece.truncate(read);
-        hash.write_all(&piece).map_err(Arrival::Disk)?;
-        also.write_all(&piece).map_err(Arrival::Disk)?;
-        // The other side has found something wrong, and says so itself.
-        if send.send(Ok(piece)).is_err() {
-            wanted = false;
-            break;
-        }
-    }
-    let (diff_id, bytes, _) = hash.finish();
-    Ok((diff_id, bytes, wanted))
-}
-
-/// Keeps what is read.
-struct Tee<'a, R> {
-    inner: HashRead<R>,
-    keep: Option<&'a mut File>,
-    failed: Option<io::Error>,
-    limit: u64,
-}
-
-struct TeeRead<'a, 'b, R>(&'a std::sync::Mutex<Tee<'b, R>>);
-
-impl<R: Read> Read for TeeRead<'_, '_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut tee = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if tee.failed.is_some() {
-            return Err(io::Error::other("the disk failed"));
-        }
-        let read = tee.inner.read(buffer)?;
-        tee.limit = tee
-            .limit
-            .checked_sub(read as u64)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is longer than the manifest says"))?;
-        if let Some(keep) = &mut tee.keep
-            && let Err(error) = keep.write_all(buffer.get(..read).unwrap_or_default())
-        {
-            tee.failed = Some(error);
-            return Err(io::Error::other("the disk failed"));
-        }
-        Ok(read)
-    }
-}
-
-/// The writing end of a channel of pieces.
-struct Sender(mpsc::SyncSender<io::Result<Vec<u8>>>);
-
-impl Write for Sender {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0
-            .send(Ok(buffer.to_vec()))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(buffer.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The reading end.
-struct Pieces {
-    receive: mpsc::Receiver<io::Result<Vec<u8>>>,
-    piece: io::Cursor<Vec<u8>>,
-}
-
-impl Pieces {
-    fn new(receive: mpsc::Receiver<io::Result<Vec<u8>>>) -> Pieces {
-        Pieces {
-            receive,
-            piece: io::Cursor::default(),
-        }
-    }
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.piece.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            match self.receive.recv() {
-                Ok(piece) => self.piece = io::Cursor::new(piece?),
-                Err(_) => return Ok(0),
-            }
-        }
     }
 }
 

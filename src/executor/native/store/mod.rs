@@ -19,6 +19,7 @@
 //! boot and not known to be on the disk is made or checked anew ([`Store::layer`]), and blobs are
 //! checked against their digests whenever they are read.
 
+mod arrival;
 mod files;
 #[cfg(test)]
 mod kill;

@@ -543,7 +543,7 @@ fn times(stat: &Stat) -> Timestamps {
 }
 
 /// The extended attributes that belong to the file itself.
-fn attributes(fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+fn attributes(fd: BorrowedFd<'_>) -> Result<Vec<attributes::Attribute>, Errno> {
     let list = |names: &mut [u8]| rustix::fs::flistxattr(fd, names);
     let get = |name: &OsStr, value: &mut [u8]| rustix::fs::fgetxattr(fd, name, value);
     let own = |name: &[u8]| OWN_ATTRIBUTES.iter().any(|own| name.starts_with(own.as_bytes()));
