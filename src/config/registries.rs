@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Docker Hub, whichever of its names was written.
 const HUB: &str = "docker.io";
 const HUB_HOSTS: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
-const KEYS: [&str; 2] = ["mirrors", "plain-http"];
+const KEYS: [&str; 2] = ["mirrors", "http"];
 
 /// How one registry is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,8 +74,8 @@ impl Fields<'_> {
             for (field, key, value) in self.entries(value, &format!("registries.{name}")) {
                 match field.as_str() {
                     "mirrors" => registry.mirrors = self.mirrors(value, &format!("registries.{name}.mirrors")),
-                    "plain-http" => {
-                        let what = format!("registries.{name}.plain-http");
+                    "http" => {
+                        let what = format!("registries.{name}.http");
                         let choices = [("true", true), ("on", true), ("false", false), ("off", false)];
                         registry.plain_http = self.one_of(value, &what, &choices).unwrap_or_default();
                     }
@@ -107,7 +107,7 @@ impl Fields<'_> {
             }
             let help = match text.strip_prefix("http://") {
                 Some(rest) => format!(
-                    "write `{rest}` here, and `{}: {{plain-http: true}}` beside",
+                    "write `{rest}` here, and `{}: {{http: true}}` beside",
                     rest.split('/').next().unwrap_or_default()
                 ),
                 None => "write a host, with a port and a path if need be: `mirror.example.org:5000/hub`".to_owned(),

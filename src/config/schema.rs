@@ -125,7 +125,7 @@ fn registries() -> Value {
                     "description": "Hosts, with a port and a path if need be, that are asked before it, in this order.",
                     "$ref": "#/$defs/words"
                 },
-                "plain-http": {
+                "http": {
                     "description": "It speaks HTTP without TLS; no credentials are sent to it then. This machine's own always may.",
                     "enum": [true, false, "on", "off"]
                 }

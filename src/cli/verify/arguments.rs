@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// `mbopt verify`.
 #[derive(Debug, Args, Default)]
 #[command(
-    after_help = "Exit codes: 0 smaller and every check holds, 1 the original fails or nothing was verified,\n2 usage, engine or I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
+    after_help = "Exit codes: 0 smaller, 1 nothing was verified, 2 usage, engine, I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
 )]
 pub struct Verify {
     /// The Dockerfile, or a folder that holds one [default: Dockerfile]
@@ -29,7 +29,7 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify every project in these folders; goes on after failures, and where an earlier run stopped
+    /// Verify every project in these folders
     #[arg(
         long,
         num_args = 1..,
@@ -45,10 +45,10 @@ pub struct Verify {
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub config: Option<PathBuf>,
     /// Read no settings
-    #[arg(long, conflicts_with = "config", help_heading = "Input")]
+    #[arg(long, conflicts_with = "config", help_heading = "Input", hide = true)]
     pub no_config: bool,
 
-    /// Try this on both images: http:PORT/PATH, tcp:PORT, exec:PROGRAM ARG..., command:ARG...
+    /// Try on both: http:PORT/PATH, tcp:PORT, exec:WORDS, command:WORDS
     #[arg(long, value_name = "PROBE", help_heading = "Checks")]
     pub probe: Vec<Probe>,
     /// Set a variable in the containers that are compared
@@ -78,7 +78,7 @@ pub struct Verify {
         help_heading = "Output"
     )]
     pub format: VerifyFormat,
-    /// Write the report to a file; with --batch the results, a JSON object a line [default: mbopt-verify.jsonl]
+    /// Write the report to a file; with --batch, the results
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Write the rewritten Dockerfile to FILE, where it is proved smaller

@@ -4,7 +4,7 @@ use super::{Application, Part};
 use super::{node, perl, php, python, ruby};
 use crate::facts::CommandView;
 use crate::model::Kind;
-use crate::plan::artifact::{Artifact, absolute};
+use crate::plan::artifact::{Artifact, Landing, absolute};
 use crate::plan::evidence::Evidence;
 use crate::plan::program::Program;
 use crate::plan::site::{Place, Site};
@@ -131,6 +131,13 @@ pub(super) fn folder(site: &Site<'_>, view: &CommandView<'_>) -> Option<String> 
         folder = absolute(folder.as_deref(), &target);
     }
     folder
+}
+
+/// Whether a folder that a command works in comes from elsewhere than the build context, such as a
+/// clone: all of it lies in the builder alone.
+pub(super) fn is_fetched(site: &Site<'_>, folder: &str) -> bool {
+    let landing = Landing::of(site);
+    folder.len() > 1 && !landing.is_open() && !landing.fills(folder)
 }
 
 /// A word with its variables replaced, as far as the file says them.

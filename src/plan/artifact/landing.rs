@@ -157,6 +157,12 @@ impl Landing {
         self.open
     }
 
+    /// Whether anything of the context is copied to a folder of the image, or into it.
+    pub fn fills(&self, folder: &str) -> bool {
+        let folder = folder.trim_end_matches('/');
+        self.context_of(folder).is_some() || self.landed.iter().any(|l| below(&l.to, folder).is_some())
+    }
+
     /// Whether anything of the context is copied at all.
     pub fn is_empty(&self) -> bool {
         self.landed.is_empty()

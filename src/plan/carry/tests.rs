@@ -43,7 +43,7 @@ fn carried(text: &str, reference: &str) -> (Vec<String>, Carried) {
     let lots = roles
         .iter()
         .map(|r| Lot {
-            runtime: matches!(r.role, Role::RuntimeSetup | Role::SourceCopy | Role::StageCopy),
+            runtime: matches!(r.role, Role::RuntimeSetup | Role::StageCopy),
             ..Lot::default()
         })
         .collect();

@@ -160,7 +160,7 @@ pub(super) fn network(host: &str, error: &(dyn std::error::Error + 'static)) -> 
     if all.contains("invalidcontenttype") || all.contains("wrong version number") || all.contains("corrupt message") {
         return Failure::new(
             format!("{host} does not speak TLS"),
-            Some("if it is meant to speak plain HTTP, list it under `plain-http` in mbopt.yaml"),
+            Some("if it is meant to speak plain HTTP, say `http: true` of it under `registries` in mbopt.yaml"),
         );
     }
     if all.contains("certificate") || all.contains("unknownissuer") {

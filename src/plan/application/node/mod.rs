@@ -5,7 +5,7 @@ mod manager;
 mod native;
 
 use super::Application;
-use super::steps::{Claim, Goes};
+use super::steps::{Claim, Goes, is_fetched};
 use crate::context::manifests::PackageJson;
 use crate::facts::CommandView;
 use crate::plan::artifact::{Artifact, Landing, Step, Walker, absolute};
@@ -132,7 +132,10 @@ impl<'r> Room<'r> {
         }
         let step = self.step(view)?;
         let folder = self.folder(step)?;
-        let fills = vec![format!("{folder}/node_modules/")];
+        let fills = vec![match is_fetched(self.site, &folder) {
+            true => format!("{folder}/"),
+            false => format!("{folder}/node_modules/"),
+        }];
         let manifest = self.manifest(&folder).map(|(_, m)| m);
         let named = packages.packages.iter().any(|p| !p.is_file);
         let scripts = manifest

@@ -6,7 +6,7 @@ mod native;
 mod staged;
 
 use super::Application;
-use super::steps::{Claim, Goes};
+use super::steps::{Claim, Goes, is_fetched};
 use crate::facts::CommandView;
 use crate::plan::artifact::{Landing, absolute};
 use crate::plan::program::Program;
@@ -153,9 +153,7 @@ impl<'r> Room<'r> {
             return None;
         }
         let path = absolute(super::steps::folder(self.site, view).as_deref(), path)?;
-        let landing = Landing::of(self.site);
-        let copied = landing.context_of(&path).is_some() || landing.trees().any(|(_, to)| to.starts_with(&path));
-        (!copied && path.len() > 1 && !landing.is_open()).then(|| format!("{path}/"))
+        is_fetched(self.site, &path).then(|| format!("{path}/"))
     }
 
     /// Whether the image starts one of the packages by its name.
