@@ -117,10 +117,7 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
     for instruction in instructions(file, stage) {
         let Some(run) = facts.run(instruction) else { continue };
         let operations = run.operations();
-        // Packages that leave in the layer they came in, and what is compiled between, ship nothing.
-        let cleans = operations
-            .iter()
-            .any(|o| matches!(o, Operation::Packages(p) if removes(p)));
+        let cleans = cleans_up(operations);
         for view in facts.commands(instruction) {
             for operation in view.operations {
                 match operation {
@@ -148,8 +145,13 @@ pub fn bloat(facts: &Facts<'_>, stage: &Stage) -> Vec<Evidence> {
     found
 }
 
-fn removes(packages: &Packages) -> bool {
-    packages.manager.is_system() && (packages.action == Action::Autoremove || packages.action == Action::Remove)
+/// Whether a script removes system packages again: those that leave in the layer they came in, and
+/// what is compiled between, ship nothing.
+pub fn cleans_up(operations: &[Operation]) -> bool {
+    let removes = |p: &Packages| p.manager.is_system() && matches!(p.action, Action::Autoremove | Action::Remove);
+    operations
+        .iter()
+        .any(|o| matches!(o, Operation::Packages(p) if removes(p)))
 }
 
 /// Tools whose work leaves something behind that run time does not need. `npm rebuild`, PHP's own

@@ -1,6 +1,7 @@
 //! What is to be done, and what it would save.
 
 use super::{KNOWN, rank};
+use crate::facts::ship;
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
 use crate::plan::runtime::RuntimeBase;
@@ -103,8 +104,10 @@ pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) 
         let Some(run) = site.facts.run(instruction) else {
             continue;
         };
+        let cleans = ship::cleans_up(run.operations());
         for operation in run.operations() {
             match operation {
+                Operation::Packages(p) if p.manager.is_system() && p.installs() && cleans => {}
                 Operation::Packages(p) if p.manager.is_system() && p.installs() => {
                     let stays = |name: &str| {
                         let mut kept = base.packages.iter().flat_map(|p| &p.names);

@@ -6,6 +6,7 @@ use crate::knowledge::{Kind as ImageKind, Role as ImageRole};
 use crate::model::Stage;
 use crate::plan::{self, Candidate, Plan, Verdict};
 use crate::rule::{Cx, Finding, Inspect};
+use crate::shell::Operation;
 use crate::source::{SourceFile, Span};
 
 /// See `rules/single-stage-bloat.yaml`.
@@ -58,31 +59,49 @@ impl Inspect for Rule {
     }
 }
 
-/// A last stage that only runs what another one built, on an image that is made to build.
+/// A stage of which nothing is known that only a build needs, but that the planner knows a smaller
+/// one for: it only runs what another one built, or it installs what an interpreted program needs,
+/// on an image that is made to build.
 fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
     let stages = &cx.settings.settings().stages;
-    let base = plan::site::base_of(cx.file, stage).filter(|_| stages.rewrite && stage.parent().is_none());
-    let copies = cx.file.instructions_of(stage).iter().any(|i| {
+    let Some(from) = cx.file.from_of(stage).filter(|_| stages.rewrite) else {
+        return;
+    };
+    let base = plan::site::base_of(cx.file, stage);
+    let is_kit = base.is_some_and(|b| b.image.role == ImageRole::Sdk && b.variant.kind != ImageKind::Slim);
+    let own = || cx.file.instructions_of(stage).iter();
+    let copies = own().any(|i| {
         i.transfer()
             .is_some_and(|t| t.from.as_ref().is_some_and(|(_, from)| from.stage().is_some()))
     });
-    let is_kit = base.is_some_and(|b| b.image.role == ImageRole::Sdk && b.variant.kind != ImageKind::Slim);
-    let (true, true, Some(from)) = (copies, is_kit, cx.file.from_of(stage)) else {
-        return;
+    let says = if copies {
+        if !is_kit || stage.parent().is_some() {
+            return;
+        }
+        let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
+        format!("the final stage runs on `{image}`, which is made to build")
+    } else {
+        let installs = |operation: &Operation| matches!(operation, Operation::Packages(p) if p.installs() && !p.manager.is_system());
+        let fills = own().any(|i| cx.facts.run(i).is_some_and(|run| run.operations().iter().any(installs)));
+        if !(fills || is_kit) || !ship::is_application(cx.facts, stage) {
+            return;
+        }
+        let what = if cx.file.stages.len() == 1 {
+            "the only stage"
+        } else {
+            "the final stage"
+        };
+        format!("{what} ships more than run time needs")
     };
     let plan = plan::plan(cx.facts, &stages.into());
     let Some(candidate) = plan
         .chosen()
-        .filter(|c| c.level == plan::Level::Slim && c.runtime.is_some())
+        .filter(|c| c.level > plan::Level::Order && (c.runtime.is_some() || !copies))
     else {
         return;
     };
-    let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
-    let finding = Finding::new(
-        from.span,
-        format!("the final stage runs on `{image}`, which is made to build"),
-    )
-    .help("run on an image without the tools that the other stages build with");
+    let finding =
+        Finding::new(from.span, says).help("install and build in a stage of its own, and run on a smaller image");
     let finding = offer(cx, finding, candidate);
     cx.report(finding);
 }
