@@ -1,10 +1,11 @@
 //! A folder of the file system as a build context.
 
 use crate::context::{EntryKind, Tree};
+use std::collections::HashMap;
 use std::fs::{self, File, FileType};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A folder, read on demand. Nothing outside of it is read, whatever links it holds, and nothing
 /// that is no regular file is opened.
@@ -14,7 +15,12 @@ pub struct FolderTree {
     shown: PathBuf,
     /// The folder itself, without links.
     root: PathBuf,
+    /// What folders hold, each read once: hundreds of Dockerfiles may share one.
+    lists: Mutex<HashMap<String, Arc<Entries>>>,
 }
+
+/// Names in a folder, and what they are.
+type Entries = [(String, EntryKind)];
 
 impl FolderTree {
     /// The folder at `path`; none where there is none.
@@ -28,6 +34,7 @@ impl FolderTree {
         root.is_dir().then(|| FolderTree {
             shown: shown.to_owned(),
             root,
+            lists: Mutex::default(),
         })
     }
 
@@ -101,6 +108,19 @@ impl Tree for FolderTree {
     }
 
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
+        let lists = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lists().get(path) {
+            return known.to_vec();
+        }
+        let names = self.entries(path);
+        lists().insert(path.to_owned(), names.as_slice().into());
+        names
+    }
+}
+
+impl FolderTree {
+    /// Reads a folder: its names, sorted.
+    fn entries(&self, path: &str) -> Vec<(String, EntryKind)> {
         let Some(full) = self.resolve(path) else {
             return Vec::new();
         };
