@@ -5,7 +5,7 @@ use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::{Place, Site};
 
-/// Which folders come along at [`Level::Application`].
+/// Which folders come along at [`Level::Application`](crate::plan::Level::Application).
 #[derive(Debug, Default)]
 pub(super) struct Trees {
     /// From the builder, as a whole.
