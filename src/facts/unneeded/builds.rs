@@ -73,15 +73,21 @@ pub fn is_dockerfile(name: &str) -> bool {
 }
 
 impl Builds {
-    /// The file's own build, and those of the other Dockerfiles in the context.
-    pub fn of(facts: &Facts<'_>, context: &Context) -> Builds {
-        let mut all = Builds::default();
-        all.add(facts, context, "");
-        let others = context.walk().files.iter().filter(|file| {
+    /// The file's own build, and those of the other Dockerfiles in the context; none where there are
+    /// too many to know what all of them need.
+    pub fn of(facts: &Facts<'_>, context: &Context) -> Option<Builds> {
+        let files = context.walk().files.iter();
+        let dockerfiles = files.filter(|file| {
             let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
             is_dockerfile(name) && !folder.split('/').any(|part| part == "node_modules" || part == "vendor")
         });
-        for other in others.take(OTHERS) {
+        let others: Vec<_> = dockerfiles.take(OTHERS + 1).collect();
+        if others.len() > OTHERS {
+            return None;
+        }
+        let mut all = Builds::default();
+        all.add(facts, context, "");
+        for other in others {
             let Some(text) = context.read_text(&other.path) else {
                 continue;
             };
@@ -92,7 +98,7 @@ impl Builds {
             let folder = other.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             all.add(&Facts::new(&file, Some(context)), context, folder);
         }
-        all
+        Some(all)
     }
 
     fn add(&mut self, facts: &Facts<'_>, context: &Context, folder: &str) {

@@ -165,7 +165,9 @@ fn is_recipe(name: &str) -> bool {
 /// what is there or what the manifests in the root show to come; the context is taken as a whole,
 /// whatever its ignore file says.
 pub fn list(facts: &Facts<'_>, context: &Context) -> Vec<Unneeded> {
-    let builds = Builds::of(facts, context);
+    let Some(builds) = Builds::of(facts, context) else {
+        return Vec::new();
+    };
     let mut found = Found::default();
     let mut judged: HashMap<&str, Option<usize>> = HashMap::new();
     for file in &context.walk().files {

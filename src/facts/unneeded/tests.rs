@@ -134,3 +134,18 @@ fn the_history_stays_where_a_build_reads_it() {
         assert_eq!(!found.contains(&".git".to_owned()), stays, "{text} {more:?}: {found:?}");
     }
 }
+
+#[test]
+fn of_too_many_builds_nothing_is_known() {
+    let text = "FROM node:22\nCOPY . /app\nRUN npm ci\n";
+    let names: Vec<String> = (0..40).map(|n| format!("Dockerfile.{n}")).collect();
+    let files = |count: usize| -> Vec<(&str, &str)> {
+        let names = names.iter().take(count);
+        names
+            .map(|name| (name.as_str(), text))
+            .chain([(".git/HEAD", "")])
+            .collect()
+    };
+    assert!(patterns(text, &files(32)).contains(&".git".to_owned()));
+    assert!(patterns(text, &files(40)).is_empty());
+}
