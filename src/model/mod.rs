@@ -26,7 +26,7 @@ pub use image::ImageRef;
 pub use instruction::{Flag, Form, Instruction, Keyword, Kind, Mount, Pair, Transfer};
 pub use refusal::{Phase, Refusal};
 pub use scope::{Scope, Variable, View};
-pub use settings::{Setting, Settings};
+pub use settings::{Setting, Settings, join_path};
 pub use stage::{Stage, StageId, StageRef, Use, UseKind};
 
 use crate::source::SourceFile;

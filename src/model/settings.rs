@@ -73,8 +73,9 @@ impl<T: ?Sized> Default for Track<T> {
     }
 }
 
-/// Joins a WORKDIR to the one before it and takes `.`, `..` and double slashes out.
-pub(super) fn join_path(before: &str, path: &str) -> String {
+/// Joins a path of the image to the folder that it is relative to, such as a WORKDIR to the one before
+/// it, and takes `.`, `..` and double slashes out. An absolute path stays; the result always is one.
+pub fn join_path(before: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     let base = if path.starts_with('/') { "" } else { before };
     for part in base.split('/').chain(path.split('/')) {

@@ -49,7 +49,7 @@ pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: 
         What::Unknown(why) => {
             // What cannot be read may do anything, but it must be there.
             let word = program.words.first().filter(|w| w.contains('/') && !w.contains('$'));
-            let path = word.and_then(|w| super::levels::absolute(site.workdir().as_deref(), w));
+            let path = word.and_then(|w| super::artifact::absolute(site.workdir().as_deref(), w));
             if path.is_some_and(|path| file(site, known, parts, &path).is_none()) {
                 return Condition::not_met(
                     what,
@@ -143,7 +143,7 @@ fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Op
         let Some(destination) = transfer.destination.as_ref().and_then(value) else {
             continue;
         };
-        let to = super::levels::absolute(site.workdir_at(instruction.index).as_deref(), &destination)?;
+        let to = super::artifact::absolute(site.workdir_at(instruction.index).as_deref(), &destination)?;
         if below(path, &to) {
             return Some(Evidence::command(
                 instruction.span,

@@ -141,7 +141,7 @@ impl<'a> Site<'a> {
             let value = (!self.is_open(&word.value, instruction.index))
                 .then(|| self.value(word, instruction.index))
                 .flatten();
-            dir = value.and_then(|value| super::levels::absolute(dir.as_deref(), &value));
+            dir = value.and_then(|value| super::artifact::absolute(dir.as_deref(), &value));
         }
         dir
     }

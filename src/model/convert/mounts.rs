@@ -3,8 +3,8 @@
 use super::Converter;
 use super::dispatch::Place;
 use crate::model::instruction::{Instruction, Mount};
+use crate::model::join_path;
 use crate::model::mount;
-use crate::model::settings::join_path;
 use std::sync::Arc;
 
 /// Longer paths are not joined: relative WORKDIRs add up.

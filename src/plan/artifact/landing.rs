@@ -1,7 +1,7 @@
 //! Where the files of the build context end up in the image.
 
 use crate::context::{Context, EntryKind, sources};
-use crate::model::{Instruction, Transfer};
+use crate::model::{Instruction, Transfer, join_path};
 use crate::plan::site::Site;
 
 /// One source of a COPY or ADD.
@@ -216,18 +216,8 @@ fn join_context(folder: &str, rest: &str) -> String {
 /// A path made absolute with a working directory, `.` and `..` taken out; none where it is relative
 /// and the directory is not known.
 pub fn absolute(workdir: Option<&str>, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    let before = if path.starts_with('/') { "" } else { workdir? };
-    for part in before.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    Some(format!("/{}", parts.join("/")))
+    let before = if path.starts_with('/') { "/" } else { workdir? };
+    Some(join_path(before, path))
 }
 
 /// A name in a folder of the image.

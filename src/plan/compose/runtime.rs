@@ -10,7 +10,7 @@ use crate::plan::layout::{Block, Style};
 use crate::plan::role::Role;
 use crate::plan::runtime::{RuntimeBase, RuntimePackages};
 use crate::plan::site::Site;
-use crate::plan::{Level, levels::absolute};
+use crate::plan::{Level, artifact::absolute};
 use crate::shell::Manager;
 
 /// The old stage's instructions, each with its block.

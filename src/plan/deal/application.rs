@@ -368,7 +368,7 @@ fn lands_in(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
     let destination = instruction.transfer().and_then(|t| t.destination.as_ref());
     let path = destination
         .and_then(|word| site.file().expand(word, at).ok())
-        .and_then(|e| crate::plan::levels::absolute(site.workdir_at(at).as_deref(), &e.value));
+        .and_then(|e| crate::plan::artifact::absolute(site.workdir_at(at).as_deref(), &e.value));
     path.is_some_and(|path| {
         trees.iter().any(|tree| {
             let tree = tree.trim_end_matches('/');

@@ -47,7 +47,7 @@ pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .filter_map(|r| site.file().instructions.get(r.place.instruction))
         .filter_map(|i| {
             let word = i.transfer()?.destination.as_ref()?;
-            crate::plan::levels::absolute(site.workdir_at(i.index).as_deref(), &site.value(word, i.index)?)
+            crate::plan::artifact::absolute(site.workdir_at(i.index).as_deref(), &site.value(word, i.index)?)
         })
         .collect();
     let mut edited = paths(site, role.place)
@@ -98,7 +98,7 @@ pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifa
     }
     let workdir = site.workdir_at(role.place.instruction);
     let made = |path: &String| {
-        let Some(path) = crate::plan::levels::absolute(workdir.as_deref(), path) else {
+        let Some(path) = crate::plan::artifact::absolute(workdir.as_deref(), path) else {
             return false;
         };
         let holds = |other: &str| other == path || other.starts_with(&format!("{path}/"));
@@ -119,7 +119,7 @@ fn destinations<'a>(site: &Site<'a>) -> impl Iterator<Item = String> + use<'a> {
     site.instructions().filter_map(move |instruction| {
         let word = instruction.transfer()?.destination.as_ref()?;
         let value = site.file().expand(word, instruction.index).ok()?.value;
-        crate::plan::levels::absolute(site.workdir_at(instruction.index).as_deref(), &value)
+        crate::plan::artifact::absolute(site.workdir_at(instruction.index).as_deref(), &value)
     })
 }
 
@@ -165,7 +165,7 @@ pub(super) fn permission(
     let targets: Vec<String> = words
         .iter()
         .skip(1)
-        .filter_map(|w| crate::plan::levels::absolute(workdir.as_deref(), w.trim_end_matches("/*")))
+        .filter_map(|w| crate::plan::artifact::absolute(workdir.as_deref(), w.trim_end_matches("/*")))
         .collect();
     let copied = |path: &String| {
         let inside = |other: &str| below(other.trim_end_matches('/'), path) || below(path, other);

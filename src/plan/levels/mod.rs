@@ -6,7 +6,7 @@ mod trees;
 mod verdict;
 
 pub use suit::drop_idle_path;
-pub use trees::{SYSTEM, absolute, folders, own_folders};
+pub use trees::{SYSTEM, folders, own_folders};
 pub use verdict::{choose, verdict};
 
 use super::application::Application;

@@ -1,6 +1,6 @@
 //! The folders that come along.
 
-use crate::plan::artifact::Artifacts;
+use crate::plan::artifact::{Artifacts, absolute};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::{Place, Site};
@@ -77,22 +77,6 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
             .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
     });
     out
-}
-
-/// A path made absolute; none where it is relative and the working directory is not known.
-pub fn absolute(workdir: Option<&str>, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    let before = if path.starts_with('/') { "" } else { workdir? };
-    for part in before.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    Some(format!("/{}", parts.join("/")))
 }
 
 /// Those of some folders that are no system's.

@@ -1,6 +1,7 @@
 //! Variables and settings at a place in a stage, with the values of this very build.
 
 use crate::executor::config::ImageConfig;
+use crate::model::join_path;
 use crate::syntax::expand::{self, Env, ExpandError, Options};
 use std::borrow::Cow;
 
@@ -114,17 +115,7 @@ impl State {
 
 /// Joins two paths and takes `.`, `..` and double slashes out; always absolute.
 pub(super) fn join(before: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in before.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
+    join_path(before, path.trim_start_matches('/'))
 }
 
 #[cfg(test)]
