@@ -2,7 +2,7 @@
 //! runs the language stays in the stage that runs, in its order.
 
 use super::setup::{self, file_setup, is_file_setup, is_made_anyway, is_permission};
-use super::{Deal, Lot, builds_with, commands, part, short, tools};
+use super::{Deal, Lot, commands, part, short, tools};
 use crate::knowledge::BaseConfig;
 use crate::plan::application::{Application, Goes};
 use crate::plan::artifact::{Artifact, Landing};
@@ -191,24 +191,10 @@ pub fn application(
                 ..Lot::default()
             },
         };
-        let below = site.file().instructions.get(at).and_then(|i| i.stage) != Some(site.stage.id);
-        deal.lots.push(if below {
-            Lot {
-                builder: true,
-                tester: false,
-                ..lot
-            }
-        } else {
-            lot
-        });
+        deal.push(site, role, lot);
     }
     part::keep_whole_what_cannot_be_cut(site, &mut deal);
-    for (role, lot) in site.roles.iter().zip(&mut deal.lots) {
-        let at = role.place.instruction;
-        if role.role == Role::Metadata && at < deal.anchor && builds_with(site, at) {
-            lot.builder = true;
-        }
-    }
+    deal.keep_what_builds_are_told(site);
     deal.level = Level::Slim;
     Some(deal)
 }

@@ -13,7 +13,7 @@ pub use words::{commands, short};
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
 use super::program::Program;
-use super::role::Role;
+use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
 use super::{Level, Tester};
 use crate::model::Keyword;
@@ -155,14 +155,24 @@ pub fn deal(
                 }
             }
         };
-        // Stages below stay as they are.
-        let below = site
-            .file()
-            .instructions
-            .get(role.place.instruction)
-            .and_then(|i| i.stage)
-            != Some(site.stage.id);
-        deal.lots.push(if below {
+        deal.push(site, role, lot);
+    }
+    part::keep_whole_what_cannot_be_cut(site, &mut deal);
+    let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);
+    deal.anchor = in_builder
+        .map(|(role, _)| role.place.instruction)
+        .max()
+        .unwrap_or(deal.anchor);
+    deal.keep_what_builds_are_told(site);
+    Some(deal)
+}
+
+impl Deal {
+    /// Deals the next piece out; those of the stages below stay where they are, in what builds.
+    fn push(&mut self, site: &Site<'_>, role: &RoleOf, lot: Lot) {
+        let instruction = site.file().instructions.get(role.place.instruction);
+        let below = instruction.and_then(|i| i.stage) != Some(site.stage.id);
+        self.lots.push(if below {
             Lot {
                 builder: true,
                 tester: false,
@@ -172,19 +182,16 @@ pub fn deal(
             lot
         });
     }
-    part::keep_whole_what_cannot_be_cut(site, &mut deal);
-    let in_builder = site.roles.iter().zip(&deal.lots).filter(|(_, lot)| lot.builder);
-    deal.anchor = in_builder
-        .map(|(role, _)| role.place.instruction)
-        .max()
-        .unwrap_or(deal.anchor);
-    for (role, lot) in site.roles.iter().zip(&mut deal.lots) {
-        let at = role.place.instruction;
-        if role.role == Role::Metadata && at < deal.anchor && builds_with(site, at) {
-            lot.builder = true;
+
+    /// Settings in front of the builder's last piece stay with it where they change what it does.
+    fn keep_what_builds_are_told(&mut self, site: &Site<'_>) {
+        for (role, lot) in site.roles.iter().zip(&mut self.lots) {
+            let at = role.place.instruction;
+            if role.role == Role::Metadata && at < self.anchor && builds_with(site, at) {
+                lot.builder = true;
+            }
         }
     }
-    Some(deal)
 }
 
 /// Whether a setting can change how the builder builds.
