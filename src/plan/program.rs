@@ -13,6 +13,7 @@ use super::site::Site;
 use crate::knowledge::ecosystem;
 use crate::model::instruction::Healthcheck;
 use crate::model::{Form, Instruction, Kind};
+use crate::shell;
 
 /// A program that the image starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +178,7 @@ fn collect(
                 });
             } else if step.name.contains('/') || step.name.ends_with(".sh") {
                 helper("sh", format!("`{}` is a shell script", step.name), step.from.clone());
-            } else if is_program(&step.name) && !is_builtin(&step.program) {
+            } else if is_program(&step.name) && !is_own(&step.program) {
                 helper(
                     &step.name,
                     format!("`{}` starts the rest", step.text()),
@@ -186,7 +187,7 @@ fn collect(
             }
             continue;
         }
-        if is_builtin(&step.program) && !only && step.lost.is_none() {
+        if is_own(&step.program) && !only && step.lost.is_none() {
             continue;
         }
         let what = classify(walker, step);
@@ -253,53 +254,9 @@ fn is_program(word: &str) -> bool {
     )
 }
 
-/// What the shell does itself.
-fn is_builtin(program: &str) -> bool {
-    matches!(
-        program,
-        "" | ":"
-            | "."
-            | "["
-            | "[["
-            | "alias"
-            | "break"
-            | "cd"
-            | "command"
-            | "continue"
-            | "echo"
-            | "eval"
-            | "exit"
-            | "export"
-            | "false"
-            | "getopts"
-            | "hash"
-            | "kill"
-            | "let"
-            | "local"
-            | "printf"
-            | "pwd"
-            | "read"
-            | "return"
-            | "set"
-            | "shift"
-            | "shopt"
-            | "source"
-            | "test"
-            | "times"
-            | "trap"
-            | "true"
-            | "type"
-            | "ulimit"
-            | "umask"
-            | "unset"
-            | "wait"
-            | "fg"
-            | "bg"
-            | "jobs"
-            | "declare"
-            | "readonly"
-            | "exec"
-    )
+/// What the shell does itself; an empty word only sets variables.
+fn is_own(program: &str) -> bool {
+    program.is_empty() || shell::is_builtin(program)
 }
 
 fn classify(walker: &Walker<'_>, step: &Step) -> What {

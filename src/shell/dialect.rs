@@ -119,6 +119,58 @@ pub(super) fn is_shell(name: &ShellWord) -> bool {
     )
 }
 
+/// Whether a shell does this itself, without a program: POSIX's and bash's own commands.
+pub fn is_builtin(name: &str) -> bool {
+    matches!(
+        name,
+        "." | ":"
+            | "["
+            | "[["
+            | "alias"
+            | "bg"
+            | "break"
+            | "builtin"
+            | "cd"
+            | "command"
+            | "continue"
+            | "declare"
+            | "echo"
+            | "eval"
+            | "exec"
+            | "exit"
+            | "export"
+            | "false"
+            | "fg"
+            | "getopts"
+            | "hash"
+            | "jobs"
+            | "kill"
+            | "let"
+            | "local"
+            | "mapfile"
+            | "printf"
+            | "pwd"
+            | "read"
+            | "readonly"
+            | "return"
+            | "set"
+            | "shift"
+            | "shopt"
+            | "source"
+            | "test"
+            | "times"
+            | "trap"
+            | "true"
+            | "type"
+            | "typeset"
+            | "ulimit"
+            | "umask"
+            | "unalias"
+            | "unset"
+            | "wait"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -154,7 +154,7 @@ impl<'a> Image<'a> {
                     continue;
                 };
                 words.drain(..=at);
-            } else if is_builtin(&command.name.text) {
+            } else if shell::is_builtin(&command.name.text) {
                 continue;
             }
             self.collect(&words, found, seen, depth + 1);
@@ -164,57 +164,6 @@ impl<'a> Image<'a> {
 
 fn is_shell(name: &str) -> bool {
     matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "busybox")
-}
-
-fn is_builtin(name: &str) -> bool {
-    matches!(
-        name,
-        "." | ":"
-            | "["
-            | "[["
-            | "alias"
-            | "bg"
-            | "break"
-            | "builtin"
-            | "cd"
-            | "command"
-            | "continue"
-            | "declare"
-            | "echo"
-            | "eval"
-            | "exec"
-            | "exit"
-            | "export"
-            | "false"
-            | "fg"
-            | "getopts"
-            | "hash"
-            | "jobs"
-            | "kill"
-            | "let"
-            | "local"
-            | "mapfile"
-            | "printf"
-            | "pwd"
-            | "read"
-            | "readonly"
-            | "return"
-            | "set"
-            | "shift"
-            | "shopt"
-            | "source"
-            | "test"
-            | "times"
-            | "trap"
-            | "true"
-            | "type"
-            | "typeset"
-            | "ulimit"
-            | "umask"
-            | "unalias"
-            | "unset"
-            | "wait"
-    )
 }
 
 /// Whether everything that starts in `before` can start in `after`, and the account and folder that
