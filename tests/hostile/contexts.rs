@@ -245,12 +245,7 @@ fn contexts_and_dockerfiles_do_no_harm() {
         place.prepare(script);
         let lines = lines.replace("$OUTSIDE", &outside);
         let said = place.build(&format!("FROM scratch\nCOPY --from=base / /\n{lines}\n"), &[]);
-        wrong.extend(
-            place
-                .judge(&said, expected)
-                .into_iter()
-                .map(|what| format!("{name}: {what}")),
-        );
+        wrong.extend(place.judge(name, &said, expected));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -259,12 +259,7 @@ fn saved_images_do_no_harm() {
     for (name, bytes, expected) in cases {
         fs::write(&file, bytes).unwrap();
         let said = place.build("FROM evil\n", &["--build-context", &named]);
-        wrong.extend(
-            place
-                .judge(&said, expected)
-                .into_iter()
-                .map(|what| format!("{name}: {what}")),
-        );
+        wrong.extend(place.judge(name, &said, expected));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -296,12 +291,7 @@ fn layouts_do_no_harm() {
             symlink(to, blobs.join(name)).unwrap();
         }
         let said = place.build("FROM evil\n", &["--build-context", &named]);
-        wrong.extend(
-            place
-                .judge(&said, expected)
-                .into_iter()
-                .map(|what| format!("{name}: {what}")),
-        );
+        wrong.extend(place.judge(name, &said, expected));
     };
     let victim = place.at("outside/victim").display().to_string();
     let other = hex(b"other");

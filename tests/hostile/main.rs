@@ -158,7 +158,7 @@ impl Place {
     }
 
     /// What is wrong about a build that has to be `expected`: `builds`, or a part of the refusal.
-    fn judge(&self, said: &Said, expected: &str) -> Vec<String> {
+    fn judge(&self, name: &str, said: &Said, expected: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let refused = matches!(said.code, Some(1 | 2 | 4));
         match (said.code, expected) {
@@ -172,7 +172,7 @@ impl Place {
             wrong.push(format!("it says what it must not: {}", said.text));
         }
         wrong.extend(self.is_untouched().err());
-        wrong
+        wrong.into_iter().map(|what| format!("{name}: {what}")).collect()
     }
 }
 

@@ -24,15 +24,7 @@ fn processes(words: &str) -> Vec<String> {
 
 fn begin(base: &Base, project: &Path, scratch: &Path) -> Child {
     mbopt(base)
-        .args([
-            "verify",
-            "--engine",
-            "native",
-            "--network",
-            "none",
-            "--quiet",
-            "--against",
-        ])
+        .arg("--against")
         .arg(project.join("rewrite.Dockerfile"))
         .arg("--build-context")
         .arg(format!("base={}", base.archive().display()))

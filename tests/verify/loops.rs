@@ -39,17 +39,7 @@ fn verify(base: &Base, folder: &Path) -> Result<(), String> {
     let work = tempfile::tempdir().unwrap();
     let written = work.path().join("Dockerfile");
     let mut command = mbopt(base);
-    command.args([
-        "verify",
-        "--engine",
-        "native",
-        "--network",
-        "none",
-        "--format",
-        "json",
-        "--quiet",
-        "--no-config",
-    ]);
+    command.args(["--format", "json", "--no-config"]);
     for (name, archive) in base.compilers() {
         command
             .arg("--build-context")

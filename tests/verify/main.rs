@@ -88,6 +88,7 @@ fn cases(kind: &str) -> Vec<PathBuf> {
 pub fn mbopt(base: &Base) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbopt"));
     command
+        .args(["verify", "--engine", "native", "--network", "none", "--quiet"])
         .env("XDG_CACHE_HOME", base.cache())
         .env_remove("MBOPT_ENGINE")
         .env_remove("MBOPT_NETWORK");
@@ -104,16 +105,7 @@ fn verify(base: &Base, folder: &Path) -> Result<Option<&'static str>, String> {
         _ => {}
     }
     let output = mbopt(base)
-        .args([
-            "verify",
-            "--engine",
-            "native",
-            "--network",
-            "none",
-            "--format",
-            "json",
-            "--quiet",
-        ])
+        .args(["--format", "json"])
         .args(["--against", &folder.join("rewrite.Dockerfile").to_string_lossy()])
         .arg("--build-context")
         .arg(format!("base={}", base.archive().display()))
