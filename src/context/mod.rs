@@ -15,7 +15,9 @@ pub use overlay::Overlay;
 pub use walk::{ListedFile, Listing};
 
 use manifests::Manifests;
-use std::sync::{Arc, OnceLock};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A file or folder in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,11 @@ pub struct Context {
     ignore_file: Option<IgnoreFile>,
     listing: OnceLock<Listing>,
     manifests: Manifests,
+    derived: Mutex<HashMap<(TypeId, String), Derived>>,
 }
+
+/// What another layer made of the context's files.
+type Derived = Arc<dyn Any + Send + Sync>;
 
 /// The ignore file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +103,7 @@ impl Context {
             ignore_file,
             listing: OnceLock::new(),
             manifests: Manifests::default(),
+            derived: Mutex::default(),
         }
     }
 
@@ -175,6 +182,19 @@ impl Context {
     /// [`walk::ENTRY_CAP`] entries.
     pub fn walk(&self) -> &Listing {
         self.listing.get_or_init(|| Listing::of(&*self.tree, &self.ignore))
+    }
+
+    /// What `make` gives, made once for this context and this question: several Dockerfiles, and every
+    /// edit of one, ask the same of hundreds of sources.
+    pub fn derived<T: Any + Send + Sync>(&self, question: String, make: impl FnOnce() -> T) -> Arc<T> {
+        let known = || self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (TypeId::of::<T>(), question);
+        if let Some(found) = known().get(&key).cloned().and_then(|d| d.downcast().ok()) {
+            return found;
+        }
+        let made = Arc::new(make());
+        known().insert(key, made.clone());
+        made
     }
 
     /// Manifest and lock files, read when asked for.

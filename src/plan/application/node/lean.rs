@@ -43,7 +43,9 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
     if own.files.is_empty() {
         return None;
     }
-    let reached = reach(context, &own.files, Language::JavaScript);
+    let reached = context.derived(own.files.join("\n"), || {
+        reach(context, &own.files, Language::JavaScript)
+    });
     let mut out = Lean::default();
     for program in room.programs {
         if let What::Unknown(why) = &program.what {
