@@ -84,7 +84,7 @@ fn cases(kind: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The program, with a store of its own.
+/// `mbopt verify` with the bundled engine, without network, and with a store of its own.
 pub fn mbopt(base: &Base) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbopt"));
     command
