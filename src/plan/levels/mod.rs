@@ -20,7 +20,7 @@ use super::role::Role;
 use super::runtime::RuntimeBase;
 use super::site::Site;
 use super::system::SystemPackages;
-use super::{Candidate, Considered, Level, audit, carry, deal, replay};
+use super::{Candidate, Considered, Level, audit, caches, carry, deal, replay};
 use trees::Trees;
 
 /// What the rooms found.
@@ -229,6 +229,7 @@ fn with_base(
         _ => lean.map(|l| l.files.clone()).unwrap_or_default(),
     };
     files.retain(|need| !suit::runtime_copies(site, &deal, need));
+    let caches = caches::caches(site, &deal, &artifacts, &trees.copied);
     let parts = Parts {
         level,
         deal: &deal,
@@ -238,6 +239,7 @@ fn with_base(
         files: &files,
         trims: lean.map(|l| l.trims.as_slice()).unwrap_or_default(),
         application: known.application,
+        caches: &caches,
         base,
         carried: &carried,
     };
