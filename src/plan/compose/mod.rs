@@ -320,6 +320,13 @@ struct Names {
 /// What the names of stages that build hold.
 const BUILDING: [&str; 8] = ["build", "compil", "base", "dep", "dev", "make", "stage", "src"];
 
+/// Whether a stage is called like the image that it builds on: `FROM maven:3 AS maven`.
+fn is_tool(site: &Site<'_>, name: &str) -> bool {
+    let image = site.stage.image.as_ref().map(|i| i.repository.as_str());
+    let family = site.base.map(|b| b.image.family);
+    image.is_some_and(|i| i.rsplit('/').next() == Some(name)) || family == Some(name)
+}
+
 impl Names {
     /// As the options give them; a number is put behind one that is taken.
     fn of(site: &Site<'_>) -> Names {
@@ -346,7 +353,7 @@ impl Names {
             tester: pick("tester"),
             runtime: pick("runtime"),
             production: pick("production"),
-            keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word))),
+            keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word)) || is_tool(site, &own)),
         }
     }
 
