@@ -52,7 +52,7 @@ pub fn application(
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !setup::lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
                 let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
@@ -197,12 +197,6 @@ pub fn application(
     deal.keep_what_builds_are_told(site);
     deal.level = Level::Slim;
     Some(deal)
-}
-
-/// Whether a piece changes where system packages come from, which the build's packages wait for.
-fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
-    let text = site.file().source.slice(role.span);
-    text.contains("/etc/apt") || text.contains("/etc/apk")
 }
 
 /// Whether a piece fetches the application itself.

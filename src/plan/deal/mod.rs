@@ -117,6 +117,10 @@ pub fn deal(
                 builder: before || level < Level::Artifacts && setup::cleans_inside(site, role, trees),
                 ..Lot::default()
             },
+            Role::Unknown | Role::RuntimeSetup if before && setup::lists_packages(site, role) => Lot {
+                builder: true,
+                ..Lot::default()
+            },
             Role::RuntimeSetup if setup::is_file_setup(site, role) => {
                 let (builds, runs) = setup::file_setup(site, role, anchor);
                 Lot {

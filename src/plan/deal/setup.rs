@@ -34,6 +34,12 @@ pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .is_some_and(|i| i.transfer().is_some())
 }
 
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+pub(super) fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
 /// Whether it edits only files that a COPY puts where run time reads them, and no build does.
 pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
     let mut names = commands(site, role.place).peekable();
