@@ -4,7 +4,7 @@ use super::{ExtraFile, Look};
 use crate::knowledge::{Libc, Need};
 use crate::model::instruction::Healthcheck;
 use crate::model::{Form, Kind};
-use crate::plan::artifact::{ArtifactKind, Linkage};
+use crate::plan::artifact::{Artifact, ArtifactKind, Linkage};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
 use crate::plan::role::Role;
@@ -203,7 +203,15 @@ impl Look<'_> {
         if self.linkage() == Some(Linkage::Static) {
             return Condition::met(what, self.linkage_evidence());
         }
-        let cxx = self.libraries().any(|l| l.contains("stdc++"));
+        let linked_in = |a: &Artifact| {
+            a.alter
+                .as_ref()
+                .is_some_and(|alter| matches!(&alter.kind, ArtifactKind::Binary { needs, .. } if needs.is_empty()))
+        };
+        let cxx = self.artifacts.iter().any(|a| {
+            let names = matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
+            names && !linked_in(a)
+        });
         let c = self
             .artifacts
             .iter()
