@@ -38,6 +38,7 @@ pub mod split;
 pub mod system;
 pub mod untested;
 
+pub use application::Wanted;
 pub use artifact::{Alteration, Artifact, ArtifactKind, Artifacts, Linkage};
 pub use carry::{Carried, Carry, Origin};
 pub use evidence::{Condition, Evidence, EvidenceSource, Met};
@@ -153,6 +154,8 @@ pub struct Plan {
     pub artifacts: Vec<Artifact>,
     /// What run time reads and writes besides.
     pub needs: Needs,
+    /// Packages of the languages that the sources and the start of an interpreted program ask for.
+    pub wanted: Vec<Wanted>,
     /// System packages, and which of them run time needs.
     pub system: SystemPackages,
     /// Who else relies on the image as it is.
@@ -316,6 +319,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
+        plan.wanted = application::wanted(&site, &plan.programs);
     }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
@@ -362,6 +366,7 @@ impl Default for Plan {
             programs: Vec::new(),
             artifacts: Vec::new(),
             needs: Needs::default(),
+            wanted: Vec::new(),
             system: SystemPackages::default(),
             neighbours: Vec::new(),
             levels: Vec::new(),

@@ -13,8 +13,10 @@ mod php;
 mod python;
 mod ruby;
 mod steps;
+mod wanted;
 
 pub use steps::{Goes, Step};
+pub use wanted::{Wanted, wanted};
 
 use super::Reason;
 use super::artifact::{Alteration, Artifact, ArtifactKind};

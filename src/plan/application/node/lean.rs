@@ -1,6 +1,7 @@
 //! What of a Node application run time needs, and what can stay behind.
 
 use super::super::packages::{self, Split};
+use super::super::wanted::reached;
 use super::super::{Application, Lean, Trim};
 use super::{Install, Room};
 use crate::context::Context;
@@ -8,7 +9,7 @@ use crate::knowledge::ecosystem;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::need::Need;
 use crate::plan::program::{Entries, Program, What, entries};
-use crate::plan::reach::{Language, Reach, reach};
+use crate::plan::reach::{Language, Reach};
 use crate::plan::role::Role;
 
 /// What can stay behind; none where nothing can, or what is started compiles first.
@@ -43,9 +44,7 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
     if own.files.is_empty() {
         return None;
     }
-    let reached = context.derived(own.files.join("\n"), || {
-        reach(context, &own.files, Language::JavaScript)
-    });
+    let reached = reached(context, &own, Language::JavaScript);
     let mut out = Lean::default();
     for program in room.programs {
         if let What::Unknown(why) = &program.what {
