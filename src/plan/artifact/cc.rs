@@ -50,6 +50,9 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
 /// else of C++ can have it linked in.
 fn linked_in(outputs: &Outputs<'_>, step: &Step, kind: &ArtifactKind) -> Option<Alteration> {
     let image = outputs.site.base.filter(|b| b.image.names.contains(&"gcc"))?;
+    if crate::plan::runtime::has_its_libstdcxx(&outputs.site) {
+        return None;
+    }
     let ArtifactKind::Binary { linkage, needs } = kind else {
         return None;
     };
