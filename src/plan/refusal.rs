@@ -63,7 +63,15 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
 }
 
 /// Words in the name of a stage that developers work in.
-const DEVELOPERS: [&str; 7] = ["debug", "dev", "devcontainer", "devel", "develop", "development", "devenv"];
+const DEVELOPERS: [&str; 7] = [
+    "debug",
+    "dev",
+    "devcontainer",
+    "devel",
+    "develop",
+    "development",
+    "devenv",
+];
 
 /// Whether a stage's name says that developers work in it: `dev`, `dev-envs`, `app-development`.
 fn is_for_developers(name: &str) -> bool {

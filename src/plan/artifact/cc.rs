@@ -58,11 +58,18 @@ fn linked_in(outputs: &Outputs<'_>, step: &Step, kind: &ArtifactKind) -> Option<
     };
     let alone = matches!(needs.as_slice(), [only] if only == "libstdc++");
     let driver = matches!(step.program.as_str(), "g++" | "c++") && !step.has("-lstdc++");
-    let shares = ["-shared", "-rdynamic", "-static-pie", "-nostdlib"].iter().any(|w| step.has(w));
-    let steered = step.words.iter().any(|w| w.contains('$') || w.starts_with("-fsanitize") || w == "-ldl");
+    let shares = ["-shared", "-rdynamic", "-static-pie", "-nostdlib"]
+        .iter()
+        .any(|w| step.has(w));
+    let steered = step
+        .words
+        .iter()
+        .any(|w| w.contains('$') || w.starts_with("-fsanitize") || w == "-ldl");
     let span = step.span.filter(|_| step.via.is_empty())?;
     let text = outputs.site.file().source.slice(span);
-    let name = text.find(step.name.as_str()).filter(|_| alone && driver && !shares && !steered)?;
+    let name = text
+        .find(step.name.as_str())
+        .filter(|_| alone && driver && !shares && !steered)?;
     Some(Alteration {
         edits: vec![Edit::insert(
             span.start + name + step.name.len(),

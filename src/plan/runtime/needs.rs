@@ -210,7 +210,8 @@ impl Look<'_> {
                 .is_some_and(|alter| matches!(&alter.kind, ArtifactKind::Binary { needs, .. } if needs.is_empty()))
         };
         let cxx = self.artifacts.iter().any(|a| {
-            let names = matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
+            let names =
+                matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
             names && !linked_in(a)
         });
         let c = self
@@ -223,7 +224,9 @@ impl Look<'_> {
         if has_its_libstdcxx(self.site) {
             return Condition::met(
                 what,
-                vec![Evidence::image("the release's libstdc++ is of the same GCC or a later one, which is compatible")],
+                vec![Evidence::image(
+                    "the release's libstdc++ is of the same GCC or a later one, which is compatible",
+                )],
             );
         }
         Condition::unproven(
@@ -294,7 +297,13 @@ pub fn is_shell(program: &str) -> bool {
 }
 
 /// The GCC whose libstdc++ a release of Debian has (its package gcc-defaults).
-const GCC: [(&str, u32); 5] = [("stretch", 6), ("buster", 8), ("bullseye", 10), ("bookworm", 12), ("trixie", 14)];
+const GCC: [(&str, u32); 5] = [
+    ("stretch", 6),
+    ("buster", 8),
+    ("bullseye", 10),
+    ("bookworm", 12),
+    ("trixie", 14),
+];
 
 /// Whether the Debian release that a program of the image `gcc` is run on has a libstdc++ that is not
 /// older than the image's: the one that its tag names, or else the newest.
@@ -302,7 +311,10 @@ pub fn has_its_libstdcxx(site: &Site<'_>) -> bool {
     let tag = knowledge::Tag::parse(site.base_tag());
     let newest = || knowledge::newest("debian").and_then(|version| knowledge::named("debian", version));
     let release = tag.codename().or_else(newest).map(|c| c.codename);
-    let has = GCC.iter().find(|(codename, _)| Some(*codename) == release).map(|(_, gcc)| *gcc);
+    let has = GCC
+        .iter()
+        .find(|(codename, _)| Some(*codename) == release)
+        .map(|(_, gcc)| *gcc);
     let own: Option<u32> = tag.major().and_then(|major| major.parse().ok());
     own.zip(has).is_some_and(|(own, has)| own <= has)
 }
