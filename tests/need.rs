@@ -85,11 +85,7 @@ fn what_is_opened_is_needed() {
         eprintln!("skipped: MBOPT_NEED_DOCKER names no Docker Engine");
         return;
     };
-    assert_eq!(
-        std::env::var("DOCKER_HOST").unwrap_or_default(),
-        host,
-        "DOCKER_HOST must name the same Engine"
-    );
+    assert_eq!(std::env::var("DOCKER_HOST").unwrap_or_default(), host, "DOCKER_HOST must name the same Engine");
     let path = std::env::var_os("PATH");
     let named = std::env::var_os("MBOPT_DOCKER");
     let docker = Docker::find(named.as_deref(), path.as_deref()).expect("an Engine answers");
@@ -130,17 +126,11 @@ fn what_is_opened_is_needed() {
                 eprintln!("{}", lines.last().unwrap());
                 if std::env::var_os("MBOPT_NEED_LIST").is_some() {
                     eprintln!("  opened: {:?}", short(&row.opened));
-                    eprintln!(
-                        "  needed and not opened: {:?}",
-                        short(&row.needed.difference(&row.opened).cloned().collect())
-                    );
+                    eprintln!("  needed and not opened: {:?}", short(&row.needed.difference(&row.opened).cloned().collect()));
                 }
                 wrong.extend(row.missed.iter().take(12).map(|m| format!("{name}: {m}")));
                 if row.ratio() > 1.5 {
-                    wrong.push(format!(
-                        "{name}: {:.2} times as many packages are needed as are opened",
-                        row.ratio()
-                    ));
+                    wrong.push(format!("{name}: {:.2} times as many packages are needed as are opened", row.ratio()));
                 }
             }
         }
@@ -177,33 +167,19 @@ fn planned(app: &Path) -> Plan {
 }
 
 /// An image's files, and how many layers its base has.
-fn look(
-    docker: &Docker,
-    app: &Path,
-    text: &str,
-    cancel: &Cancel,
-) -> Result<(mbopt::executor::ImageId, RootTree, usize), String> {
+fn look(docker: &Docker, app: &Path, text: &str, cancel: &Cancel) -> Result<(mbopt::executor::ImageId, RootTree, usize), String> {
     let request = BuildRequest {
         dockerfile: text.to_owned(),
         context: app.to_owned(),
         network: Network::Host,
         ..BuildRequest::default()
     };
-    let built = docker
-        .build(&request, &|_: mbopt::executor::Event<'_>| (), cancel)
-        .map_err(|e| format!("it does not build: {e}"))?;
+    let built = docker.build(&request, &|_: mbopt::executor::Event<'_>| (), cancel).map_err(|e| format!("it does not build: {e}"))?;
     let contents = docker.contents(&built.id, cancel).map_err(|e| e.to_string())?;
     let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
-    let last = file.target().map(|stage| {
-        file.instructions_of(stage)
-            .iter()
-            .filter(|i| i.keyword != Keyword::From)
-            .count()
-    });
+    let last = file.target().map(|stage| file.instructions_of(stage).iter().filter(|i| i.keyword != Keyword::From).count());
     let history = &contents.config.history;
-    let own = history
-        .get(history.len().saturating_sub(last.unwrap_or(0))..)
-        .unwrap_or_default();
+    let own = history.get(history.len().saturating_sub(last.unwrap_or(0))..).unwrap_or_default();
     let made = own.iter().filter(|entry| !entry.empty_layer).count();
     let base = contents.layers.len().saturating_sub(made);
     let tree = RootTree::of(&contents, root_tree::Options::default(), cancel).map_err(|e| e.to_string())?;
@@ -216,19 +192,11 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
     let (image, files, base) = look(docker, app, &text, &cancel)?;
     let mut probes = Vec::new();
     if let Some(port) = about.port {
-        probes.extend(about.probes.iter().map(|path| Probe::Http {
-            port,
-            path: path.clone(),
-        }));
+        probes.extend(about.probes.iter().map(|path| Probe::Http { port, path: path.clone() }));
     }
     let manner = Manner {
         probes,
-        env: about
-            .env
-            .iter()
-            .filter_map(|e| e.split_once('='))
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect(),
+        env: about.env.iter().filter_map(|e| e.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         ..Manner::default()
     };
     let run = observe(docker, &image, &manner, None, &cancel).map_err(|e| e.to_string());
@@ -256,10 +224,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         if at.contains(".dist-info/") || at.contains(".egg-info/") {
             continue;
         }
-        if let Some(key) = node_package(&at)
-            .filter(|key| installed.contains_key(*key))
-            .or(owner.get(at.as_str()).copied())
-        {
+        if let Some(key) = node_package(&at).filter(|key| installed.contains_key(*key)).or(owner.get(at.as_str()).copied()) {
             row.opened.insert(key.to_owned());
         }
     }
@@ -272,16 +237,13 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         row.kept = installed.keys().cloned().collect();
         return Ok(row);
     };
-    let (image, after, _) =
-        look(docker, app, &plan.candidates[at].text, &cancel).map_err(|why| format!("the rewrite: {why}"))?;
+    let (image, after, _) = look(docker, app, &plan.candidates[at].text, &cancel).map_err(|why| format!("the rewrite: {why}"))?;
     let _ = docker.remove(&image);
     let kept: BTreeSet<String> = self::installed(&after, 0).into_keys().collect();
     row.kept = installed.keys().filter(|key| kept.contains(*key)).cloned().collect();
     // Of what the Dockerfile itself brought, every file that was used must be there.
     for path in trace.opened.iter().chain(&trace.executed).chain(&trace.listed) {
-        let Some(node) = files.node(path).filter(|node| node.layer >= base) else {
-            continue;
-        };
+        let Some(node) = files.node(path).filter(|node| node.layer >= base) else { continue };
         if matches!(node.kind, Kind::Special) || trace.written.contains(path) || resolve(&after, path).is_ok() {
             continue;
         }
@@ -297,11 +259,7 @@ fn node_package(path: &str) -> Option<&str> {
     let at = path.rfind("/node_modules/")? + "/node_modules/".len();
     let rest = path.get(at..)?;
     let mut parts = rest.match_indices('/').map(|(at, _)| at);
-    let end = if rest.starts_with('@') {
-        parts.nth(1)?
-    } else {
-        parts.next()?
-    };
+    let end = if rest.starts_with('@') { parts.nth(1)? } else { parts.next()? };
     path.get(..at + end)
 }
 
@@ -331,26 +289,16 @@ fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
             let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             let names = |list: &str| -> Vec<(String, Option<String>)> {
                 let list = value.get(list).and_then(|l| l.as_object());
-                list.into_iter()
-                    .flat_map(|l| l.keys().map(|k| (k.clone(), None)))
-                    .collect()
+                list.into_iter().flat_map(|l| l.keys().map(|k| (k.clone(), None))).collect()
             };
             let folder = path.strip_suffix("/package.json").unwrap().to_owned();
-            let name = folder
-                .rsplit_once("/node_modules/")
-                .map_or("", |(_, name)| name)
-                .to_owned();
+            let name = folder.rsplit_once("/node_modules/").map_or("", |(_, name)| name).to_owned();
             out.insert(
                 folder,
                 Installed {
                     language: Some(Language::JavaScript),
                     name,
-                    needs: [
-                        names("dependencies"),
-                        names("optionalDependencies"),
-                        names("peerDependencies"),
-                    ]
-                    .concat(),
+                    needs: [names("dependencies"), names("optionalDependencies"), names("peerDependencies")].concat(),
                     ..Installed::default()
                 },
             );
@@ -371,33 +319,20 @@ fn python(files: &dyn Files, path: &str, text: &str) -> Installed {
         if let Some(name) = line.strip_prefix("Name: ") {
             out.name = normalized(name.trim());
         }
-        let Some(needs) = line.strip_prefix("Requires-Dist: ") else {
-            continue;
-        };
-        let end = needs
-            .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
-            .unwrap_or(needs.len());
+        let Some(needs) = line.strip_prefix("Requires-Dist: ") else { continue };
+        let end = needs.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')).unwrap_or(needs.len());
         let name = normalized(&needs[..end]);
         let extra = needs.split_once("extra ==").map(|(_, e)| {
             let e = e.trim().trim_start_matches(['"', '\'']);
             e.split(['"', '\'']).next().unwrap_or_default().to_owned()
         });
-        if let Some(asked) = needs[end..]
-            .trim_start()
-            .strip_prefix('[')
-            .and_then(|rest| rest.split(']').next())
-        {
-            out.extras
-                .extend(asked.split(',').map(|e| (name.clone(), e.trim().to_owned())));
+        if let Some(asked) = needs[end..].trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            out.extras.extend(asked.split(',').map(|e| (name.clone(), e.trim().to_owned())));
         }
         out.needs.push((name, extra));
     }
-    let folder = path
-        .rsplit_once(".dist-info/")
-        .map_or("", |(f, _)| f.rsplit_once('/').map_or("", |(f, _)| f));
-    let record = files
-        .read(&path.replace("/METADATA", "/RECORD"), 16 << 20)
-        .unwrap_or_default();
+    let folder = path.rsplit_once(".dist-info/").map_or("", |(f, _)| f.rsplit_once('/').map_or("", |(f, _)| f));
+    let record = files.read(&path.replace("/METADATA", "/RECORD"), 16 << 20).unwrap_or_default();
     for line in String::from_utf8_lossy(&record).lines() {
         let file = line.split(',').next().unwrap_or_default();
         out.files.push(mbopt::verify::files::clean(folder, file));
@@ -410,22 +345,15 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>) -> BTreeSet<Stri
     let mut out: BTreeSet<String> = BTreeSet::new();
     let mut open: Vec<String> = Vec::new();
     // Extras that were asked for on a command line or in a list are not in any metadata.
-    const TOOLS: &[&str] = &[
-        "test", "tests", "testing", "dev", "doc", "docs", "lint", "typing", "develop",
-    ];
+    const TOOLS: &[&str] = &["test", "tests", "testing", "dev", "doc", "docs", "lint", "typing", "develop"];
     for wanted in &plan.wanted {
         let names = match wanted.language {
             Language::JavaScript => vec![wanted.name.clone()],
             _ => distribution_of(&wanted.name),
         };
-        let found = installed
-            .iter()
-            .filter(|(_, p)| p.language == Some(wanted.language) && names.contains(&p.name));
+        let found = installed.iter().filter(|(_, p)| p.language == Some(wanted.language) && names.contains(&p.name));
         // Of several copies the outermost is found; sources below a folder find that folder's.
-        let found: Vec<&String> = found
-            .map(|(key, _)| key)
-            .filter(|key| key.matches("/node_modules/").count() <= 1)
-            .collect();
+        let found: Vec<&String> = found.map(|(key, _)| key).filter(|key| key.matches("/node_modules/").count() <= 1).collect();
         open.extend(found.into_iter().cloned());
     }
     let roots: BTreeSet<String> = open.iter().cloned().collect();
@@ -454,10 +382,7 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>) -> BTreeSet<Stri
         for key in &out {
             let package = &installed[key];
             for (name, extra) in &package.needs {
-                if extra
-                    .as_ref()
-                    .is_some_and(|e| extras.contains(&(package.name.clone(), e.clone())))
-                {
+                if extra.as_ref().is_some_and(|e| extras.contains(&(package.name.clone(), e.clone()))) {
                     open.extend(resolved(key, package, name, installed).filter(|k| !out.contains(k)));
                 }
             }
@@ -471,9 +396,7 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>) -> BTreeSet<Stri
 /// Which installed package a name stands for, seen from another.
 fn resolved(from: &str, package: &Installed, name: &str, installed: &BTreeMap<String, Installed>) -> Option<String> {
     if package.language == Some(Language::Python) {
-        let found = installed
-            .iter()
-            .find(|(_, p)| p.language == package.language && p.name == name);
+        let found = installed.iter().find(|(_, p)| p.language == package.language && p.name == name);
         return found.map(|(key, _)| key.clone());
     }
     let mut folder = Some(from);
