@@ -147,3 +147,23 @@ fn rewrites_are_as_expected() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
+
+/// Files that are split already, as `fixtures/stages` has them, get no finding about their stages.
+#[test]
+fn what_is_split_well_is_left_in_peace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stages");
+    let mut seen = 0;
+    for folder in std::fs::read_dir(root).unwrap().flatten() {
+        let rules = "single-stage-bloat,full-runtime-image,unreachable-stage,stage-by-number,\
+            copy-whole-filesystem,development-dependencies,install-after-broad-copy";
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mbopt"))
+            .args(["lint", "--no-config", "--fail-on", "style", "--select", rules])
+            .arg(folder.path().join("Dockerfile"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}: {said}", folder.path().display());
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+}
