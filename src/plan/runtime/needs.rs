@@ -199,11 +199,14 @@ impl Look<'_> {
     }
 
     fn libstdcxx(&self) -> Condition {
-        let what = "the binary needs no newer libstdc++ than the release's";
+        // Fortran's library comes with the compiler, as that of C++ does.
+        let fortran = self.libraries().any(|l| l.contains("gfortran"));
+        let library = if fortran { "libgfortran" } else { "libstdc++" };
+        let what = format!("the binary needs no newer {library} than the release's");
         if self.linkage() == Some(Linkage::Static) {
             return Condition::met(what, self.linkage_evidence());
         }
-        let cxx = self.libraries().any(|l| l.contains("stdc++"));
+        let cxx = fortran || self.libraries().any(|l| l.contains("stdc++"));
         let c = self
             .artifacts
             .iter()
@@ -213,8 +216,10 @@ impl Look<'_> {
         }
         Condition::unproven(
             what,
-            vec![Evidence::image("the libstdc++ of the image gcc is newer than Debian's")],
-            "-static-libstdc++, or a build that looks at the symbols",
+            vec![Evidence::image(format!(
+                "the {library} of the image gcc is newer than Debian's"
+            ))],
+            format!("-static-{library}, or a build that looks at the symbols"),
         )
     }
 
