@@ -267,7 +267,10 @@ impl<'a> Work<'a> {
             Ok(built) => built,
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
-                self.report.reason = describe(&error);
+                self.report.reason = match error.help() {
+                    Some(help) => format!("{}; {help}", describe(&error)),
+                    None => describe(&error),
+                };
                 return Ok(());
             }
         };
