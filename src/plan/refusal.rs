@@ -32,7 +32,8 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
         return reason("it is a development container", Vec::new());
     }
     let facts = site.facts.stage(site.stage.id)?;
-    if facts.cmd.is_none() && facts.entrypoint.is_none() {
+    let inherits = super::program::inherited(site).is_some();
+    if facts.cmd.is_none() && facts.entrypoint.is_none() && !inherits {
         return reason(
             "it has neither CMD nor ENTRYPOINT, so what it is for is not known: a base, CI or development image",
             Vec::new(),
