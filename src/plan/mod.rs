@@ -7,12 +7,14 @@
 //! The rooms: [`role`] says what each instruction is for, [`split`] where a RUN may be cut,
 //! [`program`] what runs in the end, [`artifact`] what the build makes, [`need`] what run time reads
 //! besides, [`system`] which system packages it needs, [`runtime`] which base images can run it,
-//! [`carry`] what the old image gave that the new one must be told, [`neighbour`] who else relies on
+//! [`carry`] what the old image gave that the new one must be told, [`caches`] which RUNs keep a cache
+//! between builds, [`neighbour`] who else relies on
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
 pub mod application;
 pub mod artifact;
 pub mod audit;
+pub mod caches;
 pub mod carry;
 pub mod compose;
 pub mod deal;
@@ -48,7 +50,7 @@ pub use runtime::RuntimeBase;
 pub use site::{Place, Site};
 pub use system::{SystemPackage, SystemPackages, Use};
 
-pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
+pub use crate::config::{CacheMounts, RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
 
 use crate::edit::{Applicability, Effect};
 use crate::facts::Facts;
@@ -68,7 +70,7 @@ pub struct Options {
     /// How small the runtime's base should be.
     pub runtime: RuntimeChoice,
     /// Whether cache mounts are added.
-    pub cache_mounts: bool,
+    pub cache_mounts: CacheMounts,
     /// What builds taught.
     pub observed: Vec<Observed>,
 }
@@ -80,7 +82,7 @@ impl Default for Options {
             names: BTreeMap::new(),
             tester: Tester::default(),
             runtime: RuntimeChoice::default(),
-            cache_mounts: false,
+            cache_mounts: CacheMounts::default(),
             observed: Vec::new(),
         }
     }
@@ -93,6 +95,7 @@ impl From<&crate::config::Stages> for Options {
             tester: stages.tester,
             runtime: stages.runtime,
             level: stages.level,
+            cache_mounts: stages.cache_mounts,
             ..Options::default()
         }
     }

@@ -64,10 +64,19 @@ pub struct Brought {
 /// A folder worth a cache mount.
 #[derive(Debug)]
 pub struct Cache {
-    /// Absolute.
+    /// With variables, as in a Dockerfile; a relative one lies in the working directory.
     pub dir: &'static str,
     /// Beginnings of the commands that use it.
     pub of: &'static [&'static str],
+    /// Later steps of the build need what is in it.
+    pub state: bool,
+    /// What the build makes lies in it.
+    pub products: bool,
+    /// Only one build at a time may use it.
+    pub locked: bool,
+    /// Names of the context's root, those of folders with a `/` behind, or words of the command, with
+    /// which it is not used.
+    pub unless: &'static [&'static str],
 }
 
 /// A command that makes something.

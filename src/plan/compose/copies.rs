@@ -106,6 +106,11 @@ fn grouped_artifacts(parts: &Parts<'_>, workdir: &str) -> Vec<(Vec<String>, Stri
             groups.push((vec![trimmed(path).to_owned()], shown(lands(path), workdir, true)));
             continue;
         }
+        let lies = parts.caches.place(path);
+        if lies != path {
+            groups.push((vec![lies.to_owned()], shown(path, workdir, false)));
+            continue;
+        }
         let folder = parent(path);
         let same = groups.iter_mut().find(|(sources, _)| {
             sources.first().is_some_and(|s| {

@@ -243,8 +243,12 @@ fn keep_together(
             .iter()
             .zip(sides.iter())
             .any(|(r, s)| *s == Side::Builder && application.step(r.place).is_none());
+        let first = sides.iter().position(|s| *s == Side::Builder);
         for (position, (role, side)) in roles.iter().zip(sides.iter_mut()).enumerate() {
-            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && unknown;
+            // What is put elsewhere behind a build is what was built.
+            let puts = first.is_some_and(|first| position > first)
+                && commands(site, role.place).any(|name| matches!(name, "mv" | "cp" | "ln"));
+            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && (unknown || puts);
             let runs = *side == Side::Runtime && (unknown || position < last);
             if set_up || runs {
                 *side = Side::Builder;

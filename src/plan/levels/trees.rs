@@ -1,6 +1,6 @@
 //! The folders that come along.
 
-use crate::plan::artifact::{Artifacts, absolute};
+use crate::plan::artifact::{ArtifactKind, Artifacts, absolute};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::{Place, Site};
@@ -40,7 +40,10 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
         .found
         .iter()
         .any(|a| matches!(a.ecosystem, "rust" | "node" | "swift" | "elixir" | "haskell"));
-    for role in site.roles.iter().filter(|r| r.role == Role::SourceCopy) {
+    let anchor = crate::plan::deal::anchor(site, &artifacts.found);
+    // What is copied behind the build is copied where it runs.
+    let before = |r: &&crate::plan::RoleOf| anchor.is_none_or(|a| r.place.instruction <= a.instruction);
+    for role in site.roles.iter().filter(|r| r.role == Role::SourceCopy).filter(before) {
         let Some(instruction) = site.file().instructions.get(role.place.instruction) else {
             continue;
         };
@@ -67,6 +70,7 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
                     out.copied.push(folder);
                 }
             }
+            _ if only_sources(artifacts, transfer) => {}
             _ => out.context.push(instruction.index),
         }
     }
@@ -77,6 +81,19 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
             .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
     });
     out
+}
+
+/// Whether a COPY names files that only compilers read, and nothing else.
+fn only_sources(artifacts: &Artifacts, transfer: &crate::model::Transfer) -> bool {
+    let known = |name: &str| {
+        artifacts
+            .found
+            .iter()
+            .filter(|a| matches!(a.kind, ArtifactKind::Binary { .. } | ArtifactKind::Jar))
+            .filter_map(|a| crate::knowledge::ecosystem::by_name(a.ecosystem))
+            .any(|e| name.rsplit_once('.').is_some_and(|(_, ending)| e.sources.contains(&ending)))
+    };
+    !transfer.sources.is_empty() && transfer.sources.iter().all(|s| known(&s.value))
 }
 
 /// Those of some folders that are no system's.

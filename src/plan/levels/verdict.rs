@@ -121,8 +121,8 @@ pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) 
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() && !interpreted => others += 3,
-                Operation::Extract(_) | Operation::GitClone(_) => archive = true,
+                Operation::Packages(p) if p.installs() && !interpreted && !cleans => others += 3,
+                Operation::Extract(_) | Operation::GitClone(_) if !cleans => archive = true,
                 _ => {}
             }
         }

@@ -82,6 +82,15 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
     let what = format!("`{}` installs {shown} by the same names", base.reference);
     match (&old, &new) {
         (Some(old), Some(new)) if old == new => {
+            if old == "alpine"
+                && let Some((name, since)) = renamed_in_alpine(look, &names)
+            {
+                base.conditions.push(Condition::unproven(
+                    format!("the release of `{}` has {name}", base.reference),
+                    vec![Evidence::image(format!("it is called so since Alpine 3.{since}"))],
+                    "a base whose tag names a release that has it",
+                ));
+            }
             if knowledge::is_approximate(old) && old != "alpine" && look.renames() {
                 base.conditions.push(Condition::unproven(
                     what,
@@ -116,6 +125,24 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         names,
         why,
     });
+}
+
+/// Libraries whose packages have these names since a release of Alpine, 3.x (its package index).
+const IN_ALPINE: [(&str, u32); 4] = [("libcrypto3", 17), ("libssl3", 17), ("libpq", 15), ("libxml2", 3)];
+
+/// The first package that an older release may call otherwise, and the release that named it.
+fn renamed_in_alpine(look: &Look<'_>, names: &[String]) -> Option<(&'static str, u32)> {
+    let tag = look.site.base_tag();
+    let parsed = knowledge::Tag::parse(tag);
+    let own = look.site.base.is_some_and(|b| b.image.family == "alpine");
+    let version = if own { parsed.version() } else { parsed.alpine() };
+    let rolling = own && matches!(tag, "" | "latest" | "3" | "edge");
+    let minor = version.and_then(|v| v.strip_prefix("3.")?.split('.').next()?.parse::<u32>().ok());
+    // What the old stage installs by that name is there.
+    let installed = |name: &str| look.system.found.iter().any(|p| p.name == name);
+    IN_ALPINE.into_iter().find(|(name, since)| {
+        names.iter().any(|n| n == name) && !installed(name) && !rolling && minor.is_none_or(|m| m < *since)
+    })
 }
 
 /// Whether a base is another tag of the image that the stage is on.
