@@ -292,6 +292,15 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
+    let tested = application::tested(&site, &plan.programs);
+    for role in &mut plan.roles {
+        if let Some((_, why)) = tested.iter().find(|(place, _)| *place == role.place) {
+            role.role = Role::Test;
+            role.why = why.clone();
+        }
+    }
+    let roles = plan.roles.clone();
+    let site = Site { roles: &roles, ..site };
     if improve::is_split(&site) {
         let programs = plan.programs.clone();
         improve::improve(&site, &programs, &mut plan);
