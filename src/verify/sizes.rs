@@ -63,6 +63,17 @@ pub struct ImageSize {
     pub largest: Vec<Group>,
 }
 
+impl ImageSize {
+    /// Fills in what each layer is compressed, lowest first.
+    pub fn set_compressed(&mut self, layers: &[Option<u64>]) {
+        for (layer, bytes) in self.layers.iter_mut().zip(layers) {
+            layer.compressed_bytes = *bytes;
+        }
+        self.compressed_bytes = self.layers.iter().map(|layer| layer.compressed_bytes).sum();
+        self.stages = stages(&self.layers);
+    }
+}
+
 /// What the original has and the rewrite has not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {

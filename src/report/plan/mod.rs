@@ -36,7 +36,7 @@ pub fn draw(file: &Dockerfile, plan: &Plan, format: PlanFormat) -> String {
 }
 
 /// A level's name, as options and settings write it.
-fn level_name(level: Level) -> &'static str {
+pub fn level_name(level: Level) -> &'static str {
     match level {
         Level::Order => "order",
         Level::Slim => "slim",
