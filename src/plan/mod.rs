@@ -122,13 +122,6 @@ pub enum Observed {
         /// The packages that own them in that stage.
         packages: Vec<String>,
     },
-    /// Files that a step wrote.
-    Wrote {
-        /// The instruction.
-        instruction: usize,
-        /// Absolute paths.
-        paths: Vec<String>,
-    },
     /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
