@@ -54,6 +54,8 @@ pub struct Brought {
     pub sources: &'static [&'static str],
     /// Packages that it loads by name where they are installed.
     pub loads: &'static [&'static str],
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    pub only_builds: &'static [&'static str],
     /// About what it takes with what only it needs, unpacked, in millions of bytes; 0 where nobody
     /// looked.
     pub size: u32,

@@ -112,6 +112,9 @@ pub struct BroughtFile {
     /// Packages that it loads by name where they are installed.
     #[serde(default)]
     pub loads: Vec<String>,
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    #[serde(default)]
+    pub only_builds: Vec<String>,
     /// About what it takes with what only it needs, unpacked, in millions of bytes.
     #[serde(default)]
     pub size: u32,
@@ -323,8 +326,8 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             .iter()
             .map(|b| {
                 format!(
-                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, size: {} }}",
-                    b.package, b.programs, b.reads, b.sources, b.loads, b.size
+                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, only_builds: &{:?}, size: {} }}",
+                    b.package, b.programs, b.reads, b.sources, b.loads, b.only_builds, b.size
                 )
             })
             .collect();

@@ -6,6 +6,7 @@
 use super::packages;
 use crate::context::Context;
 use crate::context::manifests::PackageJson;
+use crate::knowledge::ecosystem;
 use crate::plan::evidence::Evidence;
 use crate::plan::program::{Entries, Program, entries};
 use crate::plan::reach::{Language, Reach, reach};
@@ -20,6 +21,8 @@ pub struct Wanted {
     pub language: Language,
     /// As sources name it: `@scope/name`, `yaml` (not the distribution `pyyaml`), `sinatra`.
     pub name: String,
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    pub without: &'static [&'static str],
     /// The first place that asks for it.
     pub evidence: Evidence,
 }
@@ -49,6 +52,7 @@ pub fn wanted(site: &Site<'_>, programs: &[Program]) -> Vec<Wanted> {
         };
         out.extend(found.into_iter().map(|(name, evidence)| Wanted {
             language,
+            without: ecosystem::brought(&name).map_or(&[], |b| b.only_builds),
             name,
             evidence,
         }));
