@@ -29,7 +29,7 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify every project in folders and lists (.txt, .tsv, .yaml; - for standard input)
+    /// Verify all projects in folders and lists (.txt, .tsv, .yaml, or -)
     #[arg(
         long,
         num_args = 1..,
