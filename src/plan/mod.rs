@@ -161,6 +161,8 @@ pub struct Plan {
     pub verdict: Verdict,
     /// How large the image is and would be; an estimate from the table of images.
     pub estimate: Option<Estimate>,
+    /// Tests that no stage runs; only where somebody asked, since `lint` has a rule for them.
+    pub untested: Option<untested::Untested>,
 }
 
 /// A level and its conditions.
@@ -375,6 +377,7 @@ impl Default for Plan {
             candidates: Vec::new(),
             verdict: Verdict::LeftAlone(Vec::new()),
             estimate: None,
+            untested: None,
         }
     }
 }
