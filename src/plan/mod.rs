@@ -122,13 +122,6 @@ pub enum Observed {
         /// The packages that own them in that stage.
         packages: Vec<String>,
     },
-    /// Files that a step wrote.
-    Wrote {
-        /// The instruction.
-        instruction: usize,
-        /// Absolute paths.
-        paths: Vec<String>,
-    },
     /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
@@ -261,7 +254,9 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
             roles: &plan.roles,
             options,
         };
-        if let Some(compiled) = program::precompiled(&site, &plan.programs) {
+        // What is mounted when a container starts is not there when the image is built.
+        let copied = plan.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
+        if copied && let Some(compiled) = program::precompiled(&site, &plan.programs) {
             plan.compile_first(facts, options, compiled);
         }
     }

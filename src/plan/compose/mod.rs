@@ -187,6 +187,17 @@ fn builder<'s>(
                 let body = parts.caches.mounted(site, instruction, body, style);
                 writer.block(&Block { body, ..block.clone() });
             }
+            Step::Part { place, body, first } => {
+                let (Some(instruction), Some(block)) = (own.get(*place), blocks.get(*place)) else {
+                    continue;
+                };
+                let body = altered_part(site, instruction, &alter, body);
+                let body = parts.caches.mounted(site, instruction, body, style);
+                match first {
+                    true => writer.block(&Block { body, ..block.clone() }),
+                    false => writer.ours(&body),
+                }
+            }
             Step::Manifests(body) => writer.ours(body),
             Step::Install(body) => writer.ours(&parts.caches.installing(body, style)),
         }
@@ -426,6 +437,8 @@ fn base_ends(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], steps: 
             roles.any(|r| wanted(r.role))
         }),
         Step::Manifests(_) => false,
+        Step::Part { first, .. } if *first => wanted(Role::Dependencies { dev: None }),
+        Step::Part { .. } => wanted(Role::Build),
         Step::Install(_) => wanted(Role::Dependencies { dev: None }),
     };
     let sources = steps.iter().position(|s| has(s, |role| role == Role::SourceCopy))?;

@@ -74,6 +74,8 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
             _ => out.context.push(instruction.index),
         }
     }
+    // What the old image removed again it did not have.
+    out.copied.retain(|tree| !is_removed(site, tree));
     // A folder inside another comes with it.
     let all = out.copied.clone();
     out.copied.retain(|tree| {
@@ -81,6 +83,20 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
             .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
     });
     out
+}
+
+/// Whether a step removes a folder, or one that it lies in.
+pub fn is_removed(site: &Site<'_>, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    site.instructions().flat_map(|i| site.facts.commands(i)).any(|view| {
+        view.name() == "rm"
+            && view.arguments().any(|word| {
+                let word = word.text.replace("${GOPATH}", "/go").replace("$GOPATH", "/go");
+                let word = word.trim_end_matches("/*").trim_end_matches('/');
+                let rest = folder.strip_prefix(word).filter(|_| word.starts_with('/'));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+    })
 }
 
 /// Whether a COPY names files that only compilers read, and nothing else.
@@ -93,7 +109,14 @@ fn only_sources(artifacts: &Artifacts, transfer: &crate::model::Transfer) -> boo
             .filter_map(|a| crate::knowledge::ecosystem::by_name(a.ecosystem))
             .any(|e| name.rsplit_once('.').is_some_and(|(_, ending)| e.sources.contains(&ending)))
     };
-    !transfer.sources.is_empty() && transfer.sources.iter().all(|s| known(&s.value))
+    // Cargo's, Maven's, Gradle's and Swift's own layout.
+    let layout = |name: &str| {
+        let name = name.trim_start_matches("./").trim_end_matches('/');
+        let tools = ["rust", "java", "swift"];
+        matches!(name, "src" | "Sources" | "build.rs" | "Cargo.toml" | "Cargo.lock" | "pom.xml" | "go.mod" | "go.sum")
+            && artifacts.found.iter().all(|a| tools.contains(&a.ecosystem) || name.starts_with("go."))
+    };
+    !transfer.sources.is_empty() && transfer.sources.iter().all(|s| known(&s.value) || layout(&s.value))
 }
 
 /// Those of some folders that are no system's.

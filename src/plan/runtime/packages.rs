@@ -5,6 +5,7 @@ use crate::knowledge::{self, Brings, PackageKind, PackageManager};
 use crate::model::Kind;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
+use crate::plan::role::Role;
 use crate::plan::system::{Use, release};
 use crate::shell::Manager;
 use std::collections::BTreeMap;
@@ -368,7 +369,14 @@ pub fn certificates(look: &Look<'_>, base: &mut RuntimeBase) {
 
 /// The table of time zones, where it is needed.
 pub fn zones(look: &Look<'_>, base: &mut RuntimeBase) {
-    let Some(evidence) = &look.needs.zones else { return };
+    let copied = look.site.roles.iter().find(|r| {
+        let sets_up = matches!(r.role, Role::RuntimeSetup | Role::Unknown);
+        sets_up && look.site.file().source.slice(r.span).contains("/usr/share/zoneinfo")
+    });
+    let copied = copied.map(|r| Evidence::command(r.span, "it takes a time zone from the table"));
+    let Some(evidence) = look.needs.zones.as_ref().or(copied.as_ref()) else {
+        return;
+    };
     let there = config(base).is_some_and(|c| c.zones);
     if there || base.files.iter().any(|f| f.to.starts_with("/usr/share/zoneinfo")) {
         return;
