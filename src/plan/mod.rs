@@ -323,7 +323,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
-        plan.wanted = application::wanted(&site, &plan.programs);
+        plan.wanted = application::wanted(&site, &plan.programs, &application.packages);
     }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
