@@ -371,6 +371,7 @@ impl<'a> Work<'a> {
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
                 self.report.reason = describe(&error);
+                self.report.notes.extend(error.help().map(|help| help.to_string()));
                 return Ok(());
             }
         };
