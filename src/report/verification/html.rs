@@ -3,10 +3,10 @@
 
 use super::super::xml::escaped;
 use super::{by_stage, change, setting, size};
+use crate::report::difference::{Change, Difference};
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
 use crate::verify::{ImageSize, Report, Verdict};
-use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2330}\
@@ -61,14 +61,14 @@ pub fn html(report: &Report, original: &str) -> String {
     rest(&mut out, report);
     if let Some(taken) = report.candidates.last() {
         let _ = write!(out, "<h2>{}</h2><pre>", escaped(&taken.name));
-        for change in TextDiff::from_lines(original, &taken.text).iter_all_changes() {
-            let text = escaped(change.value());
-            let _ = match change.tag() {
-                ChangeTag::Equal => write!(out, "  {text}"),
-                ChangeTag::Insert => write!(out, "<ins>+ {text}</ins>"),
-                ChangeTag::Delete => write!(out, "<del>- {text}</del>"),
+        Difference::of(original, &taken.text).each(|change, line| {
+            let text = escaped(line);
+            let _ = match change {
+                Change::Kept => write!(out, "  {text}"),
+                Change::Added => write!(out, "<ins>+ {text}</ins>"),
+                Change::Removed => write!(out, "<del>- {text}</del>"),
             };
-        }
+        });
         out.push_str("</pre>");
     }
     let _ = writeln!(
