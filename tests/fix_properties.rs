@@ -91,7 +91,7 @@ fn dockerfile() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
 
     #[test]
     fn fixes_converge_and_parse_no_worse(text in dockerfile(), level in prop::sample::select(vec![Applicability::Safe, Applicability::Unsafe])) {
@@ -126,4 +126,15 @@ proptest! {
         let linted = check(SourceFile::new("Dockerfile", bytes.clone()));
         prop_assert_eq!(linted.file.source.bytes(), bytes.as_slice());
     }
+}
+
+/// Each stage that goes uncovers the next one, and a fix refused at first fits at the end.
+#[test]
+fn a_chain_of_fixes_comes_to_rest() {
+    let text = "FROM --platform=$TARGETPLATFORM alpine:3.20 AS Base\nfrom node as build\nfrom node as build\nFROM node:20\nFROM node:20\nLABEL a b\nFROM --platform=$TARGETPLATFORM alpine:3.20 AS Base\nCOPY --from=0 /a /b\nFROM node:20";
+    let once = apply::fix(SourceFile::new("Dockerfile", text), Applicability::Unsafe, &check);
+    let fixed = once.linted.file.source.text();
+    assert_eq!(fixed, "FROM node:20");
+    let twice = apply::fix(SourceFile::new("Dockerfile", fixed), Applicability::Unsafe, &check);
+    assert_eq!(twice.linted.file.source.text(), fixed);
 }

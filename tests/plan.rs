@@ -1,7 +1,7 @@
 //! Rewrites as data: a folder under `fixtures/plan` is a test. It holds a Dockerfile, the files of
 //! its build context, the rewrite that is expected (`expected.Dockerfile`, where there is one) and
 //! what is said of it (`expected.txt`). `options` may hold settings, a line each: `tester: gate`,
-//! `level: application`, `runtime: smallest`, `context: none`. MBOPT_BLESS=1 writes what is expected.
+//! `level: application`, `runtime: smallest`, `cache-mounts: on`, `context: none`. MBOPT_BLESS=1 writes what is expected.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use mbopt::context::{Context, Memory};
 use mbopt::edit::Applicability;
 use mbopt::facts::Facts;
 use mbopt::model::Dockerfile;
-use mbopt::plan::{self, Level, Options, RuntimeChoice, Tester, Verdict};
+use mbopt::plan::{self, CacheMounts, Level, Options, RuntimeChoice, Tester, Verdict};
 use mbopt::source::SourceFile;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,8 @@ fn options(folder: &Path) -> (Options, bool) {
             "level: slim" => options.level = Level::Slim,
             "runtime: smallest" => options.runtime = RuntimeChoice::Smallest,
             "runtime: same" => options.runtime = RuntimeChoice::Same,
+            "cache-mounts: on" => options.cache_mounts = CacheMounts::On,
+            "cache-mounts: off" => options.cache_mounts = CacheMounts::Off,
             "context: none" => context = false,
             other => panic!("{}: no option `{other}`", folder.display()),
         }

@@ -17,8 +17,13 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Passes after which fixing stops even if something would still change.
+/// Passes after which fixing stops even if something would still change, not counting those that
+/// leave fewer fixes to make than any pass before them: where each mended place uncovers the next
+/// (a chain of stages that nothing takes from), each pass is a step towards the end.
 pub const MAX_PASSES: usize = 10;
+
+/// Passes after which fixing stops in any case; each lints the whole file anew.
+pub const MAX_STEPS: usize = 100;
 
 /// A file with what was found in it.
 #[derive(Debug)]
@@ -115,20 +120,38 @@ pub struct Fixed {
 
 /// Fixes `source` with the fixes of at least the applicability `level`, linting with `lint`.
 ///
-/// The result is a fixpoint: fixing it again changes nothing (unless [`MAX_PASSES`] ran out, which
-/// is reported as a skip).
+/// The result is a fixpoint: fixing it again changes nothing (unless [`MAX_PASSES`] or [`MAX_STEPS`]
+/// ran out, which is reported as a skip). A fix that was refused is tried again when others were made
+/// after it, since a second run would do so.
 pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -> Linted) -> Fixed {
     let mut current = lint(source);
     let mut applied = Vec::new();
     let mut refused: HashSet<u64> = HashSet::new();
     let mut seen = HashSet::from([fingerprint(current.file.source.bytes())]);
     let mut stopped = None;
-    for pass in 0.. {
-        let chosen = choose(&current, level, &refused);
+    let mut fewest = usize::MAX;
+    let mut idle = 0;
+    let mut made_before_refusals = 0;
+    for step in 0.. {
+        let mut chosen = choose(&current, level, &refused);
+        if chosen.is_empty() && applied.len() > made_before_refusals && !refused.is_empty() {
+            refused.clear();
+            made_before_refusals = applied.len();
+            chosen = choose(&current, level, &refused);
+        }
         if chosen.is_empty() {
             break;
         }
-        if pass == MAX_PASSES {
+        let left = fixable(&current, level, &refused).count();
+        if left < fewest {
+            fewest = left;
+        } else if idle == MAX_PASSES {
+            stopped = Some(SkipReason::OutOfPasses);
+            break;
+        } else {
+            idle += 1;
+        }
+        if step == MAX_STEPS {
             stopped = Some(SkipReason::OutOfPasses);
             break;
         }
@@ -240,12 +263,16 @@ fn overlaps(a: Span, b: Span) -> bool {
     a.start < b.end && b.start < a.end
 }
 
+/// The diagnostics with edits that may be made, whatever the others are.
+fn fixable(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> impl Iterator<Item = usize> {
+    (0..linted.diagnostics.len())
+        .filter(|&i| linted.diagnostics[i].fix.as_ref().is_some_and(|f| !f.edits.is_empty()))
+        .filter(move |&i| obstacle(linted, &linted.diagnostics[i], level, refused).is_none())
+}
+
 /// The diagnostics whose fixes this pass makes, in the order of the text.
 fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<usize> {
-    let mut candidates: Vec<usize> = (0..linted.diagnostics.len())
-        .filter(|&i| linted.diagnostics[i].fix.as_ref().is_some_and(|f| !f.edits.is_empty()))
-        .filter(|&i| obstacle(linted, &linted.diagnostics[i], level, refused).is_none())
-        .collect();
+    let mut candidates: Vec<usize> = fixable(linted, level, refused).collect();
     // Safe fixes go first where two compete for the same place, so that the result of `--fix` is a
     // step on the way to that of `--fix --unsafe-fixes`.
     candidates.sort_by_key(|&i| {

@@ -6,7 +6,7 @@ use super::glob::{PathPattern, clean};
 use super::nearest::nearest;
 use super::registries::Registries;
 use super::yaml::{self, Kind, Node};
-use super::{FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester, Verify};
+use super::{CacheMounts, FailOn, Level, RuntimeBase, ShellCheck, StageLevel, Stages, Tester, Verify};
 use serde_json::Value;
 
 /// How the text of another settings file is had: its path as resolved against the file that names
@@ -93,6 +93,7 @@ pub(super) struct RawStages {
     pub tester: Option<Tester>,
     pub runtime: Option<RuntimeBase>,
     pub level: Option<StageLevel>,
+    pub cache_mounts: Option<CacheMounts>,
 }
 
 impl RawStages {
@@ -103,6 +104,7 @@ impl RawStages {
             tester: self.tester.unwrap_or_default(),
             runtime: self.runtime.unwrap_or_default(),
             level: self.level.unwrap_or_default(),
+            cache_mounts: self.cache_mounts.unwrap_or_default(),
         }
     }
 }
@@ -125,7 +127,7 @@ pub const KEYS: [&str; 14] = [
     "verify",
 ];
 const OVERRIDE_KEYS: [&str; 5] = ["files", "select", "ignore", "severity", "rules"];
-const STAGES_KEYS: [&str; 5] = ["rewrite", "level", "names", "tester", "runtime"];
+const STAGES_KEYS: [&str; 6] = ["rewrite", "level", "names", "tester", "runtime", "cache-mounts"];
 /// The roles that stages can be named for.
 pub const STAGE_ROLES: [&str; 5] = ["base", "builder", "deps", "tester", "runtime"];
 
@@ -454,6 +456,16 @@ impl Fields<'_> {
                     ];
                     out.runtime = self.one_of(value, "stages.runtime", &choices);
                 }
+                "cache-mounts" => {
+                    let choices = [
+                        ("auto", CacheMounts::Auto),
+                        ("on", CacheMounts::On),
+                        ("true", CacheMounts::On),
+                        ("off", CacheMounts::Off),
+                        ("false", CacheMounts::Off),
+                    ];
+                    out.cache_mounts = self.one_of(value, "stages.cache-mounts", &choices);
+                }
                 "names" => out.names = self.stage_names(value),
                 _ => self.unknown_key(key, &name, &STAGES_KEYS, " in `stages`"),
             }
@@ -623,6 +635,7 @@ impl Reading<'_> {
                 known.tester = stages.tester.or(known.tester);
                 known.runtime = stages.runtime.or(known.runtime);
                 known.level = stages.level.or(known.level);
+                known.cache_mounts = stages.cache_mounts.or(known.cache_mounts);
                 known
                     .names
                     .retain(|(role, _)| !stages.names.iter().any(|(own, _)| own == role));

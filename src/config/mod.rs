@@ -74,6 +74,18 @@ pub enum Tester {
     Off,
 }
 
+/// Whether a rewrite gives RUNs that download or compile a cache of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CacheMounts {
+    /// Where the file needs BuildKit anyway, and only caches that cannot change what is built.
+    #[default]
+    Auto,
+    /// Always; also cargo's target folder.
+    On,
+    /// Never.
+    Off,
+}
+
 /// How far a rewrite goes; later ones are bolder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum StageLevel {
@@ -114,6 +126,8 @@ pub struct Stages {
     pub runtime: RuntimeBase,
     /// The boldest that is made.
     pub level: StageLevel,
+    /// Cache mounts.
+    pub cache_mounts: CacheMounts,
 }
 
 impl Stages {
@@ -131,6 +145,7 @@ impl Default for Stages {
             tester: Tester::default(),
             runtime: RuntimeBase::default(),
             level: StageLevel::default(),
+            cache_mounts: CacheMounts::default(),
         }
     }
 }

@@ -163,6 +163,10 @@ fn stages() -> Value {
             "runtime": {
                 "description": "The runtime's base: the smallest that will do, the slim variant, or the same image.",
                 "enum": ["smallest", "slim", "same"]
+            },
+            "cache-mounts": {
+                "description": "Whether RUNs that download or compile get a cache mount: where the file needs BuildKit anyway (`auto`), always, cargo's target folder too (`on`), or never.",
+                "enum": ["auto", "on", "off", true, false]
             }
         }
     })

@@ -2,6 +2,8 @@
 //! containers by id.
 
 mod container;
+#[cfg(target_os = "linux")]
+mod overlay;
 
 use super::cancel::Cancel;
 use super::config::ImageConfig;
@@ -168,8 +170,14 @@ impl Client {
         self.program.ask(args, None, cancel).map(drop)
     }
 
-    /// An image's config and layers, by way of an archive that is gone with the value.
+    /// An image's config and layers, where they lie if they can be read there, else by way of an archive
+    /// that is gone with the value.
     pub fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(mut contents) = overlay::contents(self, image, cancel)? {
+            contents.config.labels.remove(LABEL);
+            return Ok(contents);
+        }
         let folder = tempfile::Builder::new()
             .prefix("mbopt-image-")
             .tempdir()

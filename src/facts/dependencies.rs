@@ -17,6 +17,9 @@ pub struct DependencyInstall<'a> {
     pub packages: &'a Packages,
     /// Whether the RUN does nothing else but clean up behind it.
     pub is_alone: bool,
+    /// The link of the RUN's script that it stands in, where nothing but upkeep stands before it and
+    /// it is a command by itself.
+    pub leads: Option<usize>,
 }
 
 /// The first dependency install of a RUN.
@@ -24,15 +27,24 @@ pub fn install_of<'a>(facts: &'a Facts<'a>, instruction: &'a Instruction) -> Opt
     let run = facts.run(instruction)?;
     let mut found = None;
     let mut others = false;
+    let mut leads = None;
     for view in run.views(facts.file(), instruction) {
         match view.operations.iter().find_map(dependency_install) {
             Some(packages) => {
+                if found.is_none() && !others {
+                    let mut chain = run.script.chain.iter();
+                    leads = chain.position(|l| l.commands == (view.index..view.index + 1));
+                }
                 found = found.or(Some((view.command.span, packages)));
             }
             None => others |= !is_upkeep(&view),
         }
     }
     let (span, packages) = found?;
+    let is_simple = |at: &usize| {
+        let link = run.script.chain.get(*at);
+        link.is_some_and(|link| link.is_simple && link.pipes.is_empty()) && !run.script.has_error
+    };
     let simple = !run.script.has_error
         && run
             .script
@@ -43,6 +55,7 @@ pub fn install_of<'a>(facts: &'a Facts<'a>, instruction: &'a Instruction) -> Opt
         span,
         packages,
         is_alone: simple && !others,
+        leads: leads.filter(is_simple),
     })
 }
 

@@ -35,7 +35,7 @@ pub fn offers(image: &Image, tag: &str, release: Option<&str>) -> Vec<Offer> {
         .filter(|runtime| runtime.of.contains(&current.kind));
     fitting
         .filter(|runtime| understood || runtime.tag.contains("{rest}") || runtime.tag.contains("{tag"))
-        .filter(|runtime| runtime.since == 0 || parsed.major().and_then(|m| m.parse().ok()) >= Some(runtime.since))
+        .filter(|runtime| exists(runtime, &parsed))
         .filter_map(|runtime| places.offer(runtime))
         .filter(|offer| {
             current
@@ -44,6 +44,17 @@ pub fn offers(image: &Image, tag: &str, release: Option<&str>) -> Vec<Offer> {
                 .is_none_or(|(now, then)| then < now)
         })
         .collect()
+}
+
+/// Whether it was ever published for the version. A JDK in the tag of a build tool's image counts
+/// before the tool's own version.
+fn exists(runtime: &Runtime, tag: &Tag<'_>) -> bool {
+    if runtime.since == 0 && runtime.except.is_empty() {
+        return true;
+    }
+    let version = if runtime.tag.contains("{jdk") { tag.jdk() } else { tag.major() };
+    let major: Option<u32> = version.and_then(|m| m.parse().ok());
+    (runtime.since == 0 || major >= Some(runtime.since)) && major.is_none_or(|m| !runtime.except.contains(&m))
 }
 
 struct Places<'a> {

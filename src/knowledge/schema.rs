@@ -311,6 +311,9 @@ pub struct Runtime {
     /// The first major version that it exists for.
     #[serde(default)]
     pub since: u32,
+    /// Major versions behind `since` that it does not exist for.
+    #[serde(default)]
+    pub except: Vec<u32>,
     /// For which kinds it is offered.
     #[serde(rename = "for")]
     pub of: Vec<Kind>,
@@ -717,10 +720,11 @@ fn emit_images(out: &mut String, images: &Images) {
             let tag = r.tag.as_deref().unwrap_or_default();
             let _ = writeln!(
                 out,
-                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, since: {}, of: {}, needs: {} }},",
+                "            Runtime {{ kind: Kind::{:?}, image: {:?}, tag: {tag:?}, since: {}, except: &{:?}, of: {}, needs: {} }},",
                 r.kind,
                 r.image,
                 r.since,
+                r.except,
                 enums("Kind", &r.of),
                 enums("Need", &r.needs)
             );

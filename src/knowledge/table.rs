@@ -138,6 +138,8 @@ pub struct Runtime {
     pub tag: &'static str,
     /// The first major version that it exists for.
     pub since: u32,
+    /// Major versions behind that for which it does not exist.
+    pub except: &'static [u32],
     /// For which kinds of the variant in use it is offered.
     pub of: &'static [Kind],
     /// What must hold.

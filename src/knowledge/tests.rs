@@ -91,6 +91,8 @@ fn offers_keep_version_and_release() {
         ("maven", "3.9", &[]),
         ("gradle", "8.5-jdk17-alpine", &["eclipse-temurin:17-jre-alpine"]),
         ("openjdk", "8u212-jdk", &["eclipse-temurin:8-jre"]),
+        ("openjdk", "15", &[]),
+        ("maven", "3-openjdk-15", &[]),
         ("eclipse-temurin", "21-jdk-jammy", &["eclipse-temurin:21-jre-jammy"]),
         (
             "mcr.microsoft.com/dotnet/sdk",

@@ -80,7 +80,7 @@ pub fn block(file: &Dockerfile, instruction: &Instruction) -> Block {
     let mut blank = false;
     let mut gap = false;
     for line in lead.lines() {
-        let line = line.trim();
+        let line = line.trim_start();
         if line.starts_with('#') {
             if gap && !comments.is_empty() {
                 comments.push(String::new());
@@ -108,12 +108,23 @@ pub fn block(file: &Dockerfile, instruction: &Instruction) -> Block {
         let kept = body.trim_end().trim_end_matches(file.lines.escape).trim_end().len();
         body.truncate(kept);
     }
+    body.push_str(blanks_behind(file, instruction));
     Block {
         instruction: instruction.index,
         comments,
         blank,
         body,
     }
+}
+
+/// Blanks at the end of an instruction's last line, which are its author's.
+fn blanks_behind<'f>(file: &'f Dockerfile, instruction: &Instruction) -> &'f str {
+    let behind = file.source.text().get(instruction.span.end..).unwrap_or_default();
+    let line = behind.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+    if has_heredoc(instruction) || !line.trim().is_empty() {
+        return "";
+    }
+    line
 }
 
 fn has_heredoc(instruction: &Instruction) -> bool {

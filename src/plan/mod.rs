@@ -7,12 +7,14 @@
 //! The rooms: [`role`] says what each instruction is for, [`split`] where a RUN may be cut,
 //! [`program`] what runs in the end, [`artifact`] what the build makes, [`need`] what run time reads
 //! besides, [`system`] which system packages it needs, [`runtime`] which base images can run it,
-//! [`carry`] what the old image gave that the new one must be told, [`neighbour`] who else relies on
+//! [`carry`] what the old image gave that the new one must be told, [`caches`] which RUNs keep a cache
+//! between builds, [`neighbour`] who else relies on
 //! the old image. The core takes the boldest [`Level`] for which all of it holds and writes the text.
 
 pub mod application;
 pub mod artifact;
 pub mod audit;
+pub mod caches;
 pub mod carry;
 pub mod compose;
 pub mod deal;
@@ -36,6 +38,7 @@ pub mod split;
 pub mod system;
 pub mod untested;
 
+pub use application::Wanted;
 pub use artifact::{Alteration, Artifact, ArtifactKind, Artifacts, Linkage};
 pub use carry::{Carried, Carry, Origin};
 pub use evidence::{Condition, Evidence, EvidenceSource, Met};
@@ -47,7 +50,7 @@ pub use runtime::RuntimeBase;
 pub use site::{Place, Site};
 pub use system::{SystemPackage, SystemPackages, Use};
 
-pub use crate::config::{RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
+pub use crate::config::{CacheMounts, RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
 
 use crate::edit::{Applicability, Effect};
 use crate::facts::Facts;
@@ -67,7 +70,7 @@ pub struct Options {
     /// How small the runtime's base should be.
     pub runtime: RuntimeChoice,
     /// Whether cache mounts are added.
-    pub cache_mounts: bool,
+    pub cache_mounts: CacheMounts,
     /// What builds taught.
     pub observed: Vec<Observed>,
 }
@@ -79,7 +82,7 @@ impl Default for Options {
             names: BTreeMap::new(),
             tester: Tester::default(),
             runtime: RuntimeChoice::default(),
-            cache_mounts: false,
+            cache_mounts: CacheMounts::default(),
             observed: Vec::new(),
         }
     }
@@ -92,6 +95,7 @@ impl From<&crate::config::Stages> for Options {
             tester: stages.tester,
             runtime: stages.runtime,
             level: stages.level,
+            cache_mounts: stages.cache_mounts,
             ..Options::default()
         }
     }
@@ -118,13 +122,6 @@ pub enum Observed {
         /// The packages that own them in that stage.
         packages: Vec<String>,
     },
-    /// Files that a step wrote.
-    Wrote {
-        /// The instruction.
-        instruction: usize,
-        /// Absolute paths.
-        paths: Vec<String>,
-    },
     /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
@@ -150,6 +147,8 @@ pub struct Plan {
     pub artifacts: Vec<Artifact>,
     /// What run time reads and writes besides.
     pub needs: Needs,
+    /// Packages of the languages that the sources and the start of an interpreted program ask for.
+    pub wanted: Vec<Wanted>,
     /// System packages, and which of them run time needs.
     pub system: SystemPackages,
     /// Who else relies on the image as it is.
@@ -255,7 +254,9 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
             roles: &plan.roles,
             options,
         };
-        if let Some(compiled) = program::precompiled(&site, &plan.programs) {
+        // What is mounted when a container starts is not there when the image is built.
+        let copied = plan.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
+        if copied && let Some(compiled) = program::precompiled(&site, &plan.programs) {
             plan.compile_first(facts, options, compiled);
         }
     }
@@ -284,6 +285,15 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
+    let tested = application::tested(&site, &plan.programs);
+    for role in &mut plan.roles {
+        if let Some((_, why)) = tested.iter().find(|(place, _)| *place == role.place) {
+            role.role = Role::Test;
+            role.why = why.clone();
+        }
+    }
+    let roles = plan.roles.clone();
+    let site = Site { roles: &roles, ..site };
     if improve::is_split(&site) {
         let programs = plan.programs.clone();
         improve::improve(&site, &programs, &mut plan);
@@ -311,6 +321,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
+        plan.wanted = application::wanted(&site, &plan.programs);
     }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
@@ -357,6 +368,7 @@ impl Default for Plan {
             programs: Vec::new(),
             artifacts: Vec::new(),
             needs: Needs::default(),
+            wanted: Vec::new(),
             system: SystemPackages::default(),
             neighbours: Vec::new(),
             levels: Vec::new(),

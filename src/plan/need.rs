@@ -9,7 +9,7 @@ mod leftovers;
 mod literals;
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Landing, absolute};
-use super::evidence::{Condition, Evidence};
+use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::config::glob::Glob;
@@ -169,6 +169,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         }
     }
     group(site, &landing, &listing.files, &chosen, &kept, &mut out);
+    too_many(&mut out);
     absent(site, &landing, context, &literals, &mut out);
     written(site, &literals, &mut out);
     out.env = literals.env;
@@ -200,6 +201,22 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         });
     }
     out
+}
+
+/// How many files and folders that nothing speaks for may be copied one by one.
+const MOST_UNKNOWN: usize = 24;
+
+/// Where most of the context may be read, it is not the artifacts that are copied.
+fn too_many(out: &mut Needs) {
+    let unknown = |need: &&Need| need.evidence.iter().all(|e| e.from == EvidenceSource::ToolDefault);
+    let count = out.files.iter().filter(|n| n.context.is_some()).filter(unknown).count();
+    if count > MOST_UNKNOWN {
+        out.conditions.push(Condition::not_met(
+            "it is known what of the build context run time reads",
+            vec![Evidence::tool(format!("{count} files and folders are no sources, and nothing names them"))],
+        ));
+        out.files.retain(|need| !unknown(&need));
+    }
 }
 
 /// The ecosystems of the artifacts.

@@ -23,6 +23,15 @@ pub enum Step {
     Manifests(String),
     /// One that installs what they list.
     Install(String),
+    /// A part of an instruction of the old stage, by its place in it: the first ends with an install.
+    Part {
+        /// The place.
+        place: usize,
+        /// What it says.
+        body: String,
+        /// Whether it begins what is cut.
+        first: bool,
+    },
 }
 
 /// The steps of the builder, in their order.
@@ -105,6 +114,8 @@ pub fn reordered(site: &Site<'_>) -> Option<String> {
     let mut gone = Vec::new();
     for step in moved {
         match step {
+            // What is cut is left to rewrites.
+            Step::Part { .. } => return None,
             Step::Manifests(line) | Step::Install(line) => {
                 inserted.push_str(line);
                 inserted.push('\n');
@@ -188,6 +199,18 @@ fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[
         out.extend(old(run_at + 1, kept.len()));
         return Some(out);
     }
+    if let Some((first, rest, paths)) = leading_install(site, context, run).filter(|_| whole) {
+        let place = *kept.get(run_at)?;
+        let part = |body, first| Step::Part { place, body, first };
+        let mut out = old(0, at);
+        out.push(manifests(&paths));
+        out.extend(old(at + 1, run_at));
+        out.push(part(first, true));
+        out.extend(old(at, at + 1));
+        out.push(part(rest, false));
+        out.extend(old(run_at + 1, kept.len()));
+        return Some(out);
+    }
     let paths = go_download(site, context, instructions, kept, at)?;
     let mut out = old(0, at);
     out.push(manifests(&paths));
@@ -197,6 +220,28 @@ fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[
     )));
     out.extend(old(at, kept.len()));
     Some(out)
+}
+
+/// A RUN that begins with an install, cut behind it, and the files that the install reads.
+fn leading_install(site: &Site<'_>, context: &Context, run: &Instruction) -> Option<(String, String, Vec<String>)> {
+    let install = dependencies::install_of(site.facts, run)?;
+    let lead = install.leads?;
+    let cut = super::split::cuttable(site.facts, run).ok()?;
+    let links = site.facts.run(run)?.script.chain.len();
+    let moved = site
+        .facts
+        .commands(run)
+        .any(|view| matches!(view.name(), "cd" | "pushd" | "export"));
+    if moved || lead + 1 >= links {
+        return None;
+    }
+    let paths = dependencies::inputs(context, install.packages)?;
+    if paths.iter().any(|p| p.contains([' ', '"', '\\', '$', '*', '['])) {
+        return None;
+    }
+    let first = cut.keep(&(0..=lead).collect::<Vec<_>>())?;
+    let rest = cut.keep(&(lead + 1..links).collect::<Vec<_>>())?;
+    Some((first, rest, paths))
 }
 
 fn keyword_like(written: &str, upper: &str) -> String {
@@ -322,6 +367,36 @@ mod tests {
             )
         );
         assert_eq!(of(&text.replace("RUN npm ci", "RUN touch a && npm ci")), None);
+    }
+
+    #[test]
+    fn a_run_that_installs_and_then_builds_is_cut() {
+        let files = [
+            (
+                "package.json",
+                "{\"name\": \"a\", \"scripts\": {\"build\": \"tsc\"}, \"devDependencies\": {\"typescript\": \"5\"}}",
+            ),
+            (
+                "package-lock.json",
+                "{\"lockfileVersion\": 3, \"packages\": {\"\": {\"devDependencies\": {\"typescript\": \"5\"}}}}",
+            ),
+            ("tsconfig.json", "{\"compilerOptions\": {\"outDir\": \"dist\"}}"),
+            ("src/a.ts", "console.log(1)"),
+        ];
+        let context = Context::new("app", Arc::new(Memory::new(files)), Some("Dockerfile"));
+        let of = |run: &str| {
+            let text = format!("FROM node:20\nWORKDIR /app\nCOPY . .\n{run}\nCMD [\"node\", \"dist/a.js\"]\n");
+            let file = Dockerfile::parse(SourceFile::new("Dockerfile", text));
+            let plan = plan(&Facts::new(&file, Some(&context)), &Options::default());
+            plan.chosen().map(|c| c.text.clone()).unwrap_or_default()
+        };
+        let cut = "COPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n";
+        for run in ["RUN npm ci && npm run build", "RUN npm ci \\\n    && npm run build"] {
+            let text = of(run);
+            assert!(text.contains(cut), "{text}");
+        }
+        let text = of("RUN touch b && npm ci && npm run build");
+        assert!(!text.contains("COPY package.json package-lock.json") && !text.is_empty(), "{text}");
     }
 
     #[test]

@@ -9,8 +9,9 @@ pub use source::{Begin, Entries, Source, entries};
 
 use super::artifact::{Step, Walker, absolute};
 use super::evidence::{Evidence, EvidenceSource};
+use super::reach::Language;
 use super::site::Site;
-use crate::knowledge::ecosystem;
+use crate::knowledge::{Role, ecosystem};
 use crate::model::instruction::Healthcheck;
 use crate::model::{Form, Instruction, Kind};
 use crate::shell;
@@ -108,7 +109,7 @@ pub fn programs(site: &Site<'_>) -> Vec<Program> {
                 collect(&mut walker, cmd, &form, None, &mut found);
             }
         }
-        (None, None) => {}
+        (None, None) => found.extend(inherited(site)),
     }
     let check = site
         .instructions()
@@ -120,6 +121,32 @@ pub fn programs(site: &Site<'_>) -> Vec<Program> {
         collect(&mut walker, check, &form, None, &mut found);
     }
     found
+}
+
+/// What the base image starts where the file says nothing: a server that is known to be one. That a
+/// language's image starts its prompt says nothing of what the file is for.
+pub fn inherited(site: &Site<'_>) -> Option<Program> {
+    let base = site.base?;
+    let config = base.variant.config?;
+    let name = *config.cmd.first()?;
+    let serves = base.image.role == Role::Server || matches!(name, "apache2-foreground" | "php-fpm");
+    if !serves {
+        return None;
+    }
+    let from = site.file().chain(site.stage).last()?.from;
+    let php = base.image.family == "php";
+    let folder = site.workdir().filter(|_| php).map(|folder| Source {
+        language: Language::Php,
+        begin: Begin::Folder(folder),
+    });
+    Some(Program {
+        by: from,
+        words: config.cmd.iter().map(|word| (*word).to_owned()).collect(),
+        via: Vec::new(),
+        what: by_name(name),
+        sources: folder.into_iter().collect(),
+        evidence: vec![Evidence::image(format!("`{name}` is what the base image starts"))],
+    })
 }
 
 fn collect(

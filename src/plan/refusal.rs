@@ -31,8 +31,14 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     if file.source.name().contains(".devcontainer") {
         return reason("it is a development container", Vec::new());
     }
+    if let Some(name) = site.stage.name.as_deref().filter(|n| is_for_developers(n)) {
+        let from = file.from_of(site.stage);
+        let evidence = from.map(|f| Evidence::command(f.span, format!("its last stage is called `{name}`")));
+        return reason("it is for development", evidence.into_iter().collect());
+    }
     let facts = site.facts.stage(site.stage.id)?;
-    if facts.cmd.is_none() && facts.entrypoint.is_none() {
+    let inherits = super::program::inherited(site).is_some();
+    if facts.cmd.is_none() && facts.entrypoint.is_none() && !inherits {
         return reason(
             "it has neither CMD nor ENTRYPOINT, so what it is for is not known: a base, CI or development image",
             Vec::new(),
@@ -55,6 +61,16 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
         }
     }
     None
+}
+
+/// Words in the name of a stage that developers work in.
+const DEVELOPERS: [&str; 7] = ["debug", "dev", "devcontainer", "devel", "develop", "development", "devenv"];
+
+/// Whether a stage's name says that developers work in it: `dev`, `dev-envs`, `app-development`.
+fn is_for_developers(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| DEVELOPERS.contains(&word))
 }
 
 /// Whether a tool that compiles at the start is one of the application's own packages.

@@ -36,6 +36,15 @@ pub fn replayed(site: &Site<'_>, deal: &Deal, base: &RuntimeBase, application: O
             base.reference
         );
         let evidence = |says: String| vec![Evidence::command(role.span, says)];
+        let zones = site.file().source.slice(role.span).contains("/usr/share/zoneinfo");
+        let tzdata = base.packages.iter().flat_map(|p| &p.names).any(|name| name == "tzdata");
+        if zones && !tzdata && !config.is_some_and(|c| c.zones) {
+            out.push(Condition::not_met(
+                what,
+                evidence("the image has no time zones".to_owned()),
+            ));
+            continue;
+        }
         if !shell {
             out.push(Condition::not_met(what, evidence("the image has no shell".to_owned())));
             continue;

@@ -96,11 +96,18 @@ impl<'a> Site<'a> {
         if !self.has_unset(&word.value, at, |_| false) {
             return file.expand(word, at).ok().map(|e| e.value);
         }
+        self.expanded(&word.value, at)
+    }
+
+    /// A word of ours with its variables put in, those of the base image too where the table knows
+    /// them.
+    pub fn expanded(&self, word: &str, at: usize) -> Option<String> {
+        let file = self.file();
         let env = OnBase {
             site: self,
             view: file.view_at(at),
         };
-        let expanded = expand::word(&word.value, &env, file.lines.escape, expand::Options::default());
+        let expanded = expand::word(word, &env, file.lines.escape, expand::Options::default());
         expanded.ok().map(|e| e.value)
     }
 

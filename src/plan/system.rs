@@ -290,18 +290,6 @@ fn decide(
             vec![Evidence::command(package.span, says)],
         );
     }
-    // An Alpine group that is named after the build is the build's.
-    let group = packages.group.as_deref().unwrap_or_default();
-    if group.contains("build") || group.contains("dev") {
-        let evidence = vec![Evidence::command(
-            package.span,
-            format!("it belongs to the group `{group}`"),
-        )];
-        return match headers(name, release) {
-            Some(libraries) => (Use::Runtime(libraries), evidence),
-            None => (Use::Build, evidence),
-        };
-    }
     if let Some((program, evidence)) = named.program(name) {
         let says = format!("it brings `{program}`");
         return (same(), vec![evidence.clone(), Evidence::command(package.span, says)]);
@@ -324,6 +312,19 @@ fn decide(
     }
     if knowledge::is_for_run_time(manager, name) {
         return (same(), table("it is installed to be run or loaded"));
+    }
+    // An Alpine group that is named after the build is the build's, what is known to run aside: nobody
+    // may have removed it.
+    let group = packages.group.as_deref().unwrap_or_default();
+    if group.contains("build") || group.contains("dev") {
+        let evidence = vec![Evidence::command(
+            package.span,
+            format!("it belongs to the group `{group}`"),
+        )];
+        return match headers(name, release) {
+            Some(libraries) => (Use::Runtime(libraries), evidence),
+            None => (Use::Build, evidence),
+        };
     }
     match knowledge::package(manager, name) {
         Some(PackageKind::Headers) => match headers(name, release) {

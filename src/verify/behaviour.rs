@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long a process is waited for after the stop signal, once another run ignored it.
-const DEAF: Duration = Duration::from_secs(3);
+const DEAF: Duration = Duration::from_secs(2);
 
 /// How to look.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ pub struct Run {
 }
 
 /// Starts the image and looks at it. `like` is an earlier run of the original: then its ports are
-/// waited for.
+/// waited for. Without one, `exposes` says that the image names ports: then some port is.
 ///
 /// # Errors
 /// The engine fails, or `cancel` asks for the end. That a process cannot be started is what a run
@@ -122,7 +122,7 @@ pub fn observe(
     engine: &dyn Engine,
     image: &ImageId,
     manner: &Manner,
-    like: Option<&Run>,
+    (like, exposes): (Option<&Run>, bool),
     cancel: &Cancel,
 ) -> Result<Run, Error> {
     let mut run = Run::default();
@@ -137,7 +137,7 @@ pub fn observe(
     let mut container = engine.create(&spec)?;
     match container.start() {
         Ok(()) => {
-            settle(&mut *container, manner, like, &mut run, cancel)?;
+            settle(&mut *container, manner, (like, exposes), &mut run, cancel)?;
             if run.exit.is_none() {
                 ask(&*container, manner, like, &mut run);
             }
@@ -200,7 +200,7 @@ pub fn observe(
 fn settle(
     container: &mut dyn Container,
     manner: &Manner,
-    like: Option<&Run>,
+    (like, exposes): (Option<&Run>, bool),
     run: &mut Run,
     cancel: &Cancel,
 ) -> Result<(), Error> {
@@ -239,6 +239,8 @@ fn settle(
                 run.ports.is_superset(ports) && still > Duration::from_millis(300) || waited > patience
             }
             _ if !run.ports.is_empty() => still > Duration::from_millis(700) || waited > patience,
+            // A slow start writes nothing for a while.
+            None if exposes => waited > patience,
             _ => still > manner.quiet && waited > manner.quiet || waited > patience,
         };
         if enough {

@@ -29,11 +29,11 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify every project in these folders
+    /// Verify every project in folders and lists (.txt, .tsv, .yaml; - for standard input)
     #[arg(
         long,
         num_args = 1..,
-        value_name = "DIR",
+        value_name = "DIR|LIST",
         help_heading = "Input",
         conflicts_with_all = ["file", "against", "rebuild", "write"]
     )]
@@ -41,6 +41,9 @@ pub struct Verify {
     /// How many projects at once, with --batch [default: as many as fit]
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub jobs: Option<usize>,
+    /// Give each project so many seconds, with --batch
+    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
+    pub project_timeout: Option<u64>,
     /// Read the settings from this file
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub config: Option<PathBuf>,

@@ -57,6 +57,8 @@ pub struct Brought {
     pub sources: &'static [&'static str],
     /// Packages that it loads by name where they are installed.
     pub loads: &'static [&'static str],
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    pub only_builds: &'static [&'static str],
     /// About what it takes with what only it needs, unpacked, in millions of bytes; 0 where nobody
     /// looked.
     pub size: u32,
@@ -65,10 +67,19 @@ pub struct Brought {
 /// A folder worth a cache mount.
 #[derive(Debug)]
 pub struct Cache {
-    /// Absolute.
+    /// With variables, as in a Dockerfile; a relative one lies in the working directory.
     pub dir: &'static str,
     /// Beginnings of the commands that use it.
     pub of: &'static [&'static str],
+    /// Later steps of the build need what is in it.
+    pub state: bool,
+    /// What the build makes lies in it.
+    pub products: bool,
+    /// Only one build at a time may use it.
+    pub locked: bool,
+    /// Names of the context's root, those of folders with a `/` behind, or words of the command, with
+    /// which it is not used.
+    pub unless: &'static [&'static str],
 }
 
 /// A command that makes something.

@@ -112,6 +112,9 @@ pub struct BroughtFile {
     /// Packages that it loads by name where they are installed.
     #[serde(default)]
     pub loads: Vec<String>,
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    #[serde(default)]
+    pub only_builds: Vec<String>,
     /// About what it takes with what only it needs, unpacked, in millions of bytes.
     #[serde(default)]
     pub size: u32,
@@ -121,10 +124,23 @@ pub struct BroughtFile {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CacheFile {
-    /// The folder.
+    /// The folder; it may hold variables, as in a Dockerfile: `${GOPATH:-/root/go}/pkg/mod`. A relative
+    /// one lies in the working directory.
     pub dir: String,
     /// Beginnings of the commands that use it.
     pub of: Vec<String>,
+    /// Later steps of the build need what is in it.
+    #[serde(default)]
+    pub state: bool,
+    /// What the build makes lies in it.
+    #[serde(default)]
+    pub products: bool,
+    /// Only one build at a time may use it.
+    #[serde(default)]
+    pub locked: bool,
+    /// Names of the context's root, or words of the command, with which it is not used.
+    #[serde(default)]
+    pub unless: Vec<String>,
 }
 
 /// A command that makes something.
@@ -274,7 +290,12 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
         let caches: Vec<String> = file
             .caches
             .iter()
-            .map(|c| format!("Cache {{ dir: {:?}, of: &{:?} }}", c.dir, c.of))
+            .map(|c| {
+                format!(
+                    "Cache {{ dir: {:?}, of: &{:?}, state: {}, products: {}, locked: {}, unless: &{:?} }}",
+                    c.dir, c.of, c.state, c.products, c.locked, c.unless
+                )
+            })
             .collect();
         let builds: Vec<String> = file.builds.iter().map(build).collect();
         let servers: Vec<String> = file
@@ -292,8 +313,8 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             .iter()
             .map(|b| {
                 format!(
-                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, size: {} }}",
-                    b.package, b.programs, b.reads, b.sources, b.loads, b.size
+                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, only_builds: &{:?}, size: {} }}",
+                    b.package, b.programs, b.reads, b.sources, b.loads, b.only_builds, b.size
                 )
             })
             .collect();

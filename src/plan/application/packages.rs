@@ -137,7 +137,7 @@ fn manifest_path(folder: &str) -> String {
 }
 
 /// What is reached and started, and what these load by themselves.
-fn needed(manifest: &PackageJson, (reach, entries): (&Reach, &Entries)) -> BTreeMap<String, Evidence> {
+pub(super) fn needed(manifest: &PackageJson, (reach, entries): (&Reach, &Entries)) -> BTreeMap<String, Evidence> {
     let mut found: BTreeMap<String, Evidence> = entries.packages.clone();
     for package in reach.packages.values() {
         found

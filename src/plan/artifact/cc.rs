@@ -3,7 +3,8 @@
 use super::linkage::{self, library};
 use super::outputs::{Output, Outputs, in_cwd};
 use super::step::Step;
-use super::{ArtifactKind, Linkage};
+use super::{Alteration, ArtifactKind, Linkage};
+use crate::edit::Edit;
 use crate::knowledge::ecosystem::Ecosystem;
 use crate::plan::evidence::Evidence;
 
@@ -32,16 +33,51 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         return;
     }
     let (kind, why) = link(outputs, step);
+    let alter = linked_in(outputs, step, &kind);
     outputs.push(Output {
         path,
         kind,
         place: step.place,
         sources: vec![source, why],
         ecosystem: ecosystem.name,
-        alter: None,
+        alter,
         explicit: step.via.is_empty() && step.option(&["-o"]).is_some(),
         conditions: Vec::new(),
     });
+}
+
+/// GCC's own image has a newer C++ library than any release: a program that is linked with nothing
+/// else of C++ can have it linked in.
+fn linked_in(outputs: &Outputs<'_>, step: &Step, kind: &ArtifactKind) -> Option<Alteration> {
+    let image = outputs.site.base.filter(|b| b.image.names.contains(&"gcc"))?;
+    if crate::plan::runtime::has_its_libstdcxx(&outputs.site) {
+        return None;
+    }
+    let ArtifactKind::Binary { linkage, needs } = kind else {
+        return None;
+    };
+    let alone = matches!(needs.as_slice(), [only] if only == "libstdc++");
+    let driver = matches!(step.program.as_str(), "g++" | "c++") && !step.has("-lstdc++");
+    let shares = ["-shared", "-rdynamic", "-static-pie", "-nostdlib"].iter().any(|w| step.has(w));
+    let steered = step.words.iter().any(|w| w.contains('$') || w.starts_with("-fsanitize") || w == "-ldl");
+    let span = step.span.filter(|_| step.via.is_empty())?;
+    let text = outputs.site.file().source.slice(span);
+    let name = text.find(step.name.as_str()).filter(|_| alone && driver && !shares && !steered)?;
+    Some(Alteration {
+        edits: vec![Edit::insert(
+            span.start + name + step.name.len(),
+            " -static-libstdc++ -static-libgcc",
+        )],
+        says: format!(
+            "the program is linked with -static-libstdc++, since the C++ library of `{}` is newer than Debian's",
+            image.image.names.first().copied().unwrap_or_default()
+        ),
+        kind: ArtifactKind::Binary {
+            linkage: *linkage,
+            needs: Vec::new(),
+        },
+        conditions: Vec::new(),
+    })
 }
 
 fn link(outputs: &Outputs<'_>, step: &Step) -> (ArtifactKind, Evidence) {

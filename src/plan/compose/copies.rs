@@ -22,7 +22,11 @@ pub(super) fn copy_all(parts: &Parts<'_>, writer: &mut Writer<'_>, source: &str)
         writer.plain(&transfer(&copy, None, &sources, &to), blank);
         blank = false;
     }
-    for tree in parts.trees {
+    let nested = |tree: &&String| {
+        let below = |other: &&String| other != tree && tree.starts_with(&format!("{}/", trimmed(other)));
+        parts.trees.iter().any(|other| below(&other))
+    };
+    for tree in parts.trees.iter().filter(|tree| !nested(tree)) {
         let to = shown(tree, &writer.workdir, true);
         let from = trimmed(tree);
         writer.plain(&transfer(&copy, Some(source), &[from.to_owned()], &to), blank);
@@ -104,6 +108,11 @@ fn grouped_artifacts(parts: &Parts<'_>, workdir: &str) -> Vec<(Vec<String>, Stri
         }
         if path.ends_with('/') {
             groups.push((vec![trimmed(path).to_owned()], shown(lands(path), workdir, true)));
+            continue;
+        }
+        let lies = parts.caches.place(path);
+        if lies != path {
+            groups.push((vec![lies.to_owned()], shown(path, workdir, false)));
             continue;
         }
         let folder = parent(path);

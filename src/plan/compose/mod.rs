@@ -6,6 +6,7 @@ mod writer;
 
 use super::application::{Application, Trim};
 use super::artifact::Artifact;
+use super::caches::Caches;
 use super::carry::Carried;
 use super::deal::{Deal, Part};
 use super::layout::{self, Block, Style};
@@ -40,6 +41,8 @@ pub struct Parts<'p> {
     pub trims: &'p [Trim],
     /// What an interpreted program is made of.
     pub application: Option<&'p Application>,
+    /// What its RUNs keep between builds.
+    pub caches: &'p Caches,
     /// The new base.
     pub base: &'p RuntimeBase,
     /// What the new stage is told.
@@ -103,7 +106,7 @@ pub fn compose(site: &Site<'_>, parts: &Parts<'_>) -> Option<Composed> {
     };
     let source = trimmed(site, parts, &style, &names, tester_name.is_some(), source, &mut stages);
     let name = match &site.stage.name {
-        Some(name) if !names.keeps => name.as_str(),
+        Some(name) if !names.keeps || !builds => name.as_str(),
         _ if stages.len() > 1 => names.runtime.as_str(),
         _ => "",
     };
@@ -181,9 +184,22 @@ fn builder<'s>(
                     Part::Whole => altered(site, instruction, &alter).unwrap_or_else(|| block.body.clone()),
                     Part::Cut(body) => altered_part(site, instruction, &alter, &body),
                 };
+                let body = parts.caches.mounted(site, instruction, body, style);
                 writer.block(&Block { body, ..block.clone() });
             }
-            Step::Manifests(body) | Step::Install(body) => writer.ours(body),
+            Step::Part { place, body, first } => {
+                let (Some(instruction), Some(block)) = (own.get(*place), blocks.get(*place)) else {
+                    continue;
+                };
+                let body = altered_part(site, instruction, &alter, body);
+                let body = parts.caches.mounted(site, instruction, body, style);
+                match first {
+                    true => writer.block(&Block { body, ..block.clone() }),
+                    false => writer.ours(&body),
+                }
+            }
+            Step::Manifests(body) => writer.ours(body),
+            Step::Install(body) => writer.ours(&parts.caches.installing(body, style)),
         }
         if cut_at == Some(at) {
             let line = format!(
@@ -315,6 +331,13 @@ struct Names {
 /// What the names of stages that build hold.
 const BUILDING: [&str; 8] = ["build", "compil", "base", "dep", "dev", "make", "stage", "src"];
 
+/// Whether a stage is called like the image that it builds on: `FROM maven:3 AS maven`.
+fn is_tool(site: &Site<'_>, name: &str) -> bool {
+    let image = site.stage.image.as_ref().map(|i| i.repository.as_str());
+    let family = site.base.map(|b| b.image.family);
+    image.is_some_and(|i| i.rsplit('/').next() == Some(name)) || family == Some(name)
+}
+
 impl Names {
     /// As the options give them; a number is put behind one that is taken.
     fn of(site: &Site<'_>) -> Names {
@@ -341,7 +364,7 @@ impl Names {
             tester: pick("tester"),
             runtime: pick("runtime"),
             production: pick("production"),
-            keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word))),
+            keeps: own.is_some_and(|own| BUILDING.iter().any(|word| own.contains(word)) || is_tool(site, &own)),
         }
     }
 
@@ -414,6 +437,8 @@ fn base_ends(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], steps: 
             roles.any(|r| wanted(r.role))
         }),
         Step::Manifests(_) => false,
+        Step::Part { first, .. } if *first => wanted(Role::Dependencies { dev: None }),
+        Step::Part { .. } => wanted(Role::Build),
         Step::Install(_) => wanted(Role::Dependencies { dev: None }),
     };
     let sources = steps.iter().position(|s| has(s, |role| role == Role::SourceCopy))?;
@@ -448,11 +473,12 @@ fn tester<'s>(
             Part::None => continue,
             Part::Whole => {
                 writer_workdir(site, &mut writer, &mut workdir, instruction, style);
-                writer.block(block);
+                let body = parts.caches.mounted(site, instruction, block.body.clone(), style);
+                writer.block(&Block { body, ..block.clone() });
                 any = true;
                 continue;
             }
-            Part::Cut(body) => body,
+            Part::Cut(body) => parts.caches.mounted(site, instruction, body, style),
         };
         writer_workdir(site, &mut writer, &mut workdir, instruction, style);
         writer.ours(&body);

@@ -30,6 +30,14 @@ impl Item {
     }
 }
 
+/// The variable of an ENV that sets no other.
+fn only_key(body: &str) -> Option<&str> {
+    let rest = body.split_once(char::is_whitespace)?.1.trim();
+    let (key, value) = rest.split_once(['=', ' '])?;
+    let one = !key.contains('"') && !value.contains('=') && !value.contains('\n');
+    one.then_some(key)
+}
+
 impl<'s> Writer<'s> {
     /// A stage that begins with the line `from`.
     pub fn new(style: &'s Style, role: &'static str, name: &str, base: &str, from: &str) -> Self {
@@ -87,7 +95,27 @@ impl<'s> Writer<'s> {
         {
             self.drop_unused_workdir();
         }
+        if item.is("ENV") {
+            self.drop_unused_variable(&item.body);
+        }
         self.items.push(item);
+    }
+
+    /// An ENV of one variable that another sets again before anything could read it says nothing.
+    fn drop_unused_variable(&mut self, next: &str) {
+        let Some(key) = only_key(next).filter(|key| !next.contains(&format!("${key}"))) else {
+            return;
+        };
+        if next.contains(&format!("${{{key}")) {
+            return;
+        }
+        let last = self.items.iter().rposition(|i| i.is("ENV") && only_key(&i.body) == Some(key));
+        let Some(last) = last else { return };
+        let behind = self.items.iter().skip(last + 1);
+        let idle = |i: &Item| ["ENV", "EXPOSE", "MAINTAINER"].iter().any(|k| i.is(k)) && !i.body.contains('$');
+        if behind.clone().all(idle) && self.items.get(last).is_some_and(|i| i.comments.is_empty()) {
+            self.items.remove(last);
+        }
     }
 
     /// A WORKDIR that another follows before anything works in it says nothing.

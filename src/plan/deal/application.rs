@@ -52,7 +52,7 @@ pub fn application(
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) && !lists_packages(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !setup::lists_packages(site, role) => Side::Runtime,
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
                 let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);
@@ -80,7 +80,12 @@ pub fn application(
     if let Some(last) = writes {
         *trees = crate::plan::levels::folders(site, last, &mut deal.conditions);
     }
-    if trees.is_empty() && !site.roles.iter().any(|r| r.role == Role::SourceCopy) {
+    let alone = trees.is_empty() && !site.roles.iter().any(|r| r.role == Role::SourceCopy);
+    let into_workdir = |role: &RoleOf| {
+        let dir = site.workdir_at(role.place.instruction);
+        clones(site, role) && dir == site.workdir() && !trees.iter().any(|t| Some(t) == dir.as_ref())
+    };
+    if alone || site.roles.iter().any(into_workdir) {
         let fetch = site
             .roles
             .iter()
@@ -178,7 +183,7 @@ pub fn application(
                 builder: before
                     && (accounts || !setup::is_account(site, role.place))
                     && !is_permission(site, role.place),
-                runtime: !is_made_anyway(site, role, artifacts) || !before,
+                runtime: !is_made_anyway(site, role, artifacts, trees) || !before,
                 ..Lot::default()
             },
             (_, Role::Shell) => Lot {
@@ -199,10 +204,10 @@ pub fn application(
     Some(deal)
 }
 
-/// Whether a piece changes where system packages come from, which the build's packages wait for.
-fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+/// Whether a piece clones a repository to the folder that it runs in.
+fn clones(site: &Site<'_>, role: &RoleOf) -> bool {
     let text = site.file().source.slice(role.span);
-    text.contains("/etc/apt") || text.contains("/etc/apk")
+    commands(site, role.place).any(|name| name == "git") && text.contains("clone") && text.trim_end().ends_with(" .")
 }
 
 /// Whether a piece fetches the application itself.
@@ -243,8 +248,12 @@ fn keep_together(
             .iter()
             .zip(sides.iter())
             .any(|(r, s)| *s == Side::Builder && application.step(r.place).is_none());
+        let first = sides.iter().position(|s| *s == Side::Builder);
         for (position, (role, side)) in roles.iter().zip(sides.iter_mut()).enumerate() {
-            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && unknown;
+            // What is put elsewhere behind a build is what was built.
+            let puts = first.is_some_and(|first| position > first)
+                && commands(site, role.place).any(|name| matches!(name, "mv" | "cp" | "ln"));
+            let set_up = *side == Side::Role && matches!(role.role, Role::RuntimeSetup) && (unknown || puts);
             let runs = *side == Side::Runtime && (unknown || position < last);
             if set_up || runs {
                 *side = Side::Builder;
@@ -389,7 +398,8 @@ fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program
         // A later COPY that is not left out brings it again.
         let files = match site.context.filter(|_| crate::context::sources::has_wildcard(path)) {
             Some(context) => context.glob(path),
-            None => vec![path.to_owned()],
+            // A pattern stands for the plainest name that fits.
+            None => vec![path.replace('*', "")],
         };
         let places: Vec<(String, usize)> = files.iter().flat_map(|file| landing.image_of(file)).collect();
         places.is_empty() || places.iter().any(|(_, by)| *by == at || idle.contains(by))

@@ -117,6 +117,10 @@ pub fn deal(
                 builder: before || level < Level::Artifacts && setup::cleans_inside(site, role, trees),
                 ..Lot::default()
             },
+            Role::Unknown | Role::RuntimeSetup if before && setup::lists_packages(site, role) => Lot {
+                builder: true,
+                ..Lot::default()
+            },
             Role::RuntimeSetup if setup::is_file_setup(site, role) => {
                 let (builds, runs) = setup::file_setup(site, role, anchor);
                 Lot {
@@ -130,7 +134,7 @@ pub fn deal(
             }
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
-                runtime: !(before && setup::serves_build(site, role) || setup::is_made_anyway(site, role, artifacts)),
+                runtime: !(before && setup::serves_build(site, role) || setup::is_made_anyway(site, role, artifacts, trees)),
                 ..Lot::default()
             },
             Role::Shell => Lot {

@@ -34,6 +34,12 @@ pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .is_some_and(|i| i.transfer().is_some())
 }
 
+/// Whether a piece changes where system packages come from, which the build's packages wait for.
+pub(super) fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    text.contains("/etc/apt") || text.contains("/etc/apk")
+}
+
 /// Whether it edits only files that a COPY puts where run time reads them, and no build does.
 pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
     let mut names = commands(site, role.place).peekable();
@@ -92,7 +98,7 @@ pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
 }
 
 /// Whether it makes only folders that a WORKDIR or a COPY makes anyway.
-pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact], trees: &[String]) -> bool {
     if !commands(site, role.place).all(|name| name == "mkdir") {
         return false;
     }
@@ -101,25 +107,41 @@ pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifa
         let Some(path) = crate::plan::artifact::absolute(workdir.as_deref(), path) else {
             return false;
         };
+        let path = path.trim_end_matches('/').to_owned();
         let holds = |other: &str| other == path || other.starts_with(&format!("{path}/"));
+        let inside = |tree: &String| {
+            let rest = path.strip_prefix(tree.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if artifacts.iter().any(|a| holds(a.path.trim_end_matches('/'))) || trees.iter().any(inside) {
+            return true;
+        }
+        // What needs the folder comes behind what makes it.
+        let needs = |r: &&RoleOf| {
+            r.place > role.place
+                && matches!(r.role, Role::RuntimeSetup | Role::Unknown)
+                && site.file().source.slice(r.span).contains(path.as_str())
+        };
+        let needed = site.roles.iter().find(needs).map_or(usize::MAX, |r| r.place.instruction);
         let workdirs = site.instructions().filter(|i| i.keyword == Keyword::Workdir);
         workdirs
+            .filter(|i| i.index < needed)
             .filter_map(|i| site.workdir_at(i.index + 1))
             .any(|dir| holds(&dir))
-            || artifacts.iter().any(|a| holds(a.path.trim_end_matches('/')))
-            || destinations(site).any(|dir| holds(&dir))
+            || destinations(site).any(|(at, dir)| at < needed && holds(&dir))
     };
     let folders = paths(site, role.place);
     !folders.is_empty() && folders.iter().all(made)
 }
 
 /// Where COPY and ADD put files, absolute.
-fn destinations<'a>(site: &Site<'a>) -> impl Iterator<Item = String> + use<'a> {
+fn destinations<'a>(site: &Site<'a>) -> impl Iterator<Item = (usize, String)> + use<'a> {
     let site = *site;
     site.instructions().filter_map(move |instruction| {
         let word = instruction.transfer()?.destination.as_ref()?;
         let value = site.file().expand(word, instruction.index).ok()?.value;
-        crate::plan::artifact::absolute(site.workdir_at(instruction.index).as_deref(), &value)
+        let path = crate::plan::artifact::absolute(site.workdir_at(instruction.index).as_deref(), &value)?;
+        Some((instruction.index, path))
     })
 }
 

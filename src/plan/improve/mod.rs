@@ -13,6 +13,9 @@ use super::program::Program;
 use super::site::Site;
 use super::{Candidate, Considered, Estimate, Evidence, Level, Plan, PlannedStage, Reason, Verdict};
 use crate::edit::{Applicability, Edit, Effect};
+use crate::facts::Facts;
+use crate::model::Dockerfile;
+use crate::source::SourceFile;
 use swap::Swap;
 
 /// Whether the target's own stage copies from other stages: it was split by somebody already.
@@ -25,8 +28,14 @@ pub fn is_split(site: &Site<'_>) -> bool {
 
 /// Plans the improvements of a file that [`is_split`].
 pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
+    if let Some(candidate) = root(site) {
+        plan.verdict = Verdict::Rewrite(0);
+        plan.candidates.push(candidate);
+        return;
+    }
     let named = names::names(site);
-    let swaps = if Level::Slim <= site.options.level {
+    // A base image under another root is of no account.
+    let swaps = if Level::Slim <= site.options.level && copied::reasons(site).is_empty() {
         swap::swaps(site, programs)
     } else {
         Vec::new()
@@ -80,6 +89,35 @@ pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
         plan.candidates.push(candidate);
         plan.verdict = Verdict::Rewrite(0);
     }
+}
+
+/// The rewrite of a file whose last stage is another one's whole root on `scratch`: planned as if it
+/// were built on that stage, which also brings settings that a copy does not.
+fn root(site: &Site<'_>) -> Option<Candidate> {
+    let copied = copied::inherited(site)?;
+    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), copied.text));
+    let again = super::once(&Facts::new(&file, site.context), site.options);
+    let chosen = again.chosen().filter(|c| c.level > Level::Order)?.clone();
+    let says = format!(
+        "the image no longer holds the whole root of `{}`, and has the settings of that stage",
+        copied.from
+    );
+    let mut effects = chosen.effects.clone();
+    effects.extend([Effect::Env, Effect::Files]);
+    effects.sort_unstable();
+    effects.dedup();
+    Some(Candidate {
+        effects,
+        applicability: chosen.applicability.min(Applicability::Unsafe),
+        unsafe_because: std::iter::once(Reason {
+            says: says.clone(),
+            evidence: copied.evidence,
+        })
+        .chain(chosen.unsafe_because.iter().cloned())
+        .collect(),
+        announces: chosen.announces.iter().cloned().chain([says]).collect(),
+        ..chosen
+    })
 }
 
 /// The file on another base, its stages named.
@@ -147,8 +185,6 @@ fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
 
 /// The stages of the new text, for pictures.
 pub(super) fn stages(site: &Site<'_>, text: &str) -> Vec<PlannedStage> {
-    use crate::model::Dockerfile;
-    use crate::source::SourceFile;
     let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text));
     let target = file.target().map(|s| s.id);
     let name_of = |id| {

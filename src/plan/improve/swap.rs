@@ -154,6 +154,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             files: &[],
             trims: &[],
             application: None,
+            caches: &Default::default(),
             base: &base,
             carried: &carried,
         };

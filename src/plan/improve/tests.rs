@@ -61,7 +61,7 @@ fn a_last_stage_that_builds_or_needs_its_image_stays() {
 #[test]
 fn a_copied_root_is_named() {
     let text = "FROM golang:1.22 AS build\nCOPY . /src\nRUN cd /src && go build -o /app .\n\
-        FROM scratch\nCOPY --from=build / /\nCMD [\"/app\"]\n";
+        FROM debian:12\nCOPY --from=build / /\nCMD [\"/app\"]\n";
     let Verdict::LeftAlone(reasons) = planned(text, &GO).verdict else {
         panic!("it was rewritten");
     };
@@ -69,4 +69,15 @@ fn a_copied_root_is_named() {
         reasons.iter().any(|r| r.says.contains("whole root of `build`")),
         "{reasons:?}"
     );
+}
+
+#[test]
+fn a_copied_root_on_scratch_becomes_what_it_starts() {
+    let text = "FROM golang:1.22-bookworm AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /app .\n\n\
+        FROM scratch\nCOPY --from=build / /\nCMD [\"/app\"]\n";
+    let plan = planned(text, &GO);
+    let chosen = plan.chosen().unwrap_or_else(|| panic!("{:?}", plan.verdict));
+    assert_eq!(chosen.applicability, Applicability::Unsafe);
+    assert!(chosen.text.contains("COPY --from=build /app /app\n"), "{}", chosen.text);
+    assert!(!chosen.text.contains("scratch"), "{}", chosen.text);
 }

@@ -51,6 +51,9 @@ pub(super) fn candidate(
             .map(|a| a.says.clone()),
     );
     announces.extend(parts.carried.lost.iter().cloned());
+    if parts.caches.new_need {
+        announces.push("the build needs BuildKit now, for its cache mounts".to_owned());
+    }
     let lean = known.application.and_then(|a| a.lean.as_deref());
     let lean = lean.filter(|_| parts.level == crate::plan::Level::Application);
     announces.extend(lean.into_iter().flat_map(|l| l.announces.iter().cloned()));

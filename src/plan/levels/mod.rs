@@ -20,7 +20,7 @@ use super::role::Role;
 use super::runtime::RuntimeBase;
 use super::site::Site;
 use super::system::SystemPackages;
-use super::{Candidate, Considered, Level, audit, carry, deal, replay};
+use super::{Candidate, Considered, Level, audit, caches, carry, deal, replay};
 use trees::Trees;
 
 /// What the rooms found.
@@ -146,6 +146,13 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
     if relying.is_empty() && site.context.is_some() {
         out.push(Condition::met("nothing else relies on the image as it is", Vec::new()));
     }
+    if site.context.is_none() && site.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Manifests)) {
+        out.push(Condition::unproven(
+            "nothing in the build context names a program or a library that only the old base image has",
+            vec![Evidence::tool("the build context is not known")],
+            "the build context: `--context`",
+        ));
+    }
     out
 }
 
@@ -229,6 +236,7 @@ fn with_base(
         _ => lean.map(|l| l.files.clone()).unwrap_or_default(),
     };
     files.retain(|need| !suit::runtime_copies(site, &deal, need));
+    let caches = caches::caches(site, &deal, &artifacts, &trees.copied);
     let parts = Parts {
         level,
         deal: &deal,
@@ -238,6 +246,7 @@ fn with_base(
         files: &files,
         trims: lean.map(|l| l.trims.as_slice()).unwrap_or_default(),
         application: known.application,
+        caches: &caches,
         base,
         carried: &carried,
     };

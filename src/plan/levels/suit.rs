@@ -50,7 +50,11 @@ pub(super) fn suited(artifact: &Artifact, base: &RuntimeBase) -> Artifact {
             | (Linkage::DynamicMusl, Libc::Musl)
     );
     let mut suited = artifact.clone();
+    // Linked in because no release has it.
+    let needs = |kind: &ArtifactKind| matches!(kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n == "libstdc++"));
+    let lighter = |kind: &ArtifactKind| needs(&artifact.kind) && !needs(kind);
     match &artifact.alter {
+        Some(alter) if runs && lighter(&alter.kind) && *linkage != Linkage::Static => suited.kind = alter.kind.clone(),
         Some(_) if runs => suited.alter = None,
         Some(alter) => suited.kind = alter.kind.clone(),
         None => {}

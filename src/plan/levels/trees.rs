@@ -1,6 +1,6 @@
 //! The folders that come along.
 
-use crate::plan::artifact::{Artifacts, absolute};
+use crate::plan::artifact::{ArtifactKind, Artifacts, absolute};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::{Place, Site};
@@ -40,7 +40,10 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
         .found
         .iter()
         .any(|a| matches!(a.ecosystem, "rust" | "node" | "swift" | "elixir" | "haskell"));
-    for role in site.roles.iter().filter(|r| r.role == Role::SourceCopy) {
+    let anchor = crate::plan::deal::anchor(site, &artifacts.found);
+    // What is copied behind the build is copied where it runs.
+    let before = |r: &&crate::plan::RoleOf| anchor.is_none_or(|a| r.place.instruction <= a.instruction);
+    for role in site.roles.iter().filter(|r| r.role == Role::SourceCopy).filter(before) {
         let Some(instruction) = site.file().instructions.get(role.place.instruction) else {
             continue;
         };
@@ -67,9 +70,12 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
                     out.copied.push(folder);
                 }
             }
+            _ if only_sources(artifacts, transfer) => {}
             _ => out.context.push(instruction.index),
         }
     }
+    // What the old image removed again it did not have.
+    out.copied.retain(|tree| !is_removed(site, tree));
     // A folder inside another comes with it.
     let all = out.copied.clone();
     out.copied.retain(|tree| {
@@ -77,6 +83,40 @@ pub(super) fn trees(site: &Site<'_>, artifacts: &Artifacts) -> Trees {
             .any(|other| other != tree && tree.starts_with(&format!("{other}/")))
     });
     out
+}
+
+/// Whether a step removes a folder, or one that it lies in.
+pub fn is_removed(site: &Site<'_>, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    site.instructions().flat_map(|i| site.facts.commands(i)).any(|view| {
+        view.name() == "rm"
+            && view.arguments().any(|word| {
+                let word = word.text.replace("${GOPATH}", "/go").replace("$GOPATH", "/go");
+                let word = word.trim_end_matches("/*").trim_end_matches('/');
+                let rest = folder.strip_prefix(word).filter(|_| word.starts_with('/'));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+    })
+}
+
+/// Whether a COPY names files that only compilers read, and nothing else.
+fn only_sources(artifacts: &Artifacts, transfer: &crate::model::Transfer) -> bool {
+    let known = |name: &str| {
+        artifacts
+            .found
+            .iter()
+            .filter(|a| matches!(a.kind, ArtifactKind::Binary { .. } | ArtifactKind::Jar))
+            .filter_map(|a| crate::knowledge::ecosystem::by_name(a.ecosystem))
+            .any(|e| name.rsplit_once('.').is_some_and(|(_, ending)| e.sources.contains(&ending)))
+    };
+    // Cargo's, Maven's, Gradle's and Swift's own layout.
+    let layout = |name: &str| {
+        let name = name.trim_start_matches("./").trim_end_matches('/');
+        let tools = ["rust", "java", "swift"];
+        matches!(name, "src" | "Sources" | "build.rs" | "Cargo.toml" | "Cargo.lock" | "pom.xml" | "go.mod" | "go.sum")
+            && artifacts.found.iter().all(|a| tools.contains(&a.ecosystem) || name.starts_with("go."))
+    };
+    !transfer.sources.is_empty() && transfer.sources.iter().all(|s| known(&s.value) || layout(&s.value))
 }
 
 /// Those of some folders that are no system's.

@@ -80,6 +80,11 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
 /// Whether the bases alone show that it is worth a second stage; sizes that are not known do not
 /// speak against it.
 fn pays(site: &Site<'_>, candidate: &Candidate) -> bool {
+    let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
+    let same = candidate.runtime.as_ref().is_some_and(|r| Some(r.reference.as_str()) == old);
+    if same && candidate.leaves < LEAST_BYTES {
+        return false;
+    }
     estimate(site, candidate).is_none_or(|Estimate { before, after }| {
         before.saturating_sub(after) >= LEAST_BYTES.max(before / 100 * LEAST_SHARE)
     })
@@ -121,8 +126,8 @@ pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) 
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() && !interpreted => others += 3,
-                Operation::Extract(_) | Operation::GitClone(_) => archive = true,
+                Operation::Packages(p) if p.installs() && !interpreted && !cleans => others += 3,
+                Operation::Extract(_) | Operation::GitClone(_) if !cleans => archive = true,
                 _ => {}
             }
         }

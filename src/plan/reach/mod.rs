@@ -41,6 +41,16 @@ pub enum Language {
 }
 
 impl Language {
+    /// Its name, as it is written in machine-readable reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::JavaScript => "javascript",
+            Language::Python => "python",
+            Language::Ruby => "ruby",
+            Language::Php => "php",
+        }
+    }
+
     /// The language of a file, by its name.
     pub fn of(path: &str) -> Option<Language> {
         let name = path.rsplit('/').next().unwrap_or(path);

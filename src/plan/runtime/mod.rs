@@ -5,6 +5,7 @@
 //! image of the release that the builder is of. The image itself is always the last.
 
 mod needs;
+pub use needs::has_its_libstdcxx;
 mod packages;
 mod reference;
 mod taught;
@@ -144,7 +145,7 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
         && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
     {
         let reference = format!("debian:{}-slim", newest.codename);
-        offers.retain(|known| known.reference != reference);
+        offers.retain(|known| !known.reference.starts_with("debian:"));
         offers.insert(
             0,
             Offer {

@@ -1,13 +1,14 @@
 //! Whether what an offer asks for holds.
 
 use super::{ExtraFile, Look};
-use crate::knowledge::{Libc, Need};
+use crate::knowledge::{self, Libc, Need};
 use crate::model::instruction::Healthcheck;
 use crate::model::{Form, Kind};
-use crate::plan::artifact::{ArtifactKind, Linkage};
+use crate::plan::artifact::{Artifact, ArtifactKind, Linkage};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
 use crate::plan::role::Role;
+use crate::plan::site::Site;
 use crate::plan::system::Use;
 
 impl Look<'_> {
@@ -203,13 +204,27 @@ impl Look<'_> {
         if self.linkage() == Some(Linkage::Static) {
             return Condition::met(what, self.linkage_evidence());
         }
-        let cxx = self.libraries().any(|l| l.contains("stdc++"));
+        let linked_in = |a: &Artifact| {
+            a.alter
+                .as_ref()
+                .is_some_and(|alter| matches!(&alter.kind, ArtifactKind::Binary { needs, .. } if needs.is_empty()))
+        };
+        let cxx = self.artifacts.iter().any(|a| {
+            let names = matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
+            names && !linked_in(a)
+        });
         let c = self
             .artifacts
             .iter()
             .any(|a| matches!(a.kind, ArtifactKind::Binary { .. }));
         if !cxx && c {
             return Condition::met(what, vec![Evidence::tool("nothing is linked with libstdc++")]);
+        }
+        if has_its_libstdcxx(self.site) {
+            return Condition::met(
+                what,
+                vec![Evidence::image("the release's libstdc++ is of the same GCC or a later one, which is compatible")],
+            );
         }
         Condition::unproven(
             what,
@@ -276,4 +291,18 @@ pub fn is_shell(program: &str) -> bool {
         program.rsplit('/').next().unwrap_or(program),
         "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"
     )
+}
+
+/// The GCC whose libstdc++ a release of Debian has (its package gcc-defaults).
+const GCC: [(&str, u32); 5] = [("stretch", 6), ("buster", 8), ("bullseye", 10), ("bookworm", 12), ("trixie", 14)];
+
+/// Whether the Debian release that a program of the image `gcc` is run on has a libstdc++ that is not
+/// older than the image's: the one that its tag names, or else the newest.
+pub fn has_its_libstdcxx(site: &Site<'_>) -> bool {
+    let tag = knowledge::Tag::parse(site.base_tag());
+    let newest = || knowledge::newest("debian").and_then(|version| knowledge::named("debian", version));
+    let release = tag.codename().or_else(newest).map(|c| c.codename);
+    let has = GCC.iter().find(|(codename, _)| Some(*codename) == release).map(|(_, gcc)| *gcc);
+    let own: Option<u32> = tag.major().and_then(|major| major.parse().ok());
+    own.zip(has).is_some_and(|(own, has)| own <= has)
 }

@@ -5,6 +5,7 @@ use crate::knowledge::{self, Brings, PackageKind, PackageManager};
 use crate::model::Kind;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
+use crate::plan::role::Role;
 use crate::plan::system::{Use, release};
 use crate::shell::Manager;
 use std::collections::BTreeMap;
@@ -82,6 +83,15 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
     let what = format!("`{}` installs {shown} by the same names", base.reference);
     match (&old, &new) {
         (Some(old), Some(new)) if old == new => {
+            if old == "alpine"
+                && let Some((name, since)) = renamed_in_alpine(look, &names)
+            {
+                base.conditions.push(Condition::unproven(
+                    format!("the release of `{}` has {name}", base.reference),
+                    vec![Evidence::image(format!("it is called so since Alpine 3.{since}"))],
+                    "a base whose tag names a release that has it",
+                ));
+            }
             if knowledge::is_approximate(old) && old != "alpine" && look.renames() {
                 base.conditions.push(Condition::unproven(
                     what,
@@ -116,6 +126,24 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         names,
         why,
     });
+}
+
+/// Libraries whose packages have these names since a release of Alpine, 3.x (its package index).
+const IN_ALPINE: [(&str, u32); 4] = [("libcrypto3", 17), ("libssl3", 17), ("libpq", 15), ("libxml2", 3)];
+
+/// The first package that an older release may call otherwise, and the release that named it.
+fn renamed_in_alpine(look: &Look<'_>, names: &[String]) -> Option<(&'static str, u32)> {
+    let tag = look.site.base_tag();
+    let parsed = knowledge::Tag::parse(tag);
+    let own = look.site.base.is_some_and(|b| b.image.family == "alpine");
+    let version = if own { parsed.version() } else { parsed.alpine() };
+    let rolling = own && matches!(tag, "" | "latest" | "3" | "edge");
+    let minor = version.and_then(|v| v.strip_prefix("3.")?.split('.').next()?.parse::<u32>().ok());
+    // What the old stage installs by that name is there.
+    let installed = |name: &str| look.system.found.iter().any(|p| p.name == name);
+    IN_ALPINE.into_iter().find(|(name, since)| {
+        names.iter().any(|n| n == name) && !installed(name) && !rolling && minor.is_none_or(|m| m < *since)
+    })
 }
 
 /// Whether a base is another tag of the image that the stage is on.
@@ -341,7 +369,14 @@ pub fn certificates(look: &Look<'_>, base: &mut RuntimeBase) {
 
 /// The table of time zones, where it is needed.
 pub fn zones(look: &Look<'_>, base: &mut RuntimeBase) {
-    let Some(evidence) = &look.needs.zones else { return };
+    let copied = look.site.roles.iter().find(|r| {
+        let sets_up = matches!(r.role, Role::RuntimeSetup | Role::Unknown);
+        sets_up && look.site.file().source.slice(r.span).contains("/usr/share/zoneinfo")
+    });
+    let copied = copied.map(|r| Evidence::command(r.span, "it takes a time zone from the table"));
+    let Some(evidence) = look.needs.zones.as_ref().or(copied.as_ref()) else {
+        return;
+    };
     let there = config(base).is_some_and(|c| c.zones);
     if there || base.files.iter().any(|f| f.to.starts_with("/usr/share/zoneinfo")) {
         return;

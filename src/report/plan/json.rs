@@ -38,6 +38,12 @@ pub fn draw(file: &Dockerfile, plan: &Plan) -> String {
                 "evidence": all(file, &n.evidence),
             })).collect::<Vec<_>>(),
             "env": plan.needs.env,
+            "packages": plan.wanted.iter().map(|w| json!({
+                "name": w.name,
+                "language": w.language.name(),
+                "without": w.without,
+                "evidence": [one(file, &w.evidence)],
+            })).collect::<Vec<_>>(),
             "programs": plan.needs.programs.iter().map(|(name, why)| json!({
                 "name": name,
                 "evidence": [one(file, why)],

@@ -49,7 +49,7 @@ const ON_PURPOSE: [&str; 33] = [
 
 impl Inspect for Rule {
     fn stage(&self, cx: &mut Cx<'_>, stage: &Stage) {
-        if stage.reachable || !stage.uses.is_empty() || is_on_purpose(cx, stage) {
+        if stage.reachable || !stage.uses.is_empty() || is_on_purpose(cx, stage) || is_a_choice(cx, stage) {
             return;
         }
         // A file whose last stage is chosen among several of the same kind, as with `--target` for
@@ -80,6 +80,29 @@ impl Inspect for Rule {
     }
 }
 
+/// Whether another value of an argument may make a FROM mean it: `FROM ${VARIANT}`,
+/// `FROM runtime-${SLIM}`.
+fn is_a_choice(cx: &Cx<'_>, stage: &Stage) -> bool {
+    let Some(name) = stage.name.as_deref() else {
+        return false;
+    };
+    let name = name.to_lowercase();
+    let froms = cx.file.stages.iter().filter_map(|s| cx.file.from_of(s));
+    froms
+        .filter_map(|from| match &from.kind {
+            Kind::From { image, .. } if image.has_variables() => Some(image.text.to_lowercase()),
+            _ => None,
+        })
+        .any(|written| {
+            let (before, rest) = written.split_once('$').unwrap_or((&written, ""));
+            let after = match rest.strip_prefix('{') {
+                Some(rest) => rest.rsplit_once('}').map_or("", |(_, after)| after),
+                None => rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+            };
+            name.starts_with(before) && name.ends_with(after) && name.len() > before.len() + after.len()
+        })
+}
+
 fn is_on_purpose(cx: &Cx<'_>, stage: &Stage) -> bool {
     let name = stage.name.as_deref().unwrap_or_default().to_lowercase();
     let extra = cx.list("targets");
@@ -102,8 +125,22 @@ fn tests(facts: &Facts<'_>, stage: &Stage) -> bool {
         .any(|run| run.operations().iter().any(|o| matches!(o, Operation::Test(_))))
 }
 
-/// The stage's lines, from its FROM to the next one's; none where numbers of other stages would
-/// move, or a comment above the next stage would go with it.
+/// Where the comments begin that stand directly above a line, blank lines aside; those at the top of
+/// the file are the file's, and stay.
+fn comments_above(cx: &Cx<'_>, line: usize) -> usize {
+    let text = cx.file.source.text();
+    let mut start = line;
+    for above in text.get(..line).unwrap_or_default().split_inclusive('\n').rev() {
+        if !above.trim_start().starts_with('#') {
+            return start;
+        }
+        start -= above.len();
+    }
+    line
+}
+
+/// The stage's lines with the comments above its FROM, up to those above the next one; none where
+/// numbers of other stages would move.
 fn whole(cx: &Cx<'_>, stage: &Stage) -> Option<Span> {
     let numbered = cx
         .file
@@ -114,7 +151,7 @@ fn whole(cx: &Cx<'_>, stage: &Stage) -> Option<Span> {
     let from = cx.file.from_of(stage)?;
     let last = cx.file.instructions_of(stage).last().unwrap_or(from);
     let next = cx.file.stages.get(stage.id.0 + 1).and_then(|s| cx.file.from_of(s))?;
-    let start = lines.start(lines.line(from.span.start));
+    let start = comments_above(cx, lines.start(lines.line(from.span.start)));
     let end = lines.start(lines.line(last.span.end) + 1);
     // Blank lines behind it go too.
     let rest = cx.file.source.text().get(end..next.span.start)?;

@@ -1,6 +1,7 @@
 //! Where Python's installers put what they install.
 
 use crate::facts::CommandView;
+use crate::knowledge::PackageManager;
 use crate::plan::application::steps;
 use crate::plan::artifact::absolute;
 use crate::plan::site::Site;
@@ -106,6 +107,11 @@ impl Layout {
         }
         if view.words().iter().any(|w| w.text == "--user") || self.runs_as_user(site, at) {
             return Some(vec![format!("{}/.local/", home(site, at)?)]);
+        }
+        // Alpine's own Python installs below /usr, among the system's packages.
+        let apk = site.base.is_some_and(|b| b.variant.packages == PackageManager::Apk);
+        if apk && site.base.is_some_and(|b| !matches!(b.image.family, "python" | "pypy")) {
+            return None;
         }
         Some(self.system())
     }

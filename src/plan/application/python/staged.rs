@@ -6,6 +6,7 @@ use crate::edit::Edit;
 use crate::plan::Tester;
 use crate::plan::application::{Application, Goes, Staged};
 use crate::plan::artifact::{Alteration, ArtifactKind};
+use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation};
@@ -21,6 +22,16 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
     let Some(part) = out.prefixes.iter().find(|p| p.path == SYSTEM) else {
         return;
     };
+    let family = site.base.map_or("", |b| b.image.family);
+    if !matches!(family, "python" | "pypy") {
+        // The distribution's interpreter looks for packages elsewhere than a prefix puts them.
+        out.conditions.push(Condition::unproven(
+            "nothing that pip installs counts on packages of the distribution that only the builder has",
+            vec![Evidence::tool("the interpreter is the distribution's")],
+            "a run of the new image",
+        ));
+        return;
+    }
     if !own || tests || layout.has_environments() {
         return;
     }
