@@ -161,6 +161,8 @@ pub struct Plan {
     pub verdict: Verdict,
     /// How large the image is and would be; an estimate from the table of images.
     pub estimate: Option<Estimate>,
+    /// Tests that no stage runs; only where somebody asked, since `lint` has a rule for them.
+    pub untested: Option<untested::Untested>,
 }
 
 /// A level and its conditions.
@@ -321,7 +323,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
-        plan.wanted = application::wanted(&site, &plan.programs);
+        plan.wanted = application::wanted(&site, &plan.programs, &application.packages);
     }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)
@@ -375,6 +377,7 @@ impl Default for Plan {
             candidates: Vec::new(),
             verdict: Verdict::LeftAlone(Vec::new()),
             estimate: None,
+            untested: None,
         }
     }
 }

@@ -370,10 +370,8 @@ impl<'a> Work<'a> {
             Ok(made) => made,
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
-                self.report.reason = match error.help() {
-                    Some(help) => format!("{}; {help}", describe(&error)),
-                    None => describe(&error),
-                };
+                self.report.reason = describe(&error);
+                self.report.notes.extend(error.help().map(|help| help.to_string()));
                 return Ok(());
             }
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// `mbopt verify`.
 #[derive(Debug, Args, Default)]
 #[command(
-    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
+    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O,\n3 no Dockerfile, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
 )]
 pub struct Verify {
     /// The Dockerfile, or a folder that holds one [default: Dockerfile]
