@@ -257,7 +257,10 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
             options,
         };
         // What is mounted when a container starts is not there when the image is built.
-        let copied = plan.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
+        let copied = plan
+            .roles
+            .iter()
+            .any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
         if copied && let Some(compiled) = program::precompiled(&site, &plan.programs) {
             plan.compile_first(facts, options, compiled);
         }

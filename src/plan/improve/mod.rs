@@ -155,8 +155,12 @@ fn without_tests(site: &Site<'_>) -> Option<Candidate> {
     Some(Candidate {
         effects,
         applicability: chosen.applicability.min(Applicability::Unsafe),
-        unsafe_because: std::iter::once(reason).chain(chosen.unsafe_because.iter().cloned()).collect(),
-        announces: std::iter::once(announced).chain(chosen.announces.iter().cloned()).collect(),
+        unsafe_because: std::iter::once(reason)
+            .chain(chosen.unsafe_because.iter().cloned())
+            .collect(),
+        announces: std::iter::once(announced)
+            .chain(chosen.announces.iter().cloned())
+            .collect(),
         ..chosen
     })
 }

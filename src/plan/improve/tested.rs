@@ -47,11 +47,7 @@ pub(super) fn moved(site: &Site<'_>) -> Option<Moved> {
     }
     let from = file.from_of(site.stage)?;
     let style = layout::style(file);
-    let mut stage = format!(
-        "{} {name} {} {tester}\n",
-        style.keyword("FROM"),
-        style.keyword("AS")
-    );
+    let mut stage = format!("{} {name} {} {tester}\n", style.keyword("FROM"), style.keyword("AS"));
     let mut here = file.settings_of(builder).workdir.and_then(|w| w.value);
     for test in &tests {
         let dir = site.workdir_at(test.index);
@@ -78,7 +74,9 @@ pub(super) fn moved(site: &Site<'_>) -> Option<Moved> {
     let mut done = start;
     for test in &tests {
         let from = layout::start(file, test);
-        let end = lines.start(lines.line(test.span.end.saturating_sub(1)) + 1).min(text.len());
+        let end = lines
+            .start(lines.line(test.span.end.saturating_sub(1)) + 1)
+            .min(text.len());
         out.push_str(text.get(done..from)?);
         done = Span::new(from, end).end;
     }
@@ -119,7 +117,9 @@ fn is_same_there(site: &Site<'_>, builder: &Stage, folder: &str) -> bool {
         let target = transfer.destination.as_ref().and_then(|d| site.value(d, i.index));
         let target = target.and_then(|t| artifact::absolute(site.workdir_at(i.index).as_deref(), &t));
         let source = match transfer.sources.as_slice() {
-            [source] => site.value(source, i.index).and_then(|s| artifact::absolute(Some("/"), &s)),
+            [source] => site
+                .value(source, i.index)
+                .and_then(|s| artifact::absolute(Some("/"), &s)),
             _ => None,
         };
         let inside = |tree: &String| {

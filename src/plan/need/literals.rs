@@ -192,13 +192,23 @@ impl Literals {
         if is(reads.writes) {
             self.written.push((literal.to_owned(), seen()));
         }
-        let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | '|' | '"' | ';' | '=' | '(' | ')' | '\\' | '\n');
-        if literal.contains("://") || literal.contains(odd) || literal.contains(' ') && !literal.contains('/') {
+        let odd =
+            |b: u8| b.is_ascii_control() || matches!(b, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\');
+        let (mut blank, mut slash) = (false, false);
+        for byte in literal.bytes() {
+            if odd(byte) {
+                return;
+            }
+            blank |= byte == b' ';
+            slash |= byte == b'/';
+        }
+        if blank && !slash || slash && literal.contains("://") {
             return;
         }
         let name = literal.trim_start_matches("./");
-        if !name.is_empty() {
-            self.names.entry(name.to_owned()).or_insert_with(seen);
+        // Most literals stand in many places.
+        if !name.is_empty() && !self.names.contains_key(name) {
+            self.names.insert(name.to_owned(), seen());
         }
     }
 }
