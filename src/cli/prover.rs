@@ -89,6 +89,7 @@ impl Prover {
                 name: proposal.name,
                 text: proposal.text,
                 announced: proposal.effects,
+                planned: None,
             });
             rewrites.collect()
         };

@@ -6,9 +6,12 @@ use super::digest::Digest;
 use super::error::Error;
 use super::image_file::open_source;
 use super::native::gzip::gzip;
+use super::native::layer::{Form, pack};
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Layers below this are measured anew, in bytes: it takes no time.
@@ -32,8 +35,7 @@ impl Write for Counter {
 }
 
 impl ImageContents {
-    /// Fills in the compressed sizes that are not known, as gzip -6 makes them. Layers of unpacked
-    /// folders are left as they are: their store knows them.
+    /// Fills in the compressed sizes that are not known, as gzip -6 makes them.
     ///
     /// # Errors
     /// A layer cannot be read, or `cancel` asks for the end.
@@ -55,20 +57,36 @@ fn measured(layer: &LayerContents, cancel: &Cancel) -> Result<Option<u64>, Error
     if let Some(bytes) = known(&layer.diff_id).or_else(|| remembered(&layer.diff_id)) {
         return Ok(Some(bytes));
     }
-    if matches!(layer.source, LayerSource::Folder(_)) {
-        return Ok(None);
-    }
-    let path = layer.source.path();
-    let stream = open_source(&layer.source)?;
     let mut counter = Counter(0);
-    gzip(&mut BufReader::new(stream), &mut counter, cancel).map_err(|error| match cancel.is_cancelled() {
+    let done = match &layer.source {
+        LayerSource::Folder(folder) => packed(folder, &mut counter, cancel),
+        source => gzip(&mut BufReader::new(open_source(source)?), &mut counter, cancel),
+    };
+    done.map_err(|error| match cancel.is_cancelled() {
         true => Error::Cancelled,
-        false => Error::io("read", path)(error),
+        false => Error::io("read", layer.source.path())(error),
     })?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     known.get_or_insert_default().insert(layer.diff_id.clone(), counter.0);
     remember(&layer.diff_id, counter.0);
     Ok(Some(counter.0))
+}
+
+/// Compresses the archive that an unpacked layer would be, without making it.
+fn packed(folder: &Path, to: &mut Counter, cancel: &Cancel) -> io::Result<()> {
+    let tree = File::open(folder)?;
+    let (reader, writer) = io::pipe()?;
+    std::thread::scope(|scope| {
+        let packing = scope.spawn(move || {
+            // The reader may be gone before the end.
+            let mut writer = BufWriter::with_capacity(1 << 20, writer);
+            let packed = pack(tree.as_fd(), Form::Trusted, &mut writer);
+            packed.map_err(io::Error::other).and_then(|_| writer.flush())
+        });
+        let compressed = gzip(&mut BufReader::with_capacity(1 << 20, reader), to, cancel);
+        let packed = packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        compressed.and(packed)
+    })
 }
 
 /// Where the sizes of large layers are kept: those of base images are asked for again and again.

@@ -122,13 +122,6 @@ pub enum Observed {
         /// The packages that own them in that stage.
         packages: Vec<String>,
     },
-    /// Files that a step wrote.
-    Wrote {
-        /// The instruction.
-        instruction: usize,
-        /// Absolute paths.
-        paths: Vec<String>,
-    },
     /// A file that was opened at run time, and that a rewrite lacked.
     Opened {
         /// Absolute.
@@ -297,6 +290,15 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         plan.verdict = Verdict::LeftAlone(vec![reason]);
         return plan;
     }
+    let tested = application::tested(&site, &plan.programs);
+    for role in &mut plan.roles {
+        if let Some((_, why)) = tested.iter().find(|(place, _)| *place == role.place) {
+            role.role = Role::Test;
+            role.why = why.clone();
+        }
+    }
+    let roles = plan.roles.clone();
+    let site = Site { roles: &roles, ..site };
     if improve::is_split(&site) {
         let programs = plan.programs.clone();
         improve::improve(&site, &programs, &mut plan);
@@ -324,7 +326,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let application = application::application(&site, &plan.programs, &artifacts.found);
     if let Some(application) = &application {
         artifacts.found.extend(application.as_artifacts());
-        plan.wanted = application::wanted(&site, &plan.programs);
+        plan.wanted = application::wanted(&site, &plan.programs, &application.packages);
     }
     if artifacts.found.is_empty()
         && let Some(reason) = refusal::nothing_built(&site)

@@ -48,7 +48,8 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
         return reason(says, evidence.into_iter().collect());
     }
     let facts = site.facts.stage(site.stage.id)?;
-    if facts.cmd.is_none() && facts.entrypoint.is_none() {
+    let inherits = super::program::inherited(site).is_some();
+    if facts.cmd.is_none() && facts.entrypoint.is_none() && !inherits {
         return reason(
             "it has neither CMD nor ENTRYPOINT, so what it is for is not known: a base, CI or development image",
             Vec::new(),

@@ -232,6 +232,10 @@ fn by_name(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, name: &str) ->
             return Some(Evidence::command(role.span, "it is installed in the stage that runs"));
         }
     }
+    let config = parts.base.variant.and_then(|v| v.config);
+    if config.is_some_and(|config| config.has_program(name)) {
+        return Some(Evidence::image(format!("`{}` has it", parts.base.reference)));
+    }
     image_family(&parts.base.reference)
         .filter(|family| family_has(family, name))
         .map(|_| Evidence::image(format!("`{}` has it", parts.base.reference)))

@@ -340,7 +340,13 @@ fn of_name(name: &str, view: &CommandView<'_>, built: bool) -> (Role, String) {
             shell("it concerns only the shell")
         }
         "ls" | "which" | "type" | "date" | "env" | "whoami" | "id" | "uname" | "file" | "ldd" | "test" | "["
-        | "nproc" => shell("it only looks"),
+        | "nproc" | "arch" | "getconf" => shell("it only looks"),
+        // What passes through a pipe or a substitution goes nowhere else.
+        "grep" | "egrep" | "cut" | "tr" | "head" | "tail"
+            if view.command.redirects.is_empty() && view.command.place.pipeline.is_some() =>
+        {
+            shell("it only looks")
+        }
         "echo" | "printf" | "cat" if view.command.redirects.is_empty() && view.command.place.pipeline.is_none() => {
             shell("it only prints")
         }

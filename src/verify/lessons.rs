@@ -21,7 +21,7 @@ pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Vec<Observ
             }),
             What::Own | What::System => opened.push(path.clone()),
             What::Base if changed => opened.push(path.clone()),
-            What::Base => {}
+            What::Base | What::Tried => {}
         }
     }
     lessons.extend(gathered(opened).into_iter().map(|path| Observed::Opened { path }));

@@ -11,11 +11,14 @@ pub mod elf;
 pub mod files;
 pub mod http;
 pub mod learn;
+pub mod learnt;
 pub mod lessons;
 pub mod normalise;
+mod original;
 pub mod owners;
 pub mod probe;
 pub mod prove;
+mod site;
 pub mod sizes;
 pub mod start;
 pub mod traced;
@@ -67,6 +70,8 @@ pub struct Report {
     pub version: u32,
     /// The Dockerfile, as the user named it.
     pub dockerfile: String,
+    /// What it is written in, where the planner knows: `go`, `node`.
+    pub ecosystems: Vec<String>,
     /// What it all comes to.
     pub verdict: Verdict,
     /// Why, in a sentence.
@@ -110,11 +115,23 @@ pub struct Offer {
     pub from: String,
 }
 
+/// What the planner says of a rewrite that it made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// Its level: `artifacts`, `application`, `slim`, `order`.
+    pub level: &'static str,
+    /// Whether `--fix` takes it: `safe`; `unsafe` asks for `--unsafe-fixes`.
+    pub applicability: &'static str,
+}
+
 /// A rewrite that was tried.
 #[derive(Debug, Clone, Serialize)]
 pub struct Candidate {
     /// What it is: its level and its runtime base.
     pub name: String,
+    /// How far it goes, where the planner made it.
+    #[serde(flatten)]
+    pub planned: Option<Planned>,
     /// What came of it.
     pub verdict: Verdict,
     /// Bytes of its image, unpacked, where it was built.
@@ -150,8 +167,11 @@ pub struct Timing {
     pub build_before: u64,
     /// The builds of all rewrites that were tried.
     pub build_after: u64,
-    /// Everything else but tests and rebuilds: reading images, checks, probes.
+    /// Everything else but tests and rebuilds: reading images, checks, probes. The original is run while
+    /// the rewrite is built, which counts as building.
     pub compare: u64,
+    /// Waiting for what compressed sizes were not known yet.
+    pub compress: u64,
     /// Tester stages.
     pub tests: u64,
     /// Rebuilds.

@@ -1,24 +1,23 @@
 //! Builds the original and its rewrites, and finds the first that does the same in less.
 
-use super::behaviour::{Learnt, Manner, Run, observe};
+use super::behaviour::Manner;
 use super::check::Check;
 use super::config::{self, Terms};
 use super::learn::learn;
-use super::owners::Owners;
-use super::sizes::{ImageSize, image_size, removed};
-use super::start::{self, Image};
+use super::learnt::Learnt;
+use super::original::Original;
+use super::site::{Made, Opened, Site, layers_of};
+use super::sizes::{ImageSize, removed};
+use super::start;
 use super::traced::{self, Missed, Used};
-use super::{Candidate, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
+use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use super::{lessons, tree};
 use crate::edit::Effect;
-use crate::executor::{
-    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, ImageId, Platform, RootTree, Sink, root_tree,
-};
-use crate::model::{Dockerfile, Keyword, Kind};
+use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
 use crate::plan::Observed;
-use crate::source::SourceFile;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 /// How many rewrites are tried at most.
@@ -48,6 +47,8 @@ pub struct Rewrite {
     pub announced: Vec<Effect>,
     /// The stage that runs the tests, where it has one.
     pub tester: Option<String>,
+    /// How far it goes, where the planner made it.
+    pub planned: Option<Planned>,
 }
 
 impl Rewrite {
@@ -83,38 +84,6 @@ pub struct Touch {
 /// far. The boldest comes first; those that were tried are passed over.
 pub type Next<'n> = dyn FnMut(&[Observed]) -> Vec<Rewrite> + 'n;
 
-/// An image that is removed in the end.
-struct Made<'e> {
-    engine: &'e dyn Engine,
-    built: BuiltImage,
-}
-
-impl Drop for Made<'_> {
-    fn drop(&mut self) {
-        // Nobody is left who could be told.
-        let _ = self.engine.remove(&self.built.id);
-    }
-}
-
-/// An image that was looked into.
-struct Opened {
-    contents: ImageContents,
-    files: RootTree,
-    owners: Owners,
-    size: ImageSize,
-    /// How many layers came with the base image.
-    base_layers: usize,
-}
-
-impl Opened {
-    fn image(&self) -> Image<'_> {
-        Image {
-            config: &self.contents.config,
-            files: &self.files,
-        }
-    }
-}
-
 /// Builds, compares, and reports.
 ///
 /// # Errors
@@ -129,11 +98,13 @@ pub fn prove(
     cancel: &Cancel,
 ) -> Result<Report, Error> {
     let mut work = Work {
-        engine,
-        input,
-        options,
-        events,
-        cancel,
+        site: Site {
+            engine,
+            input,
+            options,
+            events,
+            cancel,
+        },
         report: empty_report(engine, input),
         original: Original::of(input),
         lessons: Vec::new(),
@@ -148,6 +119,7 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
     Report {
         version: REPORT_VERSION,
         dockerfile: input.dockerfile.clone(),
+        ecosystems: Vec::new(),
         verdict: Verdict::NotVerified,
         reason: String::new(),
         engine: engine.describe(),
@@ -171,85 +143,8 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
     }
 }
 
-/// What the original's text says.
-struct Original {
-    variables: BTreeSet<String>,
-    labels: BTreeSet<String>,
-}
-
-impl Original {
-    fn of(input: &Input) -> Original {
-        let file = parse(&input.dockerfile, &input.request.dockerfile);
-        let mut original = Original {
-            variables: BTreeSet::new(),
-            labels: BTreeSet::new(),
-        };
-        for instruction in final_instructions(&file, input.request.target.as_deref()) {
-            let (pairs, names) = match &instruction.kind {
-                Kind::Env(pairs) => (pairs, &mut original.variables),
-                Kind::Label(pairs) => (pairs, &mut original.labels),
-                _ => continue,
-            };
-            for pair in pairs {
-                if let Some(name) = file.fixed_value(&pair.key, instruction.index) {
-                    names.insert(name);
-                }
-            }
-        }
-        original
-    }
-}
-
-fn parse(name: &str, text: &str) -> Dockerfile {
-    Dockerfile::parse(SourceFile::new(name, text.as_bytes().to_vec()))
-}
-
-/// The instructions whose results are in the image: those of the target and of the stages below it.
-fn final_instructions<'f>(
-    file: &'f Dockerfile,
-    target: Option<&str>,
-) -> impl Iterator<Item = &'f crate::model::Instruction> {
-    let stage = match target {
-        Some(name) => file.stage_by_name(name),
-        None => file.target(),
-    };
-    let stages: Vec<_> = stage.map(|stage| file.chain(stage).collect()).unwrap_or_default();
-    stages.into_iter().flat_map(|stage| file.instructions_of(stage))
-}
-
-/// The stages that a Dockerfile's own layers were made in, a name for each of those layers, lowest
-/// first. BuildKit writes a line of history for each instruction, and none for FROM.
-fn own_layers(contents: &ImageContents, name: &str, text: &str, target: Option<&str>) -> Vec<String> {
-    let file = parse(name, text);
-    let mut lines = Vec::new();
-    for instruction in final_instructions(&file, target) {
-        if instruction.keyword != Keyword::From {
-            let stage = instruction
-                .stage
-                .and_then(|id| file.stages.iter().find(|stage| stage.id == id));
-            let at = stage.and_then(|stage| file.stages.iter().position(|known| known.id == stage.id));
-            let named = stage.and_then(|stage| stage.name.clone());
-            lines.push((
-                instruction.index,
-                named.unwrap_or_else(|| format!("stage {}", at.unwrap_or(0))),
-            ));
-        }
-    }
-    lines.sort_by_key(|(index, _)| *index);
-    let history = &contents.config.history;
-    let own = history
-        .get(history.len().saturating_sub(lines.len())..)
-        .unwrap_or_default();
-    let made = own.iter().zip(lines).filter(|(entry, _)| !entry.empty_layer);
-    made.map(|(_, (_, stage))| stage).collect()
-}
-
 struct Work<'a> {
-    engine: &'a dyn Engine,
-    input: &'a Input,
-    options: &'a Options,
-    events: &'a dyn Sink,
-    cancel: &'a Cancel,
+    site: Site<'a>,
     report: Report,
     original: Original,
     /// What the last rewrite lacked.
@@ -258,42 +153,113 @@ struct Work<'a> {
     unreachable: Vec<String>,
 }
 
+/// The original, as far as it is known while its rewrites are built.
+struct Before<'b, 's, 'a> {
+    made: &'b Made<'a>,
+    opened: &'b Opened,
+    /// Its runs; none once they were waited for.
+    running: Option<ScopedJoinHandle<'s, Result<Learnt, Error>>>,
+    learnt: Option<Learnt>,
+}
+
+impl Before<'_, '_, '_> {
+    /// What its runs showed; waits for them.
+    fn learnt(&mut self) -> Result<&Learnt, Error> {
+        if let Some(running) = self.running.take() {
+            self.learnt = Some(joined(running)?);
+        }
+        self.learnt.as_ref().ok_or(Error::Cancelled)
+    }
+}
+
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
+        let site = self.site;
         let begun = Instant::now();
-        let before = self.build(&self.input.request)?;
+        let made = site.build(&site.input.request, site.cancel)?;
         self.report.timing.build_before = millis(begun);
-        let before = match before {
-            Ok(built) => built,
+        let made = match made {
+            Ok(made) => made,
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
                 self.report.reason = describe(&error);
+                self.report.notes.extend(error.help().map(|help| help.to_string()));
                 return Ok(());
             }
         };
-
         let begun = Instant::now();
-        // Running is mostly waiting, reading is mostly work.
-        let (opened, learnt) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.open(&before, &self.input.request.dockerfile));
-            let learnt = self.learn_behaviour(&before.built.id);
-            (joined(reading), learnt)
-        });
-        let opened = opened?;
-        self.report.before = Some(opened.size.clone());
-        let learnt = learnt?;
-        let learnt = match learnt {
-            Ok(learnt) => learnt,
-            Err(why) => {
-                self.report.verdict = Verdict::OriginalFails;
-                self.report.reason = why;
+        // Running is mostly waiting, and compressing wants all that nobody else wants: both are done
+        // while the rewrite is built. What is in vain after all is given up.
+        let (build, measure) = (site.cancel.child(), site.cancel.child());
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let learnt = site.learn_behaviour(&made);
+                if !learnt.as_ref().is_ok_and(|learnt| learnt.cannot_start().is_none()) {
+                    build.cancel();
+                }
+                learnt
+            });
+            let opened = site.open(&made, &site.input.request.dockerfile)?;
+            self.report.before = Some(opened.size.clone());
+            let layers = layers_of(&opened.contents);
+            let measuring = scope.spawn(|| site.measure(layers, &measure));
+            let mut before = Before {
+                made: &made,
+                opened: &opened,
+                running: Some(running),
+                learnt: None,
+            };
+            let tried = self.try_all(next, &mut before, &build, begun);
+            if tried.is_err() {
+                measure.cancel();
+            }
+            // An error of a run goes before that of a build that was given up for it.
+            let learnt = before.learnt().map(|learnt| {
+                let why = learnt.cannot_start().map(str::to_owned);
+                (learnt.is_weak(), why)
+            });
+            let (weak, cannot_start) = match (learnt, tried) {
+                (Ok((weak, None)), tried) => tried.map(|()| (weak, None))?,
+                (Ok(known), _) => known,
+                (Err(Error::Cancelled), Err(error)) => return Err(error),
+                (Err(error), _) => return Err(error),
+            };
+            self.report.weak = weak;
+            if let Some(why) = cannot_start {
+                measure.cancel();
+                self.fails(&format!("the original's image cannot be started: {why}"));
                 return Ok(());
             }
-        };
-        self.report.weak = learnt.is_weak();
-        let mut observed = learn(opened.image(), &opened.owners);
-        self.report.timing.compare += millis(begun);
+            let begun = Instant::now();
+            let sizes = joined(measuring)?;
+            self.report.timing.compress += millis(begun);
+            if let Some(size) = &mut self.report.before {
+                size.set_compressed(&sizes);
+            }
+            Ok(())
+        })
+    }
 
+    /// Nothing can be said of the rewrite.
+    fn fails(&mut self, why: &str) {
+        let report = &mut self.report;
+        report.verdict = Verdict::OriginalFails;
+        report.reason = why.to_owned();
+        report.candidates.clear();
+        report.checks.clear();
+        (report.after, report.reduction, report.removed) = (None, None, None);
+    }
+
+    /// Tries one rewrite after another.
+    fn try_all(
+        &mut self,
+        next: &mut Next<'_>,
+        before: &mut Before<'_, '_, 'a>,
+        build: &Cancel,
+        begun: Instant,
+    ) -> Result<(), Error> {
+        let mut observed = learn(before.opened.image(), &before.opened.owners);
+        self.report.timing.compare += millis(begun);
         let mut tried: Vec<String> = Vec::new();
         while tried.len() < MOST_TRIES {
             let untried =
@@ -302,10 +268,10 @@ impl<'a> Work<'a> {
                 break;
             };
             tried.push(rewrite.text.clone());
-            let verdict = self.attempt(&rewrite, &before, &opened, &learnt)?;
+            let verdict = self.attempt(&rewrite, before, build)?;
             self.report.verdict = verdict;
             if verdict != Verdict::Broken {
-                if let (Verdict::Smaller, Some(touch)) = (verdict, self.options.rebuild.clone()) {
+                if let (Verdict::Smaller, Some(touch)) = (verdict, self.site.options.rebuild.clone()) {
                     self.rebuild(&rewrite, &touch)?;
                 }
                 return Ok(());
@@ -327,16 +293,16 @@ impl<'a> Work<'a> {
     fn attempt(
         &mut self,
         rewrite: &Rewrite,
-        before: &Made<'_>,
-        was: &Opened,
-        learnt: &Learnt,
+        before: &mut Before<'_, '_, 'a>,
+        build: &Cancel,
     ) -> Result<Verdict, Error> {
+        let (site, was) = (self.site, before.opened);
         let request = BuildRequest {
             dockerfile: rewrite.text.clone(),
-            ..self.input.request.clone()
+            ..site.input.request.clone()
         };
         let begun = Instant::now();
-        let made = self.build(&request)?;
+        let made = site.build(&request, build)?;
         self.report.timing.build_after += millis(begun);
         let made = match made {
             Ok(made) => made,
@@ -349,19 +315,29 @@ impl<'a> Work<'a> {
             }
         };
         let begun = Instant::now();
-        let (is, ran) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.open(&made, &rewrite.text));
-            let ran = self.observe(&made.built.id, Some(learnt.first()));
-            (joined(reading), ran)
-        });
-        let (is, mut run) = (is?, ran?);
+        let learnt = before.learnt()?.clone();
+        if learnt.cannot_start().is_some() {
+            return Ok(Verdict::OriginalFails);
+        }
+        let (is, ran, sizes) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let is = site.open(&made, &rewrite.text)?;
+                let sizes = site.measure(layers_of(&is.contents), site.cancel)?;
+                Ok::<_, Error>((is, sizes))
+            });
+            let ran = site.observe(&made, Some(learnt.first()));
+            let (is, sizes) = joined(reading)?;
+            Ok::<_, Error>((is, ran?, sizes))
+        })?;
+        let (mut is, mut run) = (is, ran);
+        is.size.set_compressed(&sizes);
         let (old, new) = (&was.contents.config, &is.contents.config);
-        let mut base_only = self.input.base_only.clone();
+        let mut base_only = site.input.base_only.clone();
         base_only.retain(|name| !self.original.variables.contains(name));
         let terms = Terms {
             announced: &rewrite.announced,
-            own_variables: (!self.input.whole).then(|| self.original.variables.clone()),
-            own_labels: (!self.input.whole).then(|| self.original.labels.clone()),
+            own_variables: (!site.input.whole).then(|| self.original.variables.clone()),
+            own_labels: (!site.input.whole).then(|| self.original.labels.clone()),
             base_only,
         };
         let mut checks = config::compare(old, new, &is.files, &terms);
@@ -372,31 +348,31 @@ impl<'a> Work<'a> {
             .iter()
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
-            let manner = &self.options.manner;
-            let mut compared = learnt.compare(&manner.probes, &run);
+            let probes = &site.options.manner.probes;
+            let mut compared = learnt.compare(probes, &run);
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections.
-                run = self.observe(&made.built.id, Some(learnt.first()))?;
-                compared = learnt.compare(&manner.probes, &run);
+                run = site.observe(&made, Some(learnt.first()))?;
+                compared = learnt.compare(probes, &run);
             }
             if compared.iter().any(Check::is_failure) {
                 // What is around may have changed meanwhile (a registry that tells of updates): then the
                 // original does otherwise, too.
-                let third = self.observe(&before.built.id, Some(learnt.first()))?;
+                let third = site.observe(before.made, Some(learnt.first()))?;
                 let learnt = Learnt::new(learnt.first().clone(), third);
-                compared = learnt.compare(&manner.probes, &run);
+                compared = learnt.compare(probes, &run);
             }
             checks.extend(compared);
         }
-        let missed = self.compare_traces(&mut checks, rewrite, was, &is, learnt);
+        let missed = self.compare_traces(&mut checks, rewrite, was, &is, &learnt);
         self.report.timing.compare += millis(begun);
-        if let (Some(stage), false) = (&rewrite.tester, self.options.skip_tests) {
+        if let (Some(stage), false) = (&rewrite.tester, site.options.skip_tests) {
             let begun = Instant::now();
             let request = BuildRequest {
                 target: Some(stage.clone()),
                 ..request.clone()
             };
-            checks.push(match self.build(&request)? {
+            checks.push(match site.build(&request, site.cancel)? {
                 Ok(_) => Check::ok("tests", format!("the stage {stage} builds, so its tests pass")),
                 Err(error) => Check::failed("tests", describe(&error)),
             });
@@ -428,6 +404,7 @@ impl<'a> Work<'a> {
             verdict,
             unpacked_bytes: Some(new),
             compressed_bytes: is.size.compressed_bytes,
+            planned: rewrite.planned,
             why: String::new(),
             text: rewrite.text.clone(),
         });
@@ -461,6 +438,7 @@ impl<'a> Work<'a> {
         let used = Used {
             trace,
             before: &was.files,
+            owners: &was.owners,
             base_layers: was.base_layers,
             other_start: rewrite.starts_otherwise(),
         };
@@ -477,6 +455,7 @@ impl<'a> Work<'a> {
             verdict: Verdict::Broken,
             unpacked_bytes: size.as_ref().map(|size| size.unpacked_bytes),
             compressed_bytes: size.as_ref().and_then(|size| size.compressed_bytes),
+            planned: rewrite.planned,
             why: why.clone(),
             text: rewrite.text.clone(),
         });
@@ -489,83 +468,21 @@ impl<'a> Work<'a> {
         Verdict::Broken
     }
 
-    /// Builds, a second time where the first failed: networks are flaky. The inner error is the
-    /// build's own.
-    fn build(&self, request: &BuildRequest) -> Result<Result<Made<'a>, Error>, Error> {
-        let mut tries = 0;
-        loop {
-            self.cancel.check()?;
-            match self.engine.build(request, self.events, self.cancel) {
-                Ok(built) => {
-                    return Ok(Ok(Made {
-                        engine: self.engine,
-                        built,
-                    }));
-                }
-                Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
-                Err(error) if error.is_transient() && tries == 0 => {
-                    tries += 1;
-                    let message = format!("the build failed and is tried once more: {error}");
-                    self.events.event(Event::Warning { message: &message });
-                }
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-    }
-
-    fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
-        let mut contents = self.engine.contents(&made.built.id, self.cancel)?;
-        self.engine.measure(&mut contents, self.cancel)?;
-        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
-        let owners = Owners::of(&files);
-        let own = own_layers(
-            &contents,
-            &self.input.dockerfile,
-            text,
-            self.input.request.target.as_deref(),
-        );
-        let size = image_size(&contents, &own, &files, &owners);
-        Ok(Opened {
-            base_layers: match self.input.whole {
-                true => 0,
-                false => contents.layers.len().saturating_sub(own.len()),
-            },
-            contents,
-            files,
-            owners,
-            size,
-        })
-    }
-
-    fn observe(&self, image: &ImageId, like: Option<&Run>) -> Result<Run, Error> {
-        observe(self.engine, image, &self.options.manner, like, self.cancel)
-    }
-
-    /// Runs the original twice; the inner error says why it cannot be started.
-    fn learn_behaviour(&self, image: &ImageId) -> Result<Result<Learnt, String>, Error> {
-        let first = self.observe(image, None)?;
-        let second = self.observe(image, Some(&first))?;
-        let learnt = Learnt::new(first, second);
-        Ok(match learnt.cannot_start() {
-            Some(why) => Err(format!("the original's image cannot be started: {why}")),
-            None => Ok(learnt),
-        })
-    }
-
     /// Times both after a change to a source file; both have been built before, so that everything
     /// that the change leaves alone is cached.
     fn rebuild(&mut self, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
+        let site = self.site;
         let begun = Instant::now();
         let mut timed = Vec::new();
-        for text in [&self.input.request.dockerfile, &rewrite.text] {
+        for text in [&site.input.request.dockerfile, &rewrite.text] {
             let request = BuildRequest {
                 dockerfile: text.clone(),
                 context: touch.context.clone(),
                 no_cache: false,
-                ..self.input.request.clone()
+                ..site.input.request.clone()
             };
             let begun = Instant::now();
-            match self.build(&request)? {
+            match site.build(&request, site.cancel)? {
                 Ok(made) => {
                     let ran = made.built.steps.iter().filter(|step| !step.cached).count();
                     timed.push((millis(begun), ran));
@@ -593,7 +510,7 @@ impl<'a> Work<'a> {
 }
 
 /// What a thread found; a panic goes on.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

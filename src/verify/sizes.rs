@@ -63,6 +63,17 @@ pub struct ImageSize {
     pub largest: Vec<Group>,
 }
 
+impl ImageSize {
+    /// Fills in what each layer is compressed, lowest first.
+    pub fn set_compressed(&mut self, layers: &[Option<u64>]) {
+        for (layer, bytes) in self.layers.iter_mut().zip(layers) {
+            layer.compressed_bytes = *bytes;
+        }
+        self.compressed_bytes = self.layers.iter().map(|layer| layer.compressed_bytes).sum();
+        self.stages = stages(&self.layers);
+    }
+}
+
 /// What the original has and the rewrite has not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {
@@ -74,6 +85,8 @@ pub struct Removed {
     pub packages: Vec<Group>,
     /// The directories that it went from, the largest first.
     pub directories: Vec<Group>,
+    /// Both together: by package where one owns the files, else by directory, the largest first.
+    pub largest: Vec<Group>,
 }
 
 /// Adds up an image. `own_layers` names the stage of each layer that its Dockerfile made itself, the
@@ -130,7 +143,7 @@ fn stages(layers: &[LayerSize]) -> Vec<StageSize> {
 
 /// What went from `before` to `after`, by path: a file that moved counts as gone.
 pub fn removed(before: &dyn Files, owners: &Owners, after: &dyn Files) -> Removed {
-    let (mut packages, mut directories) = (Groups::default(), Groups::default());
+    let (mut packages, mut directories, mut all) = (Groups::default(), Groups::default(), Groups::default());
     let mut total = Removed::default();
     before.each(&mut |path, node| {
         if !matches!(node.kind, Kind::File(_)) || after.node(path).is_some() {
@@ -138,14 +151,20 @@ pub fn removed(before: &dyn Files, owners: &Owners, after: &dyn Files) -> Remove
         }
         total.bytes += node.bytes();
         total.files += 1;
-        if let Some(owner) = owners.of_file(path) {
-            packages.add(owner, node.bytes());
+        let directory = directory(path);
+        match owners.of_file(path) {
+            Some(owner) => {
+                all.add(owner.clone(), node.bytes());
+                packages.add(owner, node.bytes());
+            }
+            None => all.add(directory.clone(), node.bytes()),
         }
-        directories.add(directory(path), node.bytes());
+        directories.add(directory, node.bytes());
     });
     Removed {
         packages: packages.largest(LARGEST * 2),
         directories: directories.largest(LARGEST * 2),
+        largest: all.largest(LARGEST * 2),
         ..total
     }
 }
@@ -225,6 +244,8 @@ mod tests {
         let names: Vec<&str> = removed.packages.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["apt:gcc", "npm:typescript"]);
         assert_eq!(removed.directories[0].name, "/usr/lib/gcc");
+        let names: Vec<&str> = removed.largest.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["apt:gcc", "npm:typescript", "/var/lib/dpkg"]);
     }
 
     #[test]

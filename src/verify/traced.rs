@@ -6,7 +6,9 @@
 
 use super::check::Check;
 use super::files::{Files, Kind, parent, resolve};
+use super::owners::Owners;
 use crate::executor::Trace;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many offenders a message names.
 const SHOWN: usize = 5;
@@ -31,6 +33,8 @@ pub enum What {
     System,
     /// Anything else of the base image.
     Base,
+    /// Of a package of Node's that nothing in the rewrite asks for: some code tries whether it is there.
+    Tried,
 }
 
 /// What is needed to judge.
@@ -40,6 +44,8 @@ pub struct Used<'a> {
     pub trace: &'a Trace,
     /// The original's files.
     pub before: &'a dyn Files,
+    /// Whose they are.
+    pub owners: &'a Owners,
     /// How many of its layers are its base image's.
     pub base_layers: usize,
     /// The programs that start differ, as announced, so that others are used.
@@ -50,6 +56,7 @@ impl Used<'_> {
     /// What the rewrite lacks of what was used.
     pub fn missed(&self, after: &dyn Files) -> Vec<Missed> {
         let trace = self.trace;
+        let mut declared = Declared::default();
         let mut found = Vec::new();
         for path in trace.opened.iter().chain(&trace.listed) {
             let Some(node) = self.before.node(path) else { continue };
@@ -67,6 +74,11 @@ impl Used<'_> {
                 What::Program
             } else if is_system(path) {
                 What::System
+            } else if declared.is_only_tried(path, after) {
+                What::Tried
+            } else if path == "/etc/ssl/openssl.cnf" && self.owners.of_file(path).is_some() {
+                // The library does the same without it.
+                What::Base
             } else if node.layer >= self.base_layers {
                 What::Own
             } else {
@@ -130,6 +142,14 @@ impl Used<'_> {
             "opens them",
             "no certificates, time zones or locales that it used are missing".to_owned(),
         );
+        let tried = of(What::Tried);
+        if !tried.is_empty() {
+            let says = format!(
+                "of packages that nothing in the rewrite asks for by name, only development did, and that are tried all the same: {}",
+                list(&tried)
+            );
+            checks.push(Check::ok("trace.optional", says));
+        }
         let base = of(What::Base);
         if !base.is_empty() {
             let says = format!(
@@ -139,6 +159,65 @@ impl Used<'_> {
             checks.push(Check::ok("trace.base", says));
         }
         checks
+    }
+}
+
+/// Which packages of Node's are asked for, by the folder of `node_modules` that they are in.
+#[derive(Default)]
+struct Declared(BTreeMap<String, BTreeSet<String>>);
+
+impl Declared {
+    /// Whether a file is of a package that is gone, and that neither the program itself (for whatever
+    /// purpose) nor any package that is still there names. Code that looks whether such a package
+    /// happens to be there (`debug` looks for `supports-color`) does without it; whether that shows is
+    /// what the other checks say.
+    fn is_only_tried(&mut self, path: &str, after: &dyn Files) -> bool {
+        let Some((above, rest)) = path.rsplit_once("/node_modules/") else {
+            return false;
+        };
+        let mut parts = rest.split('/');
+        let name = match (parts.next(), parts.next()) {
+            (Some(scope), Some(name)) if scope.starts_with('@') => format!("{scope}/{name}"),
+            (Some(name), _) => name.to_owned(),
+            _ => return false,
+        };
+        let modules = format!("{above}/node_modules");
+        if after.node(&format!("{modules}/{name}")).is_some() || after.node(&modules).is_none() {
+            return false;
+        }
+        let declared = self.0.entry(above.to_owned()).or_insert_with(|| {
+            let mut names = BTreeSet::new();
+            asked_for(after, &format!("{above}/package.json"), true, &mut names);
+            for folder in after.names(&modules) {
+                let below = format!("{modules}/{folder}");
+                match folder.starts_with('@') {
+                    true => after.names(&below).iter().for_each(|name| {
+                        asked_for(after, &format!("{below}/{name}/package.json"), false, &mut names);
+                    }),
+                    false => asked_for(after, &format!("{below}/package.json"), false, &mut names),
+                }
+            }
+            names
+        });
+        !declared.contains(&name)
+    }
+}
+
+/// The names that a `package.json` asks for.
+fn asked_for(files: &dyn Files, path: &str, own: bool, names: &mut BTreeSet<String>) {
+    let text = files.read(path, 1 << 20).unwrap_or_default();
+    let Ok(read) = serde_json::from_slice::<serde_json::Value>(&text) else {
+        return;
+    };
+    let lists = [
+        "dependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "devDependencies",
+    ];
+    for list in lists.iter().take(if own { 4 } else { 3 }) {
+        let list = read.get(list).and_then(serde_json::Value::as_object);
+        names.extend(list.into_iter().flat_map(|list| list.keys().cloned()));
     }
 }
 
@@ -251,6 +330,7 @@ mod tests {
         let used = Used {
             trace: &trace,
             before: &before,
+            owners: &Owners::default(),
             base_layers: 0,
             other_start,
         };
@@ -278,6 +358,45 @@ mod tests {
             failed(&["/usr/share/zoneinfo/Europe/Berlin"], &[], &[], false),
             ["trace.system"]
         );
+    }
+
+    #[test]
+    fn a_package_that_nothing_asks_for_is_only_tried() {
+        let (color, left) = (
+            "/app/node_modules/supports-color/index.js",
+            "/app/node_modules/pad/index.js",
+        );
+        let trace = Trace {
+            opened: [color, left].map(str::to_owned).into(),
+            ..Trace::default()
+        };
+        let mut before = Memory::default();
+        before.file(color, 0o644, "x").file(left, 0o644, "x");
+        let mut after = Memory::default();
+        after
+            .file("/app/package.json", 0o644, r#"{"devDependencies": {"pad": "1"}}"#)
+            .file(
+                "/app/node_modules/debug/package.json",
+                0o644,
+                r#"{"dependencies": {"ms": "1"}}"#,
+            );
+        let used = Used {
+            trace: &trace,
+            before: &before,
+            owners: &Owners::default(),
+            base_layers: 0,
+            other_start: false,
+        };
+        let missed = |what: What| -> Vec<String> {
+            let missed = used.missed(&after).into_iter().filter(|missed| missed.what == what);
+            missed.map(|missed| missed.path).collect()
+        };
+        assert_eq!(
+            (missed(What::Tried), missed(What::Own)),
+            (vec![color.to_owned()], vec![left.to_owned()])
+        );
+        let failed = used.compare(&after).into_iter().filter(Check::is_failure);
+        assert_eq!(failed.map(|check| check.name).collect::<Vec<_>>(), ["trace.files"]);
     }
 
     #[test]

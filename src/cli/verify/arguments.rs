@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// `mbopt verify`.
 #[derive(Debug, Args, Default)]
 #[command(
-    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
+    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O,\n3 no Dockerfile, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
 )]
 pub struct Verify {
     /// The Dockerfile, or a folder that holds one [default: Dockerfile]
@@ -29,11 +29,11 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify every project in these folders
+    /// Verify all projects in folders and lists (.txt, .tsv, .yaml, or -)
     #[arg(
         long,
         num_args = 1..,
-        value_name = "DIR",
+        value_name = "DIR|LIST",
         help_heading = "Input",
         conflicts_with_all = ["file", "against", "rebuild", "write"]
     )]
@@ -41,6 +41,9 @@ pub struct Verify {
     /// How many projects at once, with --batch [default: as many as fit]
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub jobs: Option<usize>,
+    /// Give each project so many seconds, with --batch
+    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
+    pub project_timeout: Option<u64>,
     /// Read the settings from this file
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub config: Option<PathBuf>,

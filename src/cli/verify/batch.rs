@@ -1,28 +1,28 @@
 //! Many projects at once: goes on after a failure, as many side by side as fit, one summary; what was
 //! done already is not done again.
 
-use super::place::{Place, dockerfile_in};
+use super::projects::{Project, gather};
 use super::{Failure, Session, outcome, put};
 use crate::cli::build::show::Show;
 use crate::cli::console::say;
 use crate::cli::engine::Engine as Lint;
 use crate::cli::exit::Outcome;
+use crate::cli::interrupt;
 use crate::cli::verify::arguments::VerifyFormat;
-use crate::executor::{Error, Event, Sink};
+use crate::executor::{Cancel, Error, Event, Sink};
 use crate::report::verification::batch::{Row, markdown, table};
 use crate::verify::Report;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Where results are kept unless the user says so.
 const RESULTS: &str = "mbopt-verify.jsonl";
-/// How deep projects are looked for below a folder that is none itself.
-const DEPTH: usize = 3;
 /// Memory that a build with its probes may need, in bytes: what decides how many run at once.
 const MEMORY: u64 = 3 << 30;
 
@@ -32,54 +32,62 @@ const MEMORY: u64 = 3 << 30;
 /// The summary cannot be written, or the engine is gone.
 pub fn run<L: Lint>(session: &Session<'_, L>) -> Result<Outcome, Failure> {
     let args = session.args;
-    let mut projects = Vec::new();
-    for given in &args.batch {
-        match given.is_dir() {
-            true => collect(given, 0, &mut projects),
-            false if given.is_file() => projects.push(given.clone()),
-            false => return Err(Failure::Usage(format!("{}: there is no such folder", given.display()))),
-        }
-    }
-    if projects.is_empty() {
-        return Err(Failure::Usage(
-            "there is no Dockerfile in any of the folders".to_owned(),
-        ));
-    }
+    let projects = gather(&args.batch)?;
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(RESULTS));
     let failed = |error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
     let known = earlier(&path);
     let results = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    let jobs = args.jobs.unwrap_or_else(|| fitting(projects.len())).max(1);
     let work = Work {
         session,
         results: Mutex::new(results),
-        done: Mutex::new(BTreeMap::new()),
-        left: Mutex::new(projects.iter().cloned().enumerate().collect()),
+        done: Mutex::default(),
+        left: Mutex::default(),
         ended: Mutex::new(None),
-        known,
+        all: projects.len(),
     };
-    let jobs = args.jobs.unwrap_or_else(|| fitting(projects.len())).max(1);
+    // What is known is not waited for.
+    for (at, project) in projects.into_iter().enumerate() {
+        match known.get(&work.key(&project)) {
+            Some(row) => drop(locked(&work.done).insert(at, row.clone())),
+            None => locked(&work.left).push_back((at, project)),
+        }
+    }
+    let left = locked(&work.left).len();
     if !session.global.quiet {
+        let known = match work.all - left {
+            0 => String::new(),
+            known => format!(", {known} of them known from {}", path.display()),
+        };
         say(&format!(
-            "{} projects, {jobs} at a time; results go to {}",
-            projects.len(),
+            "{} projects{known}; {jobs} at a time, results go to {}",
+            work.all,
             path.display()
         ));
     }
     std::thread::scope(|scope| {
-        for _ in 0..jobs.min(projects.len()) {
+        for _ in 0..jobs.min(left) {
             scope.spawn(|| work.run());
         }
     });
-    if let Some(error) = locked(&work.ended).take() {
-        return Err(error);
-    }
     let rows: Vec<Row> = locked(&work.done).values().cloned().collect();
     let text = match args.format {
         VerifyFormat::Markdown => markdown(&rows),
         VerifyFormat::Json => rows.iter().map(|row| format!("{}\n", json!(row))).collect(),
         VerifyFormat::Text | VerifyFormat::Html => table(&rows),
     };
-    put(None, &text)?;
+    let ended = locked(&work.ended).take();
+    if !rows.is_empty() || ended.is_none() {
+        put(None, &text)?;
+    }
+    if let Some(error) = ended {
+        say(&format!(
+            "stopped after {} of {} projects; the same command goes on with the rest",
+            rows.len(),
+            work.all
+        ));
+        return Err(error);
+    }
     let worst = rows.iter().map(Row::verdict).map(|verdict| match verdict {
         Some(verdict) => outcome(verdict),
         None => Outcome::Failure,
@@ -89,29 +97,6 @@ pub fn run<L: Lint>(session: &Session<'_, L>) -> Result<Outcome, Failure> {
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Dockerfiles in a folder, or in those below it where it has none itself.
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    if let Some(file) = dockerfile_in(folder) {
-        found.push(file);
-        return;
-    }
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut below: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    below.sort();
-    for folder in below.iter().filter(|_| depth < DEPTH) {
-        let hidden = folder
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden {
-            collect(folder, depth + 1, found);
-        }
-    }
 }
 
 /// As many as the machine has processors and memory for.
@@ -155,24 +140,25 @@ struct Work<'a, L: Lint> {
     session: &'a Session<'a, L>,
     results: Mutex<File>,
     done: Mutex<BTreeMap<usize, Row>>,
-    left: Mutex<VecDeque<(usize, PathBuf)>>,
+    left: Mutex<VecDeque<(usize, Project)>>,
     /// What ends all of it.
     ended: Mutex<Option<Failure>>,
-    known: BTreeMap<String, Row>,
+    all: usize,
 }
 
 impl<L: Lint> Work<'_, L> {
     fn run(&self) {
         while locked(&self.ended).is_none() {
-            let Some((at, file)) = locked(&self.left).pop_front() else {
+            let Some((at, project)) = locked(&self.left).pop_front() else {
                 return;
             };
-            match self.one(&file) {
+            match self.one(&project) {
                 Ok(row) => {
+                    let mut done = locked(&self.done);
+                    done.insert(at, row.clone());
                     if !self.session.global.quiet {
-                        say(&row.line());
+                        say(&format!("[{}/{}] {}", done.len(), self.all, row.line()));
                     }
-                    locked(&self.done).insert(at, row);
                 }
                 Err(error) => {
                     locked(&self.ended).get_or_insert(error);
@@ -182,34 +168,43 @@ impl<L: Lint> Work<'_, L> {
     }
 
     /// One project; what fails in it is its result.
-    fn one(&self, file: &Path) -> Result<Row, Failure> {
-        let name = file.display().to_string();
-        let key = self.key(file);
-        if let Some(row) = self.known.get(&key) {
-            return Ok(row.clone());
-        }
-        let project = file.parent().unwrap_or(Path::new("."));
-        let report = Place::of(Some(file), Some(project))
-            .and_then(|place| self.session.source(&place))
-            .and_then(|source| {
-                let show = Named {
-                    show: Show::new(true, false, false),
-                    name: &name,
-                };
-                self.session.verify(&source, &show)
-            });
-        let (row, line) = match report {
-            Ok(report) => (Row::of(&report), with_key(&report, &key)),
+    fn one(&self, project: &Project) -> Result<Row, Failure> {
+        let begun = Instant::now();
+        let cancel = interrupt::cancel();
+        let own = cancel.child();
+        let limit = self.session.args.project_timeout;
+        let report = within(limit.map(Duration::from_secs), &own, || {
+            let source = self.session.source(&project.place)?;
+            let show = Named {
+                show: Show::new(true, false, false),
+                name: &project.name,
+            };
+            self.session.verify(&source, &project.own, &show, &own)
+        });
+        let seconds = begun.elapsed().as_secs();
+        let failed = |message: &str| {
+            let dockerfile = project.place.file.display().to_string();
+            let mut line = Map::new();
+            line.insert("dockerfile".to_owned(), Value::from(dockerfile.as_str()));
+            line.insert("error".to_owned(), Value::from(message));
+            (Row::failed(&dockerfile, message), line)
+        };
+        let (mut row, mut line) = match report {
+            Ok(report) => (Row::of(&report), as_json(&report)),
+            Err(Failure::Executor(Error::Cancelled)) if !cancel.is_cancelled() => {
+                failed(&format!("it took more than {} s", limit.unwrap_or(seconds)))
+            }
             Err(Failure::Executor(error @ (Error::Cancelled | Error::Unavailable { .. }))) => {
                 return Err(error.into());
             }
-            Err(error) => {
-                let message = error.to_string();
-                let line = json!({ "key": key, "dockerfile": name, "error": message });
-                (Row::failed(&name, &message), line)
-            }
+            Err(error) => failed(&error.to_string()),
         };
-        let mut text = line.to_string();
+        row.project.clone_from(&project.name);
+        row.seconds = seconds;
+        line.insert("project".to_owned(), Value::from(project.name.as_str()));
+        line.insert("key".to_owned(), Value::from(self.key(project)));
+        line.insert("seconds".to_owned(), Value::from(seconds));
+        let mut text = Value::Object(line).to_string();
         text.push('\n');
         // In one piece, so that a kill leaves whole lines.
         locked(&self.results)
@@ -218,25 +213,46 @@ impl<L: Lint> Work<'_, L> {
         Ok(row)
     }
 
-    /// A result holds for this Dockerfile and this engine.
-    fn key(&self, file: &Path) -> String {
-        let text = std::fs::read(file).unwrap_or_default();
-        let short: String = Sha256::digest(&text)
+    /// A result holds for this Dockerfile, what is asked of it, and this engine.
+    fn key(&self, project: &Project) -> String {
+        let Project { place, own, .. } = project;
+        let mut hash = Sha256::new();
+        hash.update(std::fs::read(&place.file).unwrap_or_default());
+        hash.update(place.context.display().to_string());
+        let args = self.session.args;
+        hash.update(format!("{own:?} {:?} {:?} {:?}", args.probe, args.env, args.how.target));
+        let short: String = hash
+            .finalize()
             .iter()
             .take(8)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let place = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-        format!("{} {short} {}", place.display(), self.session.engine.name())
+        let file = place.file.canonicalize().unwrap_or_else(|_| place.file.clone());
+        format!("{} {short} {}", file.display(), self.session.engine.name())
     }
 }
 
-fn with_key(report: &Report, key: &str) -> Value {
-    let mut value = serde_json::to_value(report).unwrap_or_default();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("key".to_owned(), Value::from(key));
+/// Does something, and asks for its end after a while.
+fn within<T>(limit: Option<Duration>, cancel: &Cancel, work: impl FnOnce() -> T) -> T {
+    let Some(limit) = limit else { return work() };
+    let done = Cancel::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if !done.wait(limit) {
+                cancel.cancel();
+            }
+        });
+        let result = work();
+        done.cancel();
+        result
+    })
+}
+
+fn as_json(report: &Report) -> Map<String, Value> {
+    match serde_json::to_value(report) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
     }
-    value
 }
 
 /// Only warnings are shown, with the project that they are about.

@@ -1,5 +1,6 @@
 //! Two images that exist, compared as an original and its rewrite.
 
+use super::projects::Own;
 use super::{Failure, Session};
 use crate::cli::build::how;
 use crate::cli::engine::Engine as Lint;
@@ -38,7 +39,7 @@ pub fn verify<L: Lint>(
         whole: true,
     };
     let options = Options {
-        manner: session.manner(&session.settings()?)?,
+        manner: session.manner(&session.settings()?, &Own::default())?,
         skip_tests: true,
         rebuild: None,
     };
@@ -47,6 +48,7 @@ pub fn verify<L: Lint>(
         text: format!("FROM {after}\n"),
         announced: Vec::new(),
         tester: None,
+        planned: None,
     };
     let mut next = |_: &[crate::plan::Observed]| vec![rewrite.clone()];
     Ok(prove(

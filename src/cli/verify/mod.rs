@@ -6,6 +6,7 @@ mod batch;
 mod images;
 mod offers;
 mod place;
+mod projects;
 mod rewrites;
 
 use super::args::Global;
@@ -18,13 +19,14 @@ use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
 use super::{colour, interrupt, write};
 use crate::config;
-use crate::executor::{BuildRequest, Chosen, Engine, Error, Sink, choose};
+use crate::executor::{BuildRequest, Cancel, Chosen, Engine, Error, Sink, choose};
 use crate::report::verification;
 use crate::source::SourceFile;
 use crate::verify::behaviour::Manner;
 use crate::verify::{Input, Options, Probe, Report, Touch, Verdict, prove};
 use arguments::{Verify, VerifyFormat};
 use place::{Place, changed_copy};
+use projects::Own;
 use rewrites::Source;
 pub use rewrites::{base_only, name_of, tester};
 use std::io::{self, IsTerminal};
@@ -41,6 +43,9 @@ pub enum Failure {
     /// What the user wrote, or a file that cannot be read.
     #[error("{0}")]
     Usage(String),
+    /// There is no Dockerfile.
+    #[error("{0} does not exist")]
+    Nothing(String),
 }
 
 /// Verifies, and reports.
@@ -57,6 +62,13 @@ pub fn run<L: Lint>(lint: &L, args: &Verify, global: Global) -> Outcome {
         Err(Failure::Usage(message)) => {
             say(&format!("error: {message}"));
             Outcome::Failure
+        }
+        Err(failure @ Failure::Nothing(_)) => {
+            say(&format!("error: {failure}"));
+            say(
+                "help: name a Dockerfile (`mbopt verify FILE [CONTEXT]`), or folders of projects (`mbopt verify --batch DIR`)",
+            );
+            Outcome::NothingFound
         }
     }
 }
@@ -91,6 +103,9 @@ fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, 
         true => Some(Place::of(args.file.as_deref(), args.context.as_deref())?),
         false => None,
     };
+    if let Some(Place { file, .. }) = place.as_ref().filter(|place| !place.file.exists()) {
+        return Err(Failure::Nothing(file.display().to_string()));
+    }
     let colour_err = colour::wanted_here(global.color, io::stderr().is_terminal());
     let around = Surroundings::new(lint, source, Selection::default(), here, colour_err);
     let file = place.as_ref().map_or(Path::new("Dockerfile"), |place| &place.file);
@@ -114,7 +129,8 @@ fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, 
         ([before, after], _) => (images::verify(&session, before, after, &show), String::new()),
         (_, Some(place)) => {
             let source = session.source(&place)?;
-            (session.verify(&source, &show), source.text().to_owned())
+            let verified = session.verify(&source, &Own::default(), &show, interrupt::cancel());
+            (verified, source.text().to_owned())
         }
         _ => return Err(Failure::Usage("--images takes two images".to_owned())),
     };
@@ -161,15 +177,18 @@ impl<L: Lint> Session<'_, L> {
     }
 
     /// Builds and compares one Dockerfile with its rewrites.
-    fn verify(&self, source: &Source<'_>, events: &dyn Sink) -> Result<Report, Failure> {
+    fn verify(&self, source: &Source<'_>, own: &Own, events: &dyn Sink, cancel: &Cancel) -> Result<Report, Failure> {
         let args = self.args;
+        let mut how = how(&args.how);
+        how.target = own.target.clone().or(how.target);
+        how.build_args.extend(own.build_args.clone());
         let input = Input {
             dockerfile: source.name().to_owned(),
             request: BuildRequest {
                 dockerfile: source.text().to_owned(),
                 dockerfile_name: source.path().to_owned(),
                 context: source.context().to_owned(),
-                ..how(&args.how)
+                ..how
             },
             base_only: source.base_only(),
             whole: false,
@@ -180,7 +199,7 @@ impl<L: Lint> Session<'_, L> {
             .map(|file| changed_copy(source.context(), file))
             .transpose()?;
         let options = Options {
-            manner: self.manner(source.settings())?,
+            manner: self.manner(source.settings(), own)?,
             skip_tests: args.skip_tests,
             rebuild: copy.as_ref().zip(args.rebuild.as_ref()).map(|(copy, file)| Touch {
                 context: copy.path().to_owned(),
@@ -188,7 +207,8 @@ impl<L: Lint> Session<'_, L> {
             }),
         };
         let mut next = |observed: &[crate::plan::Observed]| source.rewrites(observed);
-        let mut report = prove(&*self.engine, &input, &mut next, &options, events, interrupt::cancel())?;
+        let mut report = prove(&*self.engine, &input, &mut next, &options, events, cancel)?;
+        report.ecosystems = source.ecosystems();
         if report.verdict == Verdict::NotVerified && report.candidates.is_empty() {
             report.reason = source.why_not();
         }
@@ -198,11 +218,13 @@ impl<L: Lint> Session<'_, L> {
     }
 
     /// The settings' and the command line's wishes on behaviour.
-    fn manner(&self, settings: &config::Verify) -> Result<Manner, Failure> {
+    fn manner(&self, settings: &config::Verify, own: &Own) -> Result<Manner, Failure> {
         let mut manner = manner_of(settings).map_err(Failure::Usage)?;
+        manner.env.extend(own.env.clone());
+        manner.probes.extend(own.probes.iter().cloned());
         manner.env.extend(self.args.env.iter().cloned());
         manner.probes.extend(self.args.probe.iter().cloned());
-        if let Some(seconds) = self.args.patience {
+        if let Some(seconds) = self.args.patience.or(own.patience) {
             manner.patience = Duration::from_secs(seconds);
         }
         Ok(manner)

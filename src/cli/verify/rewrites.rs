@@ -4,11 +4,13 @@
 use super::Failure;
 use super::place::Place;
 use crate::config;
+use crate::edit::Applicability;
 use crate::knowledge;
 use crate::model::Dockerfile;
 use crate::plan::{Candidate, Level, Observed, Plan, Verdict};
+use crate::report::plan::level_name;
 use crate::source::SourceFile;
-use crate::verify::Rewrite;
+use crate::verify::{Planned, Rewrite};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -47,6 +49,7 @@ impl<'p> Source<'p> {
                     text,
                     announced: Vec::new(),
                     tester,
+                    planned: None,
                 })
             })
             .transpose()?;
@@ -106,10 +109,32 @@ impl<'p> Source<'p> {
                 .iter()
                 .find(|stage| stage.role == "tester")
                 .map(|stage| stage.name.clone()),
+            planned: Some(Planned {
+                level: level_name(candidate.level),
+                applicability: match candidate.applicability {
+                    Applicability::Safe => "safe",
+                    Applicability::Unsafe => "unsafe",
+                    Applicability::DisplayOnly => "display-only",
+                },
+            }),
             text: candidate.text,
             announced: candidate.effects,
         });
         candidates.collect()
+    }
+
+    /// What it is written in: what is built belongs there; else what its base image is called.
+    pub fn ecosystems(&self) -> Vec<String> {
+        let artifacts = self.planned(&[]).artifacts;
+        let mut found: BTreeSet<String> = artifacts.iter().map(|made| made.ecosystem.to_owned()).collect();
+        found.remove("");
+        if found.is_empty() {
+            let lowest = self.file.target().and_then(|stage| self.file.chain(stage).last());
+            let image = lowest.and_then(|stage| stage.image.as_ref());
+            let name = image.and_then(|image| image.repository.rsplit('/').next());
+            found.extend(name.map(str::to_owned));
+        }
+        found.into_iter().collect()
     }
 
     /// Why there is nothing to compare with.
@@ -167,6 +192,13 @@ pub fn tester(file: &Dockerfile) -> Option<String> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    let unread = |error| {
+        Failure::Usage(format!(
+            "{}: {}",
+            path.display(),
+            super::super::read::missing(path, error)
+        ))
+    };
+    let bytes = std::fs::read(path).map_err(unread)?;
     String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{}: it is not UTF-8", path.display())))
 }

@@ -44,19 +44,28 @@ impl ClientContainer {
     /// Starts it, and watches its files from when the engine mounts them.
     #[cfg(target_os = "linux")]
     fn start_watched(&mut self) -> Result<(), Error> {
-        let root = self.inspect("{{.GraphDriver.Data.MergedDir}}").unwrap_or_default();
-        if !root.starts_with('/') {
+        let Some(root) = self.merged() else {
             self.trace = Some(Err(
                 "this engine keeps its containers' files where they cannot be watched".to_owned(),
             ));
             return self.client.ask(&["start", &self.id]).map(drop);
-        }
+        };
         let enough = Arc::new(AtomicBool::new(false));
-        let watching = when_mounted(PathBuf::from(root), Arc::clone(&enough));
+        let watching = when_mounted(root, Arc::clone(&enough));
         let started = self.client.ask(&["start", &self.id]);
         enough.store(true, Ordering::Relaxed);
         self.trace = Some(watching.join().unwrap_or_else(|_| Err("tracing failed".to_owned())));
         started.map(drop)
+    }
+
+    /// Where the container's root will be mounted. Podman says so of those that run only, but it is
+    /// beside what they write.
+    #[cfg(target_os = "linux")]
+    fn merged(&self) -> Option<PathBuf> {
+        let said = self.inspect("{{json .GraphDriver.Data}}").ok()?;
+        let said: serde_json::Value = serde_json::from_str(&said).ok()?;
+        let folder = |name: &str| Some(PathBuf::from(said.get(name)?.as_str()?)).filter(|path| path.is_absolute());
+        folder("MergedDir").or_else(|| Some(folder("UpperDir")?.parent()?.join("merged")))
     }
 
     #[cfg(not(target_os = "linux"))]

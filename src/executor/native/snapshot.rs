@@ -69,7 +69,7 @@ impl Snapshot {
     /// The directory cannot be made, or layers cannot be copied: no space.
     pub fn create_as(backing: Backing, directory: impl Into<PathBuf>, lowers: Vec<PathBuf>) -> io::Result<Snapshot> {
         let directory = directory.into();
-        for name in ["upper", "work", "mount"] {
+        for name in ["upper", "work"] {
             fs::create_dir_all(directory.join(name))?;
         }
         let mut snapshot = Snapshot {
@@ -90,9 +90,17 @@ impl Snapshot {
         self.directory.join("root")
     }
 
-    /// For [`RunSpec::root`](super::sandbox::RunSpec::root).
+    /// For [`RunSpec::root`](super::sandbox::RunSpec::root), mounted on a directory of its own.
     pub fn root(&self) -> Root {
         let mountpoint = self.directory.join("mount");
+        // Where it cannot be made, nothing can be mounted there, which the sandbox says.
+        let _ = fs::create_dir(&mountpoint);
+        self.root_on(mountpoint)
+    }
+
+    /// The same, mounted on a directory that is there; as only the sandbox sees what it mounts, any
+    /// number of them can share it.
+    pub fn root_on(&self, mountpoint: PathBuf) -> Root {
         if self.manifest.is_some() {
             return Root::Directory {
                 path: self.copy(),

@@ -12,8 +12,18 @@ pub(super) fn merge(
     ))
 }
 
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sum(
+    folder: &std::path::Path,
+    _: &crate::executor::cancel::Cancel,
+) -> Result<super::LayerSum, crate::executor::error::Error> {
+    Err(crate::executor::error::Error::io("read", folder)(
+        std::io::Error::other("unpacked layers exist on Linux only"),
+    ))
+}
+
 #[cfg(target_os = "linux")]
-pub(super) use linux::merge;
+pub(super) use linux::{merge, sum};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -27,7 +37,7 @@ mod linux {
     use rayon::prelude::*;
     use rustix::fs::{AtFlags, CWD, FileType, Stat};
     use sha2::Digest as _;
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
     use std::ffi::OsStr;
     use std::fs::{self, File};
     use std::io::{self, Read};
@@ -79,6 +89,28 @@ mod linux {
             for node in tree.nodes.values_mut() {
                 if node.layer == tree.layer && node.kind == NodeKind::File {
                     node.sha256 = by_inode.get(&node.inode).cloned();
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    pub(in super::super) fn sum(folder: &Path, cancel: &Cancel) -> Result<LayerSum, Error> {
+        let mut sum = LayerSum::default();
+        let mut seen = HashSet::new();
+        let mut todo = vec![folder.to_owned()];
+        while let Some(from) = todo.pop() {
+            cancel.check()?;
+            for entry in fs::read_dir(&from).map_err(Error::io("read", &from))? {
+                let path = entry.map_err(Error::io("read", &from))?.path();
+                let stat = stat(&path)?;
+                sum.entries += 1;
+                match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::Directory => todo.push(path),
+                    FileType::RegularFile if stat.st_nlink == 1 || seen.insert((stat.st_dev, stat.st_ino)) => {
+                        sum.bytes += u64::try_from(stat.st_size).unwrap_or(0);
+                    }
+                    _ => {}
                 }
             }
         }

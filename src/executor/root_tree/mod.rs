@@ -98,6 +98,14 @@ pub struct RootTree {
     spools: Spools,
 }
 
+/// What an unpacked layer adds, without merging it with others.
+///
+/// # Errors
+/// It cannot be read, or the caller asked for the end.
+pub fn layer_sum(folder: &Path, cancel: &Cancel) -> Result<LayerSum, Error> {
+    folder::sum(folder, cancel)
+}
+
 /// Links followed in one path, as in the kernel.
 const LINKS: usize = 40;
 

@@ -112,6 +112,9 @@ pub struct BroughtFile {
     /// Packages that it loads by name where they are installed.
     #[serde(default)]
     pub loads: Vec<String>,
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    #[serde(default)]
+    pub only_builds: Vec<String>,
     /// About what it takes with what only it needs, unpacked, in millions of bytes.
     #[serde(default)]
     pub size: u32,
@@ -146,7 +149,8 @@ pub struct CacheFile {
 pub struct BuildFile {
     /// The program and the words that must be among its operands, in order; `a|b` for either.
     pub command: String,
-    /// Code that knows the tool, where a table is not enough.
+    /// Code that knows the tool, where a table is not enough: a name in `src/plan/artifact/outputs.rs`.
+    /// `cc` is for compilers with the options of C's, and takes `libraries`; others take no more keys.
     #[serde(default)]
     pub code: Option<String>,
     /// Options that name the output.
@@ -166,7 +170,8 @@ pub struct BuildFile {
     pub inside: Option<String>,
     /// What it is.
     pub makes: Option<Makes>,
-    /// Libraries that what it makes is linked against.
+    /// Libraries that what it makes is linked against, as the linker knows them (`libgc`). The packages that hold them
+    /// are those of `rules/knowledge/libraries.yaml`; one that is not there makes the rewrite unsafe.
     #[serde(default)]
     pub libraries: Vec<String>,
     /// Files that set the output: the text behind `after`.
@@ -265,6 +270,17 @@ pub fn check(name: &str, file: &EcosystemFile) -> Vec<String> {
                 build.command
             ));
         }
+        let told = build.default.is_some()
+            || build.inside.is_some()
+            || build.output_operand.is_some()
+            || !(build.output.is_empty() && build.setting.is_empty() && build.name.is_empty())
+            || !(build.libraries.is_empty() || build.code.as_deref() == Some("cc"));
+        if build.code.is_some() && told {
+            problem(format!(
+                "`{}` has `code`, which finds the output by itself: of the other keys only `makes` belongs there, and `libraries` with `code: cc`",
+                build.command
+            ));
+        }
         let uses_name = build.default.iter().chain(&build.inside).any(|t| t.contains("{name}"));
         if uses_name && build.name.is_empty() {
             problem(format!("`{}` uses {{name}}, and nothing gives one", build.command));
@@ -310,8 +326,8 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             .iter()
             .map(|b| {
                 format!(
-                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, size: {} }}",
-                    b.package, b.programs, b.reads, b.sources, b.loads, b.size
+                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, only_builds: &{:?}, size: {} }}",
+                    b.package, b.programs, b.reads, b.sources, b.loads, b.only_builds, b.size
                 )
             })
             .collect();

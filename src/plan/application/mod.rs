@@ -183,6 +183,14 @@ pub fn refusal(site: &Site<'_>) -> Option<Reason> {
     })
 }
 
+/// Installs that only the tests use, with what shows it.
+pub fn tested(site: &Site<'_>, programs: &[Program]) -> Vec<(Place, Evidence)> {
+    match site.base.map(|b| b.image.family) {
+        Some("python") => python::tested(site, programs),
+        _ => Vec::new(),
+    }
+}
+
 /// What the stage's interpreted program is made of, where its build makes what is `made`; none where
 /// nothing interpreted is started, or its base is not known to have the language.
 pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> Option<Application> {
@@ -212,7 +220,7 @@ pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> 
     // Where Node only built, what it made is all there is.
     let node = || {
         let begins = entries(site, programs).remove(&Language::JavaScript);
-        begins.is_some_and(|e| !e.files.is_empty() || !e.unseen.is_empty())
+        begins.is_some_and(|e| !e.files.is_empty() || !e.unseen.is_empty() || !e.packages.is_empty())
     };
     if out.ecosystems == ["node"] && !made.is_empty() && site.context.is_some() && !node() {
         return None;

@@ -3,12 +3,13 @@
 //! It is the need before a package manager has resolved it: what these packages need in turn is
 //! known to their lock file, or once they are installed.
 
-use super::packages;
+use super::{Package, packages};
 use crate::context::Context;
 use crate::context::manifests::PackageJson;
+use crate::knowledge::ecosystem;
 use crate::plan::evidence::Evidence;
 use crate::plan::program::{Entries, Program, entries};
-use crate::plan::reach::{Language, Reach, reach};
+use crate::plan::reach::{Language, Reach, distribution_of, reach};
 use crate::plan::site::Site;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +21,15 @@ pub struct Wanted {
     pub language: Language,
     /// As sources name it: `@scope/name`, `yaml` (not the distribution `pyyaml`), `sinatra`.
     pub name: String,
+    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    pub without: &'static [&'static str],
     /// The first place that asks for it.
     pub evidence: Evidence,
 }
 
-/// What the programs of a stage ask for, in the order of languages and names; nothing where the
-/// build context is not known.
-pub fn wanted(site: &Site<'_>, programs: &[Program]) -> Vec<Wanted> {
+/// What the programs of a stage ask for, in the order of languages and names, where `installed` is
+/// what lists name; nothing where the build context is not known.
+pub fn wanted(site: &Site<'_>, programs: &[Program], installed: &[Package]) -> Vec<Wanted> {
     let Some(context) = site.context else { return Vec::new() };
     let mut out = Vec::new();
     for (language, own) in entries(site, programs) {
@@ -44,16 +47,40 @@ pub fn wanted(site: &Site<'_>, programs: &[Program]) -> Vec<Wanted> {
                         .entry(package.name.clone())
                         .or_insert_with(|| package.evidence.clone());
                 }
+                if language == Language::Python {
+                    loaded(&mut found, installed);
+                }
                 found
             }
         };
         out.extend(found.into_iter().map(|(name, evidence)| Wanted {
             language,
+            without: ecosystem::brought(&name).map_or(&[], |b| b.only_builds),
             name,
             evidence,
         }));
     }
     out
+}
+
+/// Adds what packages load by a name that is given to them, where a list has it installed.
+fn loaded(found: &mut BTreeMap<String, Evidence>, installed: &[Package]) {
+    let Some(python) = ecosystem::by_name("python") else {
+        return;
+    };
+    let mut open: Vec<String> = found.keys().cloned().collect();
+    while let Some(name) = open.pop() {
+        let names = distribution_of(&name);
+        for brought in python.brings.iter().filter(|b| names.iter().any(|n| n == b.package)) {
+            for load in brought.loads {
+                if installed.iter().any(|p| p.name == *load) && !found.contains_key(*load) {
+                    let says = format!("`{}` loads it by its name", brought.package);
+                    found.insert((*load).to_owned(), Evidence::tool(says));
+                    open.push((*load).to_owned());
+                }
+            }
+        }
+    }
 }
 
 /// What the entries of a language reach; looked up once for a context.

@@ -2,14 +2,20 @@
 
 use super::made;
 use super::slice::{self, conditional, line, source};
-use super::{Found, How, Import, Joined};
+use super::{Found, How, Import, Joined, Language};
 use regex::Regex;
 use std::sync::LazyLock;
 use tree_sitter::Node;
 
 static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?-u:\b)(import|require|export|__dirname|__filename|cwd\(|spawn|exec|execSync|execFile|fork|Worker|process\.env|globSync|createRequire)(?-u:\b)",
+        r#"(?x-u)
+            \b(?:import|require|requireActual|__dirname|Worker)\b
+            | \bexport\s*(?:type\b\s*)?[*{]
+            | \bcwd\( | \bprocess\s*\.\s*env\b
+            | \b(?:exec|execSync|spawn|spawnSync|execFile|execFileSync|execa|fork)\s*\(\s*['"`]
+            | \b(?:join|resolve)\(\s*['"`]
+        "#,
     )
     .ok()
 });
@@ -31,6 +37,7 @@ pub fn opens(text: &str) -> bool {
 pub fn look(text: &str) -> Found {
     slice::look(
         text,
+        Language::JavaScript,
         WANTED.as_ref(),
         &tree_sitter_typescript::LANGUAGE_TSX.into(),
         visit,
@@ -167,7 +174,10 @@ fn call(node: Node<'_>, text: &str, found: &mut Found) {
         _ => {}
     }
     match last {
-        "join" | "resolve" => joined(node, text, found, at),
+        // A list's `join` and a promise's `resolve` are others.
+        "join" | "resolve" if name == last || name.to_ascii_lowercase().contains("path") => {
+            joined(node, text, found, at);
+        }
         "exec" | "execSync" | "spawn" | "spawnSync" | "execFile" | "execFileSync" | "execa" | "fork" => {
             let Some(command) = argument(node, 0).and_then(|n| literal(n, text)) else {
                 return;
@@ -223,7 +233,7 @@ fn joined(node: Node<'_>, text: &str, found: &mut Found, line: usize) {
         }
         index += 1;
     }
-    if path.is_empty() || !here && !cwd && index == 0 {
+    if path.is_empty() {
         return;
     }
     found.joined.push(Joined { here, path, line });

@@ -3,9 +3,9 @@
 //!
 //! The need is computed with an upper bound in mind: what is imported under a condition counts, what
 //! is imported by a name made at run time counts as the folder that bounds it, and what nothing
-//! bounds is declared unknown. Sources are parsed by tree-sitter, though only the lines that can
-//! import, join paths or start programs (and what their brackets enclose); the string literals of
-//! the whole file are looked at byte by byte.
+//! bounds is declared unknown. Sources are parsed by tree-sitter, though only the statements that can
+//! import, join paths or start programs; the string literals of the whole file are looked at byte by
+//! byte.
 
 mod javascript;
 mod literal;
@@ -16,6 +16,7 @@ mod python;
 mod resolve;
 mod ruby;
 mod slice;
+mod statement;
 
 pub use literal::Literal;
 pub use names::{distribution_of, normalized};
@@ -135,7 +136,7 @@ impl Reach {
 }
 
 /// What was found in one file.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     imports: Vec<Import>,
     /// Paths seen from the file's folder, or the context's root.
@@ -352,3 +353,6 @@ fn reached(out: &mut Reach, open: &mut Vec<String>, file: String, by: &str) {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod whole;

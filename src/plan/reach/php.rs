@@ -1,19 +1,27 @@
 //! Includes of PHP.
 
 use super::slice::{self, line, source};
-use super::{Found, How, Import, Joined};
+use super::{Found, How, Import, Joined, Language};
 use regex::Regex;
 use std::sync::LazyLock;
 use tree_sitter::Node;
 
 static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"<\?php|(?-u:\b)(include|include_once|require|require_once|use|getenv|exec|shell_exec|__DIR__)(?-u:\b)")
-        .ok()
+    Regex::new(
+        r"(?i-u)\b(?:include|include_once|require|require_once|use|getenv|env|exec|shell_exec|system|passthru|proc_open|__DIR__|__FILE__)\b",
+    )
+    .ok()
 });
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    slice::look(text, WANTED.as_ref(), &tree_sitter_php::LANGUAGE_PHP.into(), visit)
+    slice::look(
+        text,
+        Language::Php,
+        WANTED.as_ref(),
+        &tree_sitter_php::LANGUAGE_PHP.into(),
+        visit,
+    )
 }
 
 /// The literal at the end of `__DIR__ . '/x'`, or alone.

@@ -1,21 +1,32 @@
 //! Imports of Python.
 
 use super::slice::{self, conditional, line, source};
-use super::{Found, How, Import, Joined};
+use super::{Found, How, Import, Joined, Language};
 use regex::Regex;
 use std::sync::LazyLock;
 use tree_sitter::Node;
 
 static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?-u:\b)(import|import_module|__import__|find_spec|__file__|BASE_DIR|subprocess|check_output|check_call|Popen|os\.system|os\.popen|environ|getenv|env\(|config\()",
+        r"(?x-u)
+            \b(?:import|find_spec)\b | import_module | __import__
+            | __file__ | BASE_DIR | ROOT | basedir | getcwd
+            | subprocess | check_output | check_call | Popen | \bos\.(?:system|popen)
+            | environ | getenv
+        ",
     )
     .ok()
 });
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    slice::look(text, WANTED.as_ref(), &tree_sitter_python::LANGUAGE.into(), visit)
+    slice::look(
+        text,
+        Language::Python,
+        WANTED.as_ref(),
+        &tree_sitter_python::LANGUAGE.into(),
+        visit,
+    )
 }
 
 fn push(found: &mut Found, what: String, how: How, conditional: bool, line: usize) {

@@ -1,18 +1,27 @@
 //! Requires of Ruby.
 
 use super::slice::{self, conditional, line, source};
-use super::{Found, How, Import, Joined};
+use super::{Found, How, Import, Joined, Language};
 use regex::Regex;
 use std::sync::LazyLock;
 use tree_sitter::Node;
 
 static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u:\b)(require|require_relative|load|autoload|system|ENV|join|expand_path|Dir)(?-u:\b)").ok()
+    Regex::new(
+        r"(?-u:\b)(require|require_relative|load|autoload|system|spawn|capture2|capture3|ENV|join|expand_path)(?-u:\b)",
+    )
+    .ok()
 });
 
 /// What a source says.
 pub fn look(text: &str) -> Found {
-    slice::look(text, WANTED.as_ref(), &tree_sitter_ruby::LANGUAGE.into(), visit)
+    slice::look(
+        text,
+        Language::Ruby,
+        WANTED.as_ref(),
+        &tree_sitter_ruby::LANGUAGE.into(),
+        visit,
+    )
 }
 
 fn literal<'t>(node: Node<'_>, text: &'t str) -> Option<&'t str> {

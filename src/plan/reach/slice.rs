@@ -1,6 +1,6 @@
 //! The parts of a source that a parser has to see, and the walk over what it made of them.
 
-use super::Found;
+use super::{Found, Language as Kind, statement};
 use regex::Regex;
 use std::cell::RefCell;
 use tree_sitter::{Language, Node, Parser, Point, Range, Tree};
@@ -9,13 +9,16 @@ thread_local! {
     static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
 }
 
-/// A part ends at the latest so many bytes behind its line, where its brackets do not close.
-const PART_LIMIT: usize = 4_000;
-
-/// Visits every node of the parts of a text in which a pattern occurs, parents first.
-pub fn look(text: &str, wanted: Option<&Regex>, language: &Language, visit: fn(Node<'_>, &str, &mut Found)) -> Found {
+/// Visits every node of the statements of a text in which a pattern occurs, parents first.
+pub fn look(
+    text: &str,
+    kind: Kind,
+    wanted: Option<&Regex>,
+    language: &Language,
+    visit: fn(Node<'_>, &str, &mut Found),
+) -> Found {
     let mut found = Found::default();
-    let Some(tree) = wanted.and_then(|wanted| parse(text, wanted, language)) else {
+    let Some(tree) = wanted.and_then(|wanted| parse(text, kind, wanted, language)) else {
         return found;
     };
     let mut cursor = tree.walk();
@@ -52,104 +55,89 @@ pub fn conditional(node: Node<'_>, text: &str) -> bool {
     before.get(from..).is_some_and(|lead| lead.starts_with([' ', '\t']))
 }
 
-/// Parses the lines of a text in which a pattern occurs, each with what its brackets enclose; none
-/// where nothing occurs. Positions are those of the whole text.
-fn parse(text: &str, wanted: &Regex, language: &Language) -> Option<Tree> {
-    let parts = parts(text, wanted);
-    if parts.is_empty() {
-        return None;
-    }
+#[cfg(test)]
+thread_local! {
+    /// Has everything parsed, so that tests can compare.
+    pub static WHOLE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    /// The bytes that were parsed.
+    pub static PARSED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Parses the statements of a text in which a pattern occurs; none where it does not. Positions are
+/// those of the whole text.
+fn parse(text: &str, kind: Kind, wanted: &Regex, language: &Language) -> Option<Tree> {
+    let hits: Vec<usize> = wanted.find_iter(text).map(|hit| hit.start()).collect();
+    let whole = |parser: &mut Parser| {
+        #[cfg(test)]
+        PARSED.set(PARSED.get() + text.len());
+        parser.parse(text, None)
+    };
     PARSER.with_borrow_mut(|parser| {
         parser.set_language(language).ok()?;
+        #[cfg(test)]
+        if WHOLE.get() {
+            return whole(parser);
+        }
+        if hits.is_empty() {
+            return None;
+        }
+        let Some(starts) = statement::starts(text, kind) else {
+            return whole(parser);
+        };
+        let parts = parts(text, &starts, &hits, kind);
+        if parts.iter().map(|part| part.end_byte - part.start_byte).sum::<usize>() == text.len() {
+            return whole(parser);
+        }
+        #[cfg(test)]
+        PARSED.set(PARSED.get() + parts.iter().map(|part| part.end_byte - part.start_byte).sum::<usize>());
         parser.set_included_ranges(&parts).ok()?;
         let tree = parser.parse(text, None);
         let _ = parser.set_included_ranges(&[]);
-        tree
+        match tree {
+            // Cut in the wrong place, maybe.
+            Some(tree) if tree.root_node().has_error() => whole(parser),
+            tree => tree,
+        }
     })
 }
 
-/// The parts, in order, none touching the next.
-fn parts(text: &str, wanted: &Regex) -> Vec<Range> {
-    let bytes = text.as_bytes();
+/// The statements that are hit, in order, none touching the next.
+fn parts(text: &str, starts: &[usize], hits: &[usize], kind: Kind) -> Vec<Range> {
     let mut out: Vec<Range> = Vec::new();
-    let (mut row, mut row_start) = (0, 0);
-    let mut done = 0;
-    for hit in wanted.find_iter(text) {
-        if hit.start() < done {
+    let mut hits = hits.iter().copied().peekable();
+    // The line that was counted up to, and where it begins.
+    let (mut row, mut line) = (0, 0);
+    let mut point = |byte: usize| {
+        let lines = text.as_bytes().get(line..byte).unwrap_or_default();
+        for (at, _) in lines.iter().enumerate().filter(|(_, b)| **b == b'\n') {
+            row += 1;
+            line = byte - lines.len() + at + 1;
+        }
+        Point::new(row, byte - line)
+    };
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    for (start_byte, end_byte) in starts.iter().copied().zip(ends) {
+        // `<?php` stands in front of the first.
+        let mut wanted = kind == Kind::Php && start_byte == 0;
+        while hits.next_if(|hit| *hit < end_byte).is_some() {
+            wanted = true;
+        }
+        if !wanted {
             continue;
         }
-        // The line's beginning, counting lines on the way.
-        let mut at = row_start;
-        while let Some(offset) = bytes
-            .get(at..hit.start())
-            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
-        {
-            row += 1;
-            at += offset + 1;
-            row_start = at;
-        }
-        let start = row_start.max(done);
-        let start_point = Point::new(row, start - row_start);
-        let end = end_of(bytes, start);
-        while let Some(offset) = bytes
-            .get(row_start..end)
-            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
-        {
-            row += 1;
-            row_start += offset + 1;
-        }
-        let end_point = Point::new(row, end - row_start);
+        let (start_point, end_point) = (point(start_byte), point(end_byte));
         match out.last_mut() {
-            Some(last) if last.end_byte == start => {
-                last.end_byte = end;
+            Some(last) if last.end_byte == start_byte => {
+                last.end_byte = end_byte;
                 last.end_point = end_point;
             }
             _ => out.push(Range {
-                start_byte: start,
-                end_byte: end,
+                start_byte,
+                end_byte,
                 start_point,
                 end_point,
             }),
         }
-        done = end;
     }
     out
-}
-
-/// Where the logical line that begins at `start` ends: behind the newline after which all of its
-/// brackets are closed.
-fn end_of(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0_i32;
-    let mut quote = 0;
-    let mut at = start;
-    let limit = bytes.len().min(start + PART_LIMIT);
-    let mut first_line = None;
-    while at < limit {
-        let byte = bytes.get(at).copied().unwrap_or(b'\n');
-        match byte {
-            b'\\' => at += 1,
-            b'\n' => {
-                first_line = first_line.or(Some(at + 1));
-                if depth <= 0 {
-                    return at + 1;
-                }
-                if quote != b'`' {
-                    quote = 0;
-                }
-            }
-            _ if quote != 0 && byte == quote => {
-                quote = 0;
-            }
-            b'"' | b'\'' | b'`' => quote = byte,
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    if limit == bytes.len() {
-        return limit;
-    }
-    // Never closed: the line alone.
-    first_line.unwrap_or(limit)
 }

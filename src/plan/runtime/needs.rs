@@ -200,7 +200,10 @@ impl Look<'_> {
     }
 
     fn libstdcxx(&self) -> Condition {
-        let what = "the binary needs no newer libstdc++ than the release's";
+        // Fortran's library comes with the compiler, as that of C++ does.
+        let fortran = self.libraries().any(|l| l.contains("gfortran"));
+        let library = if fortran { "libgfortran" } else { "libstdc++" };
+        let what = format!("the binary needs no newer {library} than the release's");
         if self.linkage() == Some(Linkage::Static) {
             return Condition::met(what, self.linkage_evidence());
         }
@@ -209,11 +212,12 @@ impl Look<'_> {
                 .as_ref()
                 .is_some_and(|alter| matches!(&alter.kind, ArtifactKind::Binary { needs, .. } if needs.is_empty()))
         };
-        let cxx = self.artifacts.iter().any(|a| {
-            let names =
-                matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
-            names && !linked_in(a)
-        });
+        let cxx = fortran
+            || self.artifacts.iter().any(|a| {
+                let names =
+                    matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
+                names && !linked_in(a)
+            });
         let c = self
             .artifacts
             .iter()
@@ -224,15 +228,17 @@ impl Look<'_> {
         if has_its_libstdcxx(self.site) {
             return Condition::met(
                 what,
-                vec![Evidence::image(
-                    "the release's libstdc++ is of the same GCC or a later one, which is compatible",
-                )],
+                vec![Evidence::image(format!(
+                    "the release's {library} is of the same GCC or a later one, which is compatible"
+                ))],
             );
         }
         Condition::unproven(
             what,
-            vec![Evidence::image("the libstdc++ of the image gcc is newer than Debian's")],
-            "-static-libstdc++, or a build that looks at the symbols",
+            vec![Evidence::image(format!(
+                "the {library} of the image gcc is newer than Debian's"
+            ))],
+            format!("-static-{library}, or a build that looks at the symbols"),
         )
     }
 

@@ -41,6 +41,7 @@ pub fn draw(file: &Dockerfile, plan: &Plan) -> String {
             "packages": plan.wanted.iter().map(|w| json!({
                 "name": w.name,
                 "language": w.language.name(),
+                "without": w.without,
                 "evidence": [one(file, &w.evidence)],
             })).collect::<Vec<_>>(),
             "programs": plan.needs.programs.iter().map(|(name, why)| json!({

@@ -35,8 +35,13 @@ pub fn draw(file: &Dockerfile, plan: &Plan, format: PlanFormat) -> String {
     }
 }
 
+/// A Dockerfile's stages as a picture, SVG.
+pub fn stages(file: &Dockerfile) -> String {
+    svg::draw(&picture::Graph::of_file(file))
+}
+
 /// A level's name, as options and settings write it.
-fn level_name(level: Level) -> &'static str {
+pub fn level_name(level: Level) -> &'static str {
     match level {
         Level::Order => "order",
         Level::Slim => "slim",

@@ -58,6 +58,13 @@ impl Graph {
         graph
     }
 
+    /// The graph of a file as it stands.
+    pub fn of_file(file: &Dockerfile) -> Graph {
+        let mut graph = Graph::default();
+        graph.old(file);
+        graph
+    }
+
     fn old(&mut self, file: &Dockerfile) {
         for stage in &file.stages {
             let name_of = |id: crate::model::StageId| match file.stage(id).and_then(|s| s.name.clone()) {

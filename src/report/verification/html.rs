@@ -1,115 +1,131 @@
 //! One file for a browser: sizes, layers side by side, a treemap of what left and what remains, the
-//! checks, the difference of the two files. It loads nothing from elsewhere.
+//! stages, the checks, the difference of the two files. It loads nothing from elsewhere, and follows the
+//! browser's light or dark scheme and its width.
 
+use super::super::plan::stages;
 use super::super::xml::escaped;
-use super::{by_stage, change, setting, size};
+use super::{change, setting, size};
+use crate::model::Dockerfile;
+use crate::report::difference::{Change, Difference};
+use crate::source::SourceFile;
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
 use crate::verify::{ImageSize, Report, Verdict};
-use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2330}\
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:left;vertical-align:top}\
-.n{text-align:right;white-space:nowrap}.smaller{color:#12703a}.broken,.original-fails{color:#b3261e}.not-smaller,.not-verified{color:#8a5a00}\
-.ok{color:#12703a}.failed{color:#b3261e;font-weight:600}.skipped{color:#8a5a00}\
-.cols{display:grid;grid-template-columns:1fr 1fr;gap:1.5rem}.layer{border-left:4px solid #9db2d6;padding:.1rem .6rem;margin:.2rem 0;overflow:hidden;background:linear-gradient(to right,#dfe8f7 var(--w),#f6f8fc var(--w))}\
-.layer.base{border-color:#c9c9c9}.layer code{white-space:nowrap}.map{position:relative;height:22rem;border:1px solid #ccc}\
-.map div{position:absolute;box-sizing:border-box;border:1px solid #fff;padding:2px 4px;font-size:12px;overflow:hidden}\
-.gone div{background:#f3c6c2}.kept div{background:#c7e5cf}pre{background:#f6f8fc;padding:1rem;overflow:auto}ins{background:#d8f3df;text-decoration:none}del{background:#fbdcd9;text-decoration:none}\
-@media(prefers-color-scheme:dark){body{background:#14171c;color:#dfe4ec}pre,.layer{background:#1d222b}.layer{background:linear-gradient(to right,#2b3a55 var(--w),#1d222b var(--w))}.gone div{background:#5c2b28}.kept div{background:#234a30}ins{background:#1f4a2c}del{background:#5c2b28}.map div{border-color:#14171c}}";
+const STYLE: &str = include_str!("page.css");
 
 /// The report as a page; `original` is the Dockerfile's text.
+// Writing to a string cannot fail, here and below.
 pub fn html(report: &Report, original: &str) -> String {
     let mut out = String::new();
-    let class = serde_json::to_value(report.verdict)
-        .ok()
-        .and_then(|v| v.as_str().map(str::to_owned));
-    // Writing to a string cannot fail, here and below.
     let _ = write!(
         out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}: {1}</title><meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><h1>{0}: <span class=\"{2}\">{1}</span>{3}</h1><p>{4}</p>",
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}: {}</title><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><style>{STYLE}</style></head><body>",
         escaped(&report.dockerfile),
         report.verdict.as_str(),
-        class.unwrap_or_default(),
-        match (report.verdict, report.reduction) {
-            (Verdict::Smaller | Verdict::NotSmaller, Some(reduction)) => format!(" ({})", change(reduction)),
-            _ => String::new(),
-        },
-        escaped(&report.reason)
     );
-    sizes(&mut out, report);
+    head(&mut out, report);
     layers(&mut out, report);
-    if let Some(removed) = &report.removed {
+    if let Some(removed) = report.removed.as_ref().filter(|removed| removed.bytes > 0) {
         let _ = write!(
             out,
-            "<h2>What left: {} in {} files</h2>",
+            "<h2>What left <small>{} in {} files</small></h2>",
             size(removed.bytes),
             removed.files
         );
-        let groups = match removed.packages.is_empty() {
-            true => &removed.directories,
-            false => &removed.packages,
-        };
-        treemap(&mut out, "gone", groups);
+        treemap(&mut out, "gone", &removed.largest, removed.bytes);
     }
     if let Some(after) = &report.after {
-        let _ = write!(out, "<h2>What remains</h2>");
-        treemap(&mut out, "kept", &after.largest);
+        let _ = write!(
+            out,
+            "<h2>What remains <small>{}</small></h2>",
+            size(after.unpacked_bytes)
+        );
+        treemap(&mut out, "kept", &after.largest, after.unpacked_bytes);
     }
     checks(&mut out, report);
     rest(&mut out, report);
     if let Some(taken) = report.candidates.last() {
-        let _ = write!(out, "<h2>{}</h2><pre>", escaped(&taken.name));
-        for change in TextDiff::from_lines(original, &taken.text).iter_all_changes() {
-            let text = escaped(change.value());
-            let _ = match change.tag() {
-                ChangeTag::Equal => write!(out, "  {text}"),
-                ChangeTag::Insert => write!(out, "<ins>+ {text}</ins>"),
-                ChangeTag::Delete => write!(out, "<del>- {text}</del>"),
+        let file = Dockerfile::parse(SourceFile::new("", taken.text.as_bytes().to_vec()));
+        let _ = write!(
+            out,
+            "<h2>Stages <small>{}</small></h2><div class=\"scroll\">{}</div>",
+            escaped(&taken.name),
+            stages(&file)
+        );
+        out.push_str("<h2>The change</h2><pre>");
+        Difference::of(original, &taken.text).each(|change, line| {
+            let text = escaped(line.trim_end_matches(['\r', '\n']));
+            let _ = match change {
+                Change::Kept => writeln!(out, "  {text}"),
+                Change::Added => writeln!(out, "<ins>+ {text}</ins>"),
+                Change::Removed => writeln!(out, "<del>- {text}</del>"),
             };
-        }
+        });
         out.push_str("</pre>");
     }
     let _ = writeln!(
         out,
-        "<p>Built with {} for {}.</p></body></html>",
+        "<footer>Built and run with {} for {}, by mbopt {}.</footer></body></html>",
         escaped(&report.engine),
-        escaped(&report.platform)
+        escaped(&report.platform),
+        env!("CARGO_PKG_VERSION"),
     );
     out
 }
 
-fn sizes(out: &mut String, report: &Report) {
-    let (Some(before), Some(after)) = (&report.before, &report.after) else {
-        return;
-    };
-    out.push_str("<table><tr><th></th><th class=\"n\">before</th><th class=\"n\">after</th></tr>");
-    let rows = [
-        ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
-        ("compressed", before.compressed_bytes, after.compressed_bytes),
-    ];
-    for (name, old, new) in rows {
-        if let (Some(old), Some(new)) = (old, new) {
-            let _ = write!(
-                out,
-                "<tr><td>{name}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-                size(old),
-                size(new)
-            );
-        }
-    }
+/// The verdict, and both sizes as numbers and bars.
+fn head(out: &mut String, report: &Report) {
+    let class = serde_json::to_value(report.verdict).ok();
+    let class = class.as_ref().and_then(|class| class.as_str()).unwrap_or_default();
     let _ = write!(
         out,
-        "<tr><td>by stage</td><td>{}</td><td>{}</td></tr></table>",
-        escaped(&by_stage(before)),
-        escaped(&by_stage(after))
+        "<div class=\"head\"><h1>{}</h1><div class=\"sum\"><span class=\"badge {class}\">{}</span>",
+        escaped(&report.dockerfile),
+        report.verdict.as_str()
     );
+    if let (Some(before), Some(after)) = (&report.before, &report.after) {
+        let _ = write!(
+            out,
+            "<b>{} → {}</b>",
+            size(before.unpacked_bytes),
+            size(after.unpacked_bytes)
+        );
+    }
+    if let (Verdict::Smaller | Verdict::NotSmaller, Some(reduction)) = (report.verdict, report.reduction) {
+        let _ = write!(out, "<b class=\"soft\">{}</b>", change(reduction));
+    }
+    let _ = write!(out, "</div><p>{}</p>", escaped(&report.reason));
+    if report.weak {
+        out.push_str("<p class=\"skipped\">Weak: the original ends at once with an error; give --env or --probe to see more.</p>");
+    }
+    if let (Some(before), Some(after)) = (&report.before, &report.after) {
+        out.push_str("<div class=\"bars\">");
+        let rows = [
+            ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
+            ("compressed", before.compressed_bytes, after.compressed_bytes),
+        ];
+        for (name, old, new) in rows {
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let longest = old.max(new).max(1) as f64;
+            for (name, bytes, class) in [(name, old, "was"), ("", new, "is")] {
+                let _ = write!(
+                    out,
+                    "<span class=\"soft\">{name}</span><span class=\"n\">{}</span><i class=\"{class}\" style=\"width:{:.1}%\"></i>",
+                    size(bytes),
+                    bytes as f64 / longest * 100.0
+                );
+            }
+        }
+        out.push_str("</div>");
+    }
+    out.push_str("</div>");
 }
 
 /// Every rewrite that was tried, and the rest that the other reports tell.
 fn rest(out: &mut String, report: &Report) {
-    if report.candidates.len() > 1 || report.verdict != Verdict::Smaller {
+    if report.candidates.len() > 1 || report.verdict != Verdict::Smaller && !report.candidates.is_empty() {
         out.push_str("<h2>Tried</h2><table>");
         for candidate in &report.candidates {
             let _ = write!(
@@ -129,14 +145,16 @@ fn rest(out: &mut String, report: &Report) {
     if let Some(rebuild) = &report.rebuild {
         let _ = write!(
             out,
-            "<p>Rebuild after a change to {}: {:.1} s before, {:.1} s after.</p>",
+            "<h2>Rebuild</h2><p>After a change to <code>{}</code>: {:.1} s and {} steps before, {:.1} s and {} steps after.</p>",
             escaped(&rebuild.changed),
             rebuild.before_millis as f64 / 1000.0,
-            rebuild.after_millis as f64 / 1000.0
+            rebuild.before_steps,
+            rebuild.after_millis as f64 / 1000.0,
+            rebuild.after_steps
         );
     }
     if !report.offers.is_empty() {
-        out.push_str("<h2>Settings that the project names</h2><table>");
+        out.push_str("<h2>Settings that the project names <small>to see more of it</small></h2><table>");
         for offer in &report.offers {
             let _ = write!(
                 out,
@@ -160,16 +178,16 @@ fn layers(out: &mut String, report: &Report) {
         .chain(&after.layers)
         .map(|layer| layer.unpacked_bytes);
     let largest = sizes.max().unwrap_or(1).max(1) as f64;
-    out.push_str("<h2>Layers</h2><div class=\"cols\">");
+    out.push_str("<h2>Layers <small>grey: the base image's</small></h2><div class=\"cols\">");
     let mut column = |title: &str, image: &ImageSize| {
         let _ = write!(out, "<div><b>{title}</b>");
         for layer in &image.layers {
+            let made = escaped(&layer.created_by);
             let _ = write!(
                 out,
-                "<div class=\"layer{}\" style=\"--w:{:.1}%\" title=\"{2}\">{3} <code>{2}</code></div>",
+                "<div class=\"layer{}\" style=\"--w:{:.1}%\" title=\"{made}\"><span>{}</span><code>{made}</code></div>",
                 if layer.base { " base" } else { "" },
                 layer.unpacked_bytes as f64 / largest * 100.0,
-                escaped(&layer.created_by),
                 size(layer.unpacked_bytes),
             );
         }
@@ -180,36 +198,66 @@ fn layers(out: &mut String, report: &Report) {
     out.push_str("</div>");
 }
 
+/// A part of a map.
+struct Part<'g> {
+    name: &'g str,
+    bytes: u64,
+    /// What no group of its own stands for.
+    other: bool,
+}
+
 /// Boxes as large as their groups: the longer side of what is left is cut, by halves of the bytes.
-fn treemap(out: &mut String, class: &str, groups: &[Group]) {
+fn treemap(out: &mut String, class: &str, groups: &[Group], total: u64) {
+    let mut parts: Vec<Part<'_>> = groups
+        .iter()
+        .filter(|group| group.bytes > 0)
+        .map(|group| Part {
+            name: &group.name,
+            bytes: group.bytes,
+            other: false,
+        })
+        .collect();
+    let named: u64 = parts.iter().map(|part| part.bytes).sum();
+    let other = total.saturating_sub(named);
+    if other > 0 {
+        let at = parts.iter().position(|part| part.bytes < other).unwrap_or(parts.len());
+        parts.insert(
+            at,
+            Part {
+                name: "everything else",
+                bytes: other,
+                other: true,
+            },
+        );
+    }
     let _ = write!(out, "<div class=\"map {class}\">");
-    let groups: Vec<&Group> = groups.iter().filter(|group| group.bytes > 0).collect();
-    place(out, &groups, (0.0, 0.0, 100.0, 100.0));
+    place(out, &parts, (0.0, 0.0, 100.0, 100.0));
     out.push_str("</div>");
 }
 
-fn place(out: &mut String, groups: &[&Group], (x, y, width, height): (f64, f64, f64, f64)) {
-    match groups {
+fn place(out: &mut String, parts: &[Part<'_>], (x, y, width, height): (f64, f64, f64, f64)) {
+    match parts {
         [] => {}
-        [group] => {
+        [part] => {
             let _ = write!(
                 out,
-                "<div style=\"left:{x:.2}%;top:{y:.2}%;width:{width:.2}%;height:{height:.2}%\" title=\"{0} ({1})\">{0}<br>{1}</div>",
-                escaped(&group.name),
-                size(group.bytes)
+                "<div{0} style=\"left:{x:.2}%;top:{y:.2}%;width:{width:.2}%;height:{height:.2}%\" title=\"{1} ({2})\"><span>{1}<br>{2}</span></div>",
+                if part.other { " class=\"other\"" } else { "" },
+                escaped(part.name),
+                size(part.bytes)
             );
         }
-        groups => {
-            let total: u64 = groups.iter().map(|group| group.bytes).sum();
+        parts => {
+            let total: u64 = parts.iter().map(|part| part.bytes).sum();
             let (mut at, mut first) = (0, 0);
-            for group in groups.iter().take(groups.len() - 1) {
-                if at > 0 && first + group.bytes > total / 2 {
+            for part in parts.iter().take(parts.len() - 1) {
+                if at > 0 && first + part.bytes > total / 2 {
                     break;
                 }
-                first += group.bytes;
+                first += part.bytes;
                 at += 1;
             }
-            let (one, two) = groups.split_at(at);
+            let (one, two) = parts.split_at(at);
             let share = first as f64 / total.max(1) as f64;
             // The page is about three times as wide as a map is high.
             if width * 3.0 >= height {
@@ -227,8 +275,18 @@ fn checks(out: &mut String, report: &Report) {
     if report.checks.is_empty() {
         return;
     }
-    out.push_str("<h2>Checks</h2><table>");
-    for check in &report.checks {
+    let count = |outcome| report.checks.iter().filter(|check| check.outcome == outcome).count();
+    let _ = write!(
+        out,
+        "<h2>Checks <small>{} hold, {} failed, {} not looked at</small></h2><table>",
+        count(Outcome::Ok),
+        count(Outcome::Failed),
+        count(Outcome::Skipped)
+    );
+    // What failed is what is looked for.
+    let mut sorted: Vec<_> = report.checks.iter().collect();
+    sorted.sort_by_key(|check| check.outcome != Outcome::Failed);
+    for check in sorted {
         let (class, mark) = match check.outcome {
             Outcome::Ok => ("ok", "ok"),
             Outcome::Failed => ("failed", "failed"),
@@ -236,7 +294,7 @@ fn checks(out: &mut String, report: &Report) {
         };
         let _ = write!(
             out,
-            "<tr><td class=\"{class}\">{mark}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td class=\"{class}\">{mark}</td><td class=\"name\">{}</td><td>{}</td></tr>",
             escaped(&check.name),
             escaped(&check.detail)
         );

@@ -132,10 +132,7 @@ impl Page {
         if let Some(removed) = &report.removed {
             self.groups(
                 &format!("what left: {} in {} files", size(removed.bytes), removed.files),
-                match removed.packages.is_empty() {
-                    true => &removed.directories,
-                    false => &removed.packages,
-                },
+                &removed.largest,
                 8,
             );
         }

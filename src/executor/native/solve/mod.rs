@@ -80,6 +80,8 @@ pub(super) struct Building<'a> {
     until: Option<Instant>,
     /// An empty directory, for overlays that need one layer more.
     empty: PathBuf,
+    /// Where sandboxes mount, each unseen by the others.
+    mountpoint: PathBuf,
     backing: OnceLock<Backing>,
     _scratch: Scratch,
     form: Form,
@@ -93,7 +95,10 @@ impl Solver<'_> {
     pub fn solve(&self, cancel: &Cancel) -> Result<Vec<Arc<Done>>, Error> {
         let scratch = self.store.scratch()?;
         let empty = scratch.path().join("empty");
-        std::fs::create_dir(&empty).map_err(Error::io("create", &empty))?;
+        let mountpoint = scratch.path().join("mount");
+        for folder in [&empty, &mountpoint] {
+            std::fs::create_dir(folder).map_err(Error::io("create", folder))?;
+        }
         let building = Building {
             inputs: Inputs::open(self.request)?,
             board: Mutex::new(Board {
@@ -104,6 +109,7 @@ impl Solver<'_> {
             cancel: cancel.child(),
             until: self.request.limits.build.map(|limit| Instant::now() + limit),
             empty,
+            mountpoint,
             backing: OnceLock::new(),
             form: self.store.form(),
             _scratch: scratch,

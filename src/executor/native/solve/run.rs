@@ -62,7 +62,7 @@ impl Building<'_> {
                 disk: limits.disk,
                 memory: limits.memory,
             },
-            ..RunSpec::new(snapshot.root(), &[])
+            ..RunSpec::new(snapshot.root_on(self.mountpoint.clone()), &[])
         };
         let mut tail: Vec<u8> = Vec::new();
         let ran = self.solver.sandbox.run(

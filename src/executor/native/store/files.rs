@@ -5,12 +5,15 @@ use super::Store;
 use crate::executor::Error;
 use crate::executor::digest::Digest;
 use sha2::Digest as _;
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
 /// A lock on a file, given back when dropped.
 #[derive(Debug)]
@@ -40,15 +43,16 @@ pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
         .map_err(Error::io("open", path))
 }
 
-/// A directory that is gone with the value.
+/// A directory that is gone with the value, or soon after.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
+    sweeper: Arc<Sweeper>,
 }
 
 impl Scratch {
-    pub(super) fn new(path: PathBuf) -> Scratch {
-        Scratch { path }
+    pub(super) fn new(path: PathBuf, sweeper: Arc<Sweeper>) -> Scratch {
+        Scratch { path, sweeper }
     }
 
     /// Where it is.
@@ -59,7 +63,82 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        remove_folder(&self.path);
+        self.sweeper.remove(std::mem::take(&mut self.path));
+    }
+}
+
+/// So many threads remove at most; they wait for the disk, not for a processor.
+const SWEEPERS: usize = 3;
+/// So many directories wait at most, so that a disk which is nearly full is not kept so.
+const WAITING: usize = 32;
+
+/// Removes directories beside the work. A step leaves half a dozen of them (most are overlayfs' own),
+/// and a file system that discards what it frees takes milliseconds for each.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper {
+    state: Mutex<Sweeping>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Sweeping {
+    waiting: VecDeque<PathBuf>,
+    threads: Vec<JoinHandle<()>>,
+    idle: usize,
+    closed: bool,
+}
+
+impl Sweeper {
+    fn state(&self) -> MutexGuard<'_, Sweeping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes a directory soon; at once where there is nobody else to do it.
+    pub(super) fn remove(self: &Arc<Self>, path: PathBuf) {
+        let mut state = self.state();
+        if !state.closed && state.idle <= state.waiting.len() && state.threads.len() < SWEEPERS {
+            let own = self.clone();
+            let thread = thread::Builder::new().name("sweeper".to_owned());
+            if let Ok(thread) = thread.spawn(move || own.sweep()) {
+                state.threads.push(thread);
+            }
+        }
+        if state.closed || state.threads.is_empty() || state.waiting.len() >= WAITING {
+            drop(state);
+            return remove_folder(&path);
+        }
+        state.waiting.push_back(path);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn sweep(&self) {
+        let mut state = self.state();
+        loop {
+            if let Some(path) = state.waiting.pop_front() {
+                drop(state);
+                remove_folder(&path);
+                state = self.state();
+            } else if state.closed {
+                return;
+            } else {
+                state.idle += 1;
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+
+    /// Waits until everything is removed; from now on directories are removed at once.
+    pub(super) fn finish(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        self.changed.notify_all();
+        for thread in threads {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -137,12 +216,30 @@ pub(super) fn sweep(root: &Path) -> Result<(), Error> {
 impl Store {
     /// Writes a file that others see whole or not at all.
     pub(super) fn publish(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let scratch = self.scratch()?;
-        let file = scratch.path().join("file");
-        fs::write(&file, bytes).map_err(Error::io("write", &file))?;
-        fs::rename(&file, path).map_err(Error::io("create", path))?;
+        let file = self.fresh();
+        let done = fs::write(&file, bytes)
+            .map_err(Error::io("write", &file))
+            .and_then(|()| fs::rename(&file, path).map_err(Error::io("create", path)));
+        if done.is_err() {
+            let _ = fs::remove_file(&file);
+        }
         self.grew();
-        Ok(())
+        done
+    }
+
+    /// A path under this process' own directory that nothing has.
+    pub(super) fn fresh(&self) -> PathBuf {
+        let number = self.inner.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.inner.tmp.join(number.to_string())
+    }
+
+    /// Takes a directory away, and removes it when there is time.
+    pub(super) fn discard(&self, folder: &Path) {
+        let aside = self.fresh();
+        match fs::rename(folder, &aside) {
+            Ok(()) => self.inner.sweeper.remove(aside),
+            Err(_) => remove_folder(folder),
+        }
     }
 
     pub(super) fn grew(&self) {

@@ -263,7 +263,7 @@ impl Store {
         let packed = layer::pack(tree.as_fd(), self.inner.form, &mut hash)?;
         let (diff_id, tar_bytes, _) = hash.finish();
         if let Some(there) = self.layer(&diff_id)? {
-            super::files::remove_folder(upper);
+            self.discard(upper);
             return Ok(there.record);
         }
         let record = LayerRecord {

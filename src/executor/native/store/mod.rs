@@ -111,6 +111,7 @@ struct Inner {
     /// The store's own lock, shared.
     lock: Option<File>,
     counter: AtomicU64,
+    sweeper: Arc<files::Sweeper>,
     /// Something was added.
     grown: AtomicBool,
     /// Layers whose last use was noted by this process.
@@ -172,6 +173,7 @@ impl Store {
                 tmp_lock: Some(tmp_lock),
                 lock: Some(lock),
                 counter: AtomicU64::new(0),
+                sweeper: Arc::default(),
                 grown: AtomicBool::new(false),
                 used: Mutex::default(),
                 root,
@@ -200,10 +202,9 @@ impl Store {
     /// # Errors
     /// The disk refuses.
     pub fn scratch(&self) -> Result<Scratch, Error> {
-        let number = self.inner.counter.fetch_add(1, Ordering::Relaxed);
-        let path = self.inner.tmp.join(number.to_string());
+        let path = self.fresh();
         fs::create_dir(&path).map_err(Error::io("create", &path))?;
-        Ok(Scratch::new(path))
+        Ok(Scratch::new(path, self.inner.sweeper.clone()))
     }
 
     /// Waits until this process alone has the thing of this name, and keeps it until the value is
@@ -247,6 +248,7 @@ impl Store {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.sweeper.finish();
         files::remove_folder(&self.tmp);
         let lock_file = self.tmp.with_extension("lock");
         let _ = fs::remove_file(lock_file);

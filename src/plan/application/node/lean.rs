@@ -6,6 +6,7 @@ use super::super::{Application, Lean, Trim};
 use super::{Install, Room};
 use crate::context::Context;
 use crate::knowledge::ecosystem;
+use crate::plan::artifact::absolute;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::need::Need;
 use crate::plan::program::{Entries, Program, What, entries};
@@ -41,7 +42,7 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
     }
     let mut all = entries(room.site, room.programs);
     let own = all.remove(&Language::JavaScript)?;
-    if own.files.is_empty() {
+    if own.files.is_empty() && own.packages.is_empty() {
         return None;
     }
     let reached = reached(context, &own, Language::JavaScript);
@@ -113,8 +114,17 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
         if let Some(folder) = folder.filter(|_| room.steps.iter().any(|s| s.program == "next" && s.has("build"))) {
             out.leaves += NEXT_CACHE;
             out.announces.push("the cache of `next build` is left out".to_owned());
+            let mut command = "rm -rf .next/cache".to_owned();
+            if compiles_apart(room, folder) {
+                out.leaves += NEXT_COMPILER;
+                out.announces.push(
+                    "Next.js' compiler (@next/swc-*) is left out: `next build` has used it, `next start` does not"
+                        .to_owned(),
+                );
+                command.push_str(" node_modules/@next/swc-*");
+            }
             out.trims.push(Trim {
-                command: "rm -rf .next/cache".to_owned(),
+                command,
                 folder: folder.to_owned(),
             });
         }
@@ -125,6 +135,21 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
 
 /// About what the cache of `next build` takes, in bytes; measured for small sites.
 const NEXT_CACHE: u64 = 20_000_000;
+/// About what its compiler takes, in bytes: one for each C library that the lock file names.
+const NEXT_COMPILER: u64 = 120_000_000;
+
+/// Whether `next start` needs no compiler: it has none to read its configuration, and is of a release
+/// of which that is known.
+fn compiles_apart(room: &Room<'_>, folder: &str) -> bool {
+    let Some((_, manifest)) = room.manifest(folder) else {
+        return false;
+    };
+    let major = manifest.dependencies.get("next").and_then(|range| {
+        let digits = range.trim_start_matches(['^', '~', '=', 'v', ' ']);
+        digits.split('.').next()?.parse::<u32>().ok()
+    });
+    major.is_some_and(|major| (12..=15).contains(&major)) && !room.has(folder, "next.config.ts")
+}
 
 /// Whether what is started is a server that Next.js put into a folder of its own, with all that it
 /// needs: then nothing else is copied.
@@ -226,6 +251,24 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// Whether a program is a server of files that is given a folder which the build makes.
+fn serves_made(room: &Room<'_>, program: &Program) -> bool {
+    let Some(name) = program.words.first() else {
+        return false;
+    };
+    let mut servers = ecosystem::all().iter().flat_map(|e| e.serves_files);
+    if !servers.any(|s| s.command == name) {
+        return program.words.len() == 1 && matches!(name.as_str(), "npm" | "npx" | "yarn" | "sh");
+    }
+    let workdir = room.site.workdir();
+    let made = |folder: &str| {
+        let mut artifacts = room.artifacts.iter();
+        artifacts.any(|a| a.path.strip_suffix('/') == Some(folder) && !folder.ends_with("/node_modules"))
+    };
+    let mut words = program.words.iter().skip(1);
+    words.any(|word| absolute(workdir.as_deref(), word).is_some_and(|folder| made(&folder)))
+}
+
 /// Whether the sources can stay behind: all that is started was compiled from them, and nothing shows
 /// that it opens files of its own.
 fn sources(
@@ -252,6 +295,7 @@ fn sources(
             .iter()
             .any(|a| a.ecosystem == "node" && a.path.ends_with('/') && path.starts_with(a.path.as_str()))
     });
+    let tools = tools || room.programs.iter().all(|p| serves_made(room, p));
     if started.is_empty() || !tools || reached.unknown.iter().any(|u| u.folder.is_none()) {
         return;
     }

@@ -4,6 +4,7 @@ mod layout;
 mod listed;
 mod native;
 mod staged;
+mod tested;
 
 use super::Application;
 use super::steps::{Claim, Goes, is_fetched};
@@ -14,6 +15,7 @@ use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
 use layout::Layout;
 use listed::List;
+pub(super) use tested::tested;
 
 /// What is known of the stage's Python.
 pub(super) struct Room<'r> {
