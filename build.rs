@@ -19,6 +19,10 @@ mod knowledge;
 #[path = "src/knowledge/ecosystem/schema.rs"]
 mod ecosystem;
 
+#[cfg(feature = "packed")]
+#[path = "build/packed.rs"]
+mod packed;
+
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -30,6 +34,20 @@ fn main() {
         "src/knowledge/ecosystem/schema.rs",
     ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    println!("cargo::rerun-if-changed={}", root.join("build.rs").display());
+    // A static program relocates itself; said in one word each, that is a megabyte more in the file.
+    // Linkers that do not know this form say so and go on.
+    if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
+        println!("cargo::rustc-link-arg=-Wl,-z,pack-relative-relocs");
+    }
+    #[cfg(feature = "packed")]
+    {
+        println!("cargo::rerun-if-changed={}", root.join("build/packed.rs").display());
+        println!("cargo::rerun-if-changed={}", root.join("Cargo.lock").display());
+        if let Err(problem) = packed::pack(&root, &out) {
+            println!("cargo::error={problem}");
+        }
     }
     match tables(&root) {
         Ok(text) => write(&out.join("knowledge.rs"), &text),

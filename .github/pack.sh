@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Packs a release build into an archive: the program, its completions, manual pages and licences.
+# Packs what is released into an archive: the program, its completions, manual pages and licences.
 # usage: .github/pack.sh TARGET FOLDER
 set -euo pipefail
 target=$1 out=$2
 exe=mbopt
 case $target in *windows*) exe=mbopt.exe ;; esac
-built=${CARGO_TARGET_DIR:-target}/$target/release/$exe
-[ -f "$built" ] || { echo "no $built: cargo build --release --locked --target $target"; exit 2; }
+built=${CARGO_TARGET_DIR:-target}/$target/dist/$exe
+[ -f "$built" ] || { echo "no $built: cargo build --profile dist --features packed --locked --target $target"; exit 2; }
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

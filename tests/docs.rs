@@ -259,6 +259,17 @@ fn described(file: &str, name: &str) -> Vec<(String, String)> {
         });
         lines.collect::<Vec<_>>().join(" ")
     };
+    // `#[serde(rename = "in")]`
+    let renamed = |attributes: &[syn::Attribute]| {
+        attributes.iter().find_map(|attribute| match &attribute.meta {
+            syn::Meta::List(list) if list.path.is_ident("serde") => {
+                let tokens = list.tokens.to_string();
+                let (_, behind) = tokens.split_once("rename = \"")?;
+                behind.split_once('"').map(|(name, _)| name.to_owned())
+            }
+            _ => None,
+        })
+    };
     let mut all = Vec::new();
     for item in &source.items {
         match item {
@@ -270,10 +281,12 @@ fn described(file: &str, name: &str) -> Vec<(String, String)> {
                 );
             }
             syn::Item::Struct(item) if item.ident == name => {
-                let named = item
-                    .fields
-                    .iter()
-                    .filter_map(|f| Some((kebab(&f.ident.as_ref()?.to_string()), words(&f.attrs))));
+                let named = item.fields.iter().filter_map(|f| {
+                    Some((
+                        renamed(&f.attrs).unwrap_or(kebab(&f.ident.as_ref()?.to_string())),
+                        words(&f.attrs),
+                    ))
+                });
                 // The field is what the tests are of.
                 all.extend(named.filter(|(name, _)| name != "field"));
             }

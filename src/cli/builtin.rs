@@ -395,7 +395,8 @@ impl Engine for Builtin {
             observed: request.observed.to_vec(),
             ..(&request.config.settings.stages).into()
         };
-        let plan = plan::plan(&facts, &options);
+        let mut plan = plan::plan(&facts, &options);
+        plan.untested = plan::untested::untested(&facts);
         Planned {
             file,
             plan,

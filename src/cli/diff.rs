@@ -1,14 +1,10 @@
 //! The unified diff that `--diff` shows.
 
+use crate::report::difference::Difference;
 use crate::report::visible;
 use crate::source::SourceFile;
 use anstyle::{AnsiColor, Style};
-use similar::TextDiff;
 use std::fmt::Write;
-use std::time::Duration;
-
-/// How long a minimal diff is looked for; a larger one is as true.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What changed, as `patch` and `git apply` read it; empty where nothing did. Coloured, control
 /// characters are shown instead of sent.
@@ -28,10 +24,7 @@ pub fn created(path: &str, text: &str, colour: bool) -> String {
 
 fn between(from: &str, old: &[u8], path: &str, new: &[u8], colour: bool) -> String {
     let (before, after) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    let diff = TextDiff::configure()
-        .timeout(PATIENCE)
-        .diff_lines(before.as_ref(), after.as_ref());
-    let plain = diff.unified_diff().header(from, &format!("b/{path}")).to_string();
+    let plain = Difference::of(&before, &after).unified(from, &format!("b/{path}"));
     if !colour {
         return plain;
     }

@@ -285,7 +285,10 @@ impl<'a> Report<'a> {
             self.failure(&path.to_string_lossy(), error);
         }
         for folder in &found.barren {
-            say(&format!("error: no Dockerfile found in {}", folder.display()));
+            say(&format!(
+                "error: no Dockerfile found in {}; one with an unusual name has to be named",
+                folder.display()
+            ));
             self.ended(Outcome::NothingFound);
         }
         if found.targets.is_empty()

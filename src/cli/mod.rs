@@ -35,6 +35,7 @@ use crate::rule::RuleMeta;
 use args::{Cli, Command, SchemaName};
 use builtin::Builtin;
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use console::{Sink, say};
 use engine::{Engine, Selection};
 use exit::Outcome;
@@ -55,7 +56,8 @@ pub fn main(serve: Serve) -> ExitCode {
 fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            meant_lint(&mut error);
             // `--help` and `--version` come this way, too; nobody may be listening.
             let _ = error.print();
             return if error.use_stderr() {
@@ -95,6 +97,16 @@ fn run<E: Engine>(engine: &E, serve: Serve) -> Outcome {
         Command::Schema(args) => match args.what {
             SchemaName::Config => print(&engine.config_schema()),
         },
+    }
+}
+
+/// Who names a file where a command is expected wants it linted: other linters have no commands.
+fn meant_lint(error: &mut clap::Error) {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && (word == "-" || Path::new(word).exists())
+    {
+        let tip = format!("to look for findings in it: mbopt lint {word}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
 

@@ -84,7 +84,8 @@ fn text(bytes: Vec<u8>) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-fn missing(path: &Path, error: io::Error) -> ReadError {
+/// What an error on opening `path` means.
+pub fn missing(path: &Path, error: io::Error) -> ReadError {
     match error.kind() {
         io::ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => ReadError::Dangling,
         io::ErrorKind::NotFound => ReadError::Missing,

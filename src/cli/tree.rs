@@ -17,6 +17,8 @@ pub struct FolderTree {
     root: PathBuf,
     /// What folders hold, each read once: hundreds of Dockerfiles may share one.
     lists: Mutex<HashMap<String, Arc<Entries>>>,
+    /// Whether folders lie inside, links on the way to them followed.
+    inside: Mutex<HashMap<PathBuf, bool>>,
 }
 
 /// Names in a folder, and what they are.
@@ -35,6 +37,7 @@ impl FolderTree {
             shown: shown.to_owned(),
             root,
             lists: Mutex::default(),
+            inside: Mutex::default(),
         })
     }
 
@@ -63,10 +66,22 @@ impl FolderTree {
         let full = self.root.join(relative);
         let parent = full.parent()?;
         // Only a folder on the way can lead out, and the root itself has no links.
-        if parent != self.root && !fs::canonicalize(parent).ok()?.starts_with(&self.root) {
-            return None;
+        (parent == self.root || self.is_inside(parent)).then_some(full)
+    }
+
+    /// Whether a folder lies inside, each asked for once: thousands of files may lie in one.
+    fn is_inside(&self, folder: &Path) -> bool {
+        let known = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inside) = known().get(folder) {
+            return *inside;
         }
-        Some(full)
+        // One that is not there may be there later.
+        let Ok(real) = fs::canonicalize(folder) else {
+            return false;
+        };
+        let inside = real.starts_with(&self.root);
+        known().insert(folder.to_owned(), inside);
+        inside
     }
 }
 
@@ -89,11 +104,15 @@ impl Tree for FolderTree {
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
-        let full = fs::canonicalize(self.resolve(path)?).ok()?;
-        if !full.starts_with(&self.root) {
-            return None;
+        let mut full = self.resolve(path)?;
+        let mut metadata = fs::symlink_metadata(&full).ok()?;
+        if metadata.is_symlink() {
+            full = fs::canonicalize(&full).ok()?;
+            if !full.starts_with(&self.root) {
+                return None;
+            }
+            metadata = fs::metadata(&full).ok()?;
         }
-        let metadata = fs::metadata(&full).ok()?;
         if !metadata.is_file() || metadata.len() > limit {
             return None;
         }

@@ -40,7 +40,7 @@ pub fn read(name: &str, text: &str) -> Result<Document, ConfigErrors> {
         ..Document::default()
     };
     document.notices.push(format!(
-        "settings are read from `{name}`, which is hadolint's; an `mbopt.yaml` would take its place"
+        "settings are read from `{name}`, which is hadolint's; `mbopt init` writes an `mbopt.yaml` that takes its place"
     ));
     let mut problems = Vec::new();
     match yaml::parse(text) {

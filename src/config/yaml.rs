@@ -105,9 +105,10 @@ pub fn parse(text: &str) -> Result<Node, SyntaxError> {
     };
     seed.deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| SyntaxError {
+            // What is missing at the end is shown there: behind the last line nothing can be underlined.
             offset: error
                 .location()
-                .map(|place| bom + offset(text, place.line(), place.column())),
+                .map(|place| bom + offset(text, place.line(), place.column()).min(last(text))),
             message: bare_message(&error.to_string()),
         })
 }
@@ -134,6 +135,12 @@ fn split_bom(text: &str) -> (usize, &str) {
 /// The parser ends its messages with the place, which is shown otherwise here.
 fn bare_message(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// Where the last character stands that is not blank.
+fn last(text: &str) -> usize {
+    let text = text.trim_end();
+    text.char_indices().next_back().map_or(0, |(index, _)| index)
 }
 
 /// Line and column, from 1, as the parser counts them: columns in characters, lines by any of

@@ -132,6 +132,19 @@ impl Client {
         }
     }
 
+    /// Removes what a build that was given up has made after all: an engine that is just finishing does
+    /// not hear that nobody waits any more.
+    pub fn forget(&self, label: &str) {
+        let filter = format!("label={label}");
+        for pause in [0, 400] {
+            std::thread::sleep(Duration::from_millis(pause));
+            let images = self.ask(&["images", "--quiet", "--no-trunc", "--filter", &filter]);
+            for id in images.unwrap_or_default().lines() {
+                let _ = self.ask(&["rmi", id]);
+            }
+        }
+    }
+
     /// An image's config as far as the client tells it: without history, which only the image's own
     /// file has.
     pub fn config(&self, image: &ImageId) -> Result<ImageConfig, Error> {
@@ -175,7 +188,7 @@ impl Client {
     pub fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
         #[cfg(target_os = "linux")]
         if let Some(mut contents) = overlay::contents(self, image, cancel)? {
-            contents.config.labels.remove(LABEL);
+            unlabel(&mut contents.config);
             return Ok(contents);
         }
         let folder = tempfile::Builder::new()
@@ -185,7 +198,7 @@ impl Client {
         let archive = folder.path().join("image.tar");
         self.save(&image.0, &archive, cancel)?;
         let mut contents = ImageFile::docker_archive(&archive, None, cancel)?.into_contents(cancel)?;
-        contents.config.labels.remove(LABEL);
+        unlabel(&mut contents.config);
         contents.keep = Some(folder);
         Ok(contents)
     }
@@ -246,6 +259,17 @@ impl Client {
         let id = id.lines().last().unwrap_or_default().trim().to_owned();
         Ok(ClientContainer::new(self.clone(), id, spec.limits.step, spec.trace))
     }
+}
+
+/// Takes mbopt's own label away, and the step that Buildah puts into the history for it: what is left are
+/// the Dockerfile's instructions.
+fn unlabel(config: &mut ImageConfig) {
+    config.labels.remove(LABEL);
+    let sign = format!("LABEL \"{LABEL}\"=");
+    let ours = |made: &Option<String>| made.as_deref().is_some_and(|made| made.contains(&sign));
+    config
+        .history
+        .retain(|entry| !(entry.empty_layer && ours(&entry.created_by)));
 }
 
 fn limits(limits: &Limits, option: &mut dyn FnMut(&str, String)) {

@@ -52,7 +52,11 @@ fn exists(runtime: &Runtime, tag: &Tag<'_>) -> bool {
     if runtime.since == 0 && runtime.except.is_empty() {
         return true;
     }
-    let version = if runtime.tag.contains("{jdk") { tag.jdk() } else { tag.major() };
+    let version = if runtime.tag.contains("{jdk") {
+        tag.jdk()
+    } else {
+        tag.major()
+    };
     let major: Option<u32> = version.and_then(|m| m.parse().ok());
     (runtime.since == 0 || major >= Some(runtime.since)) && major.is_none_or(|m| !runtime.except.contains(&m))
 }

@@ -161,6 +161,8 @@ pub struct Plan {
     pub verdict: Verdict,
     /// How large the image is and would be; an estimate from the table of images.
     pub estimate: Option<Estimate>,
+    /// Tests that no stage runs; only where somebody asked, since `lint` has a rule for them.
+    pub untested: Option<untested::Untested>,
 }
 
 /// A level and its conditions.
@@ -255,7 +257,10 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
             options,
         };
         // What is mounted when a container starts is not there when the image is built.
-        let copied = plan.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
+        let copied = plan
+            .roles
+            .iter()
+            .any(|r| matches!(r.role, Role::SourceCopy | Role::Tool));
         if copied && let Some(compiled) = program::precompiled(&site, &plan.programs) {
             plan.compile_first(facts, options, compiled);
         }
@@ -375,6 +380,7 @@ impl Default for Plan {
             candidates: Vec::new(),
             verdict: Verdict::LeftAlone(Vec::new()),
             estimate: None,
+            untested: None,
         }
     }
 }

@@ -7,16 +7,17 @@
 
 mod leftovers;
 mod literals;
+mod names;
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Landing, absolute};
 use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
-use crate::config::glob::Glob;
 use crate::context::{Context, ListedFile};
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::Operation;
 use literals::{Literals, Seen};
+use names::{Embedded, Names, ancestors, inside};
 use std::collections::HashMap;
 
 /// A file or folder that run time needs.
@@ -213,7 +214,9 @@ fn too_many(out: &mut Needs) {
     if count > MOST_UNKNOWN {
         out.conditions.push(Condition::not_met(
             "it is known what of the build context run time reads",
-            vec![Evidence::tool(format!("{count} files and folders are no sources, and nothing names them"))],
+            vec![Evidence::tool(format!(
+                "{count} files and folders are no sources, and nothing names them"
+            ))],
         ));
         out.files.retain(|need| !unknown(&need));
     }
@@ -391,89 +394,6 @@ fn projects(site: &Site<'_>, artifacts: &Artifacts) -> Vec<String> {
         .collect()
 }
 
-fn inside(path: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The folders that a file lies in, the outermost first; the root is left out.
-fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
-}
-
-/// Literals, looked up by what they may name.
-struct Names<'l> {
-    /// Whole paths and plain names, without a `/` at the end and what follows a wildcard.
-    known: HashMap<String, (&'l str, &'l Seen)>,
-}
-
-impl<'l> Names<'l> {
-    fn of(site: &Site<'_>, literals: &'l Literals) -> Self {
-        let workdir = site.workdir().unwrap_or_default();
-        let prefix = format!("{}/", workdir.trim_end_matches('/'));
-        let mut known = HashMap::new();
-        for (name, seen) in &literals.names {
-            let fixed = match name.find(['*', '?', '[', '{', '%']) {
-                // A pattern stands for its folder.
-                Some(at) => name.get(..at).and_then(|n| n.rsplit_once('/')).map_or("", |(f, _)| f),
-                None => name.as_str(),
-            };
-            let fixed = fixed.strip_prefix(&prefix).unwrap_or(fixed).trim_end_matches('/');
-            if !fixed.is_empty() && fixed != "." && fixed != ".." {
-                known.insert(fixed.to_owned(), (name.as_str(), seen));
-            }
-        }
-        Names { known }
-    }
-
-    /// The literal that names a file of the context by its path.
-    fn exact(&self, path: &str, places: &[(String, usize)]) -> Option<(&'l str, &'l Seen)> {
-        let get = |name: &str| self.known.get(name).copied();
-        get(path).or_else(|| places.iter().find_map(|(place, _)| get(place)))
-    }
-
-    /// The literal that names a file of the context, or a folder that it lies in.
-    fn find(&self, path: &str, places: &[(String, usize)]) -> Option<(&'l str, &'l Seen)> {
-        let base = path.rsplit('/').next().unwrap_or(path);
-        let get = |name: &str| self.known.get(name).copied();
-        get(path)
-            .or_else(|| places.iter().find_map(|(place, _)| get(place)))
-            .or_else(|| base.contains('.').then(|| get(base)).flatten())
-            .or_else(|| ancestors(path).find_map(get))
-            .or_else(|| {
-                let (folder, _) = path.rsplit_once('/')?;
-                get(folder.rsplit('/').next()?)
-            })
-            .or_else(|| places.iter().find_map(|(place, _)| ancestors(place).find_map(get)))
-    }
-}
-
-/// What is taken into the program when it is built.
-struct Embedded {
-    globs: Vec<Glob>,
-    folders: Vec<String>,
-}
-
-impl Embedded {
-    fn of(literals: &Literals) -> Self {
-        let (patterns, plain): (Vec<&String>, Vec<&String>) =
-            literals.embedded.iter().partition(|p| p.contains(['*', '?', '[']));
-        Embedded {
-            globs: patterns.into_iter().filter_map(|p| Glob::go(p).ok()).collect(),
-            folders: plain
-                .into_iter()
-                .map(|p| p.trim_end_matches('/').to_owned())
-                .filter(|p| !p.is_empty())
-                .collect(),
-        }
-    }
-
-    fn holds(&self, path: &str) -> bool {
-        self.folders.iter().any(|f| path == f || inside(path, f)) || self.globs.iter().any(|g| g.matches(path))
-    }
-}
-
 /// Makes folders of files that are all wanted.
 fn group(
     site: &Site<'_>,
@@ -490,6 +410,10 @@ fn group(
         }
     }
     let changed = changed(site);
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (at, need) in out.files.iter().enumerate() {
+        known.entry(need.path.clone()).or_insert(at);
+    }
     for file in files {
         let Some(evidence) = chosen.get(file.path.as_str()) else {
             continue;
@@ -502,19 +426,22 @@ fn group(
         for (place, _) in landing.image_of(path) {
             let image = format!("{}{end}", place.trim_end_matches('/'));
             let same = changed.iter().all(|word| !mentions(word, path));
-            match out.files.iter_mut().find(|n| n.path == image) {
+            match known.get(&image).and_then(|at| out.files.get_mut(*at)) {
                 Some(need) => {
                     let named = matches!(evidence.from, super::EvidenceSource::SourceFile { .. });
                     if named && need.evidence.len() < 3 {
                         need.evidence.push(evidence.clone());
                     }
                 }
-                None => out.files.push(Need {
-                    path: image,
-                    context: same.then(|| path.to_owned()),
-                    written: false,
-                    evidence: vec![evidence.clone()],
-                }),
+                None => {
+                    known.insert(image.clone(), out.files.len());
+                    out.files.push(Need {
+                        path: image,
+                        context: same.then(|| path.to_owned()),
+                        written: false,
+                        evidence: vec![evidence.clone()],
+                    });
+                }
             }
         }
     }

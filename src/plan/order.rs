@@ -396,7 +396,10 @@ mod tests {
             assert!(text.contains(cut), "{text}");
         }
         let text = of("RUN touch b && npm ci && npm run build");
-        assert!(!text.contains("COPY package.json package-lock.json") && !text.is_empty(), "{text}");
+        assert!(
+            !text.contains("COPY package.json package-lock.json") && !text.is_empty(),
+            "{text}"
+        );
     }
 
     #[test]

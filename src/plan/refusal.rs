@@ -6,7 +6,7 @@ use super::program::{Program, What};
 use super::role::Role;
 use super::site::Site;
 use crate::facts::windows;
-use crate::model::Kind;
+use crate::model::{Keyword, Kind, Stage};
 
 /// Why the file must be left alone whatever could be built of it; the first reason that holds.
 pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
@@ -36,6 +36,17 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
         let evidence = from.map(|f| Evidence::command(f.span, format!("its last stage is called `{name}`")));
         return reason("it is for development", evidence.into_iter().collect());
     }
+    if let Some(parent) = image_of_its_own(site) {
+        let evidence = file.from_of(site.stage).map(|f| {
+            let says = format!(
+                "it is built on `{}`, which has a command",
+                parent.name.as_deref().unwrap_or_default()
+            );
+            Evidence::command(f.span, says)
+        });
+        let says = "its last stage adds to another one that is an image of its own";
+        return reason(says, evidence.into_iter().collect());
+    }
     let facts = site.facts.stage(site.stage.id)?;
     let inherits = super::program::inherited(site).is_some();
     if facts.cmd.is_none() && facts.entrypoint.is_none() && !inherits {
@@ -63,8 +74,29 @@ pub fn refusal(site: &Site<'_>, programs: &[Program]) -> Option<Reason> {
     None
 }
 
+/// A stage with a name and a command that the last one is built on: people build it with `--target`.
+fn image_of_its_own<'s>(site: &Site<'s>) -> Option<&'s Stage> {
+    let file = site.file();
+    let mut below = file.chain(site.stage).skip(1);
+    below.find(|stage| {
+        let own = file.instructions_of(stage);
+        let starts = own
+            .iter()
+            .any(|i| matches!(i.keyword, Keyword::Cmd | Keyword::Entrypoint));
+        stage.name.is_some() && starts
+    })
+}
+
 /// Words in the name of a stage that developers work in.
-const DEVELOPERS: [&str; 7] = ["debug", "dev", "devcontainer", "devel", "develop", "development", "devenv"];
+const DEVELOPERS: [&str; 7] = [
+    "debug",
+    "dev",
+    "devcontainer",
+    "devel",
+    "develop",
+    "development",
+    "devenv",
+];
 
 /// Whether a stage's name says that developers work in it: `dev`, `dev-envs`, `app-development`.
 fn is_for_developers(name: &str) -> bool {

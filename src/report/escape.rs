@@ -25,7 +25,8 @@ pub(crate) fn stand_in(c: char) -> char {
 /// `text` on one line, with nothing in it that a terminal would obey: line breaks and tabs become
 /// spaces, other control characters become visible.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hostile) {
+    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if plain || !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let shown = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");

@@ -7,6 +7,7 @@
 mod checkstyle;
 mod codeclimate;
 mod concise;
+pub mod difference;
 mod escape;
 mod excerpt;
 mod fingerprint;

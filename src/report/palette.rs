@@ -77,6 +77,11 @@ impl Write for Painter<'_> {
         Ok(bytes.len())
     }
 
+    // Codespan writes a character at a time.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(|_| ())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

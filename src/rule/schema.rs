@@ -1,8 +1,11 @@
 //! The shape of a rule file. Only serde is used here: the build script includes this file to check
 //! and compile `rules/*.yaml`, and the program uses it to read user rules.
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A file `rules/<id>.yaml`; the rule's id is the file's name.
 #[derive(Debug, Deserialize)]
@@ -14,33 +17,36 @@ pub struct RuleFile {
     pub category: Category,
     /// `error`, `warning`, `info` or `style`.
     pub severity: Level,
-    /// Whether it runs without being selected.
+    /// Whether it runs without being selected; `true` unless said.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// The peers' codes for it.
+    /// Other linters' codes for it.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The rules to which this one leaves a fault that both see.
+    /// The rules to which this one leaves a fault that both see: `- same-words: [rule]` (on the very
+    /// words), `- same-file: [rule]`, `- mended-by: [rule]` (where it offers a fix in the file), `- refusal`
+    /// (what BuildKit refuses anyway).
     #[serde(default, with = "serde_yaml::with::singleton_map_recursive")]
     pub yields_to: Vec<YieldFile>,
-    /// The documentation.
+    /// The documentation, in Markdown: `what`, `why`, and `fix-safety` where there is a fix.
     pub docs: Docs,
-    /// Options, by key.
+    /// For a Rust check: options, by name, with `type`, `default` and `what`.
     #[serde(default)]
     pub options: BTreeMap<String, OptionFile>,
-    /// Sources.
+    /// Addresses of the documents that say so.
     #[serde(default)]
     pub references: Vec<String>,
     /// `rust`: the check is `src/rule/checks/<id>.rs`.
     #[serde(default)]
     pub check: Option<CheckKind>,
-    /// For a Rust check: what it wants to see.
+    /// For a Rust check: what it wants to see, of `file`, `stage`, `instruction`, `command`.
     #[serde(default)]
     pub on: Vec<Hook>,
-    /// For a Rust check: the best applicability of its fixes, if it has any.
+    /// For a Rust check: the best applicability of its fixes, if it has any: `safe`, `unsafe`,
+    /// `display-only`.
     #[serde(default)]
     pub fixable: Option<Trust>,
-    /// The declarative check.
+    /// The declarative check: `on`, `keyword`, `command`, `each`, `scope`, `when`, `at`.
     #[serde(default, rename = "match")]
     pub matcher: Option<MatchFile>,
     /// The finding's sentence; `{field}` is replaced.
@@ -49,7 +55,7 @@ pub struct RuleFile {
     /// One line on what to do; `{field}` is replaced.
     #[serde(default)]
     pub help: Option<String>,
-    /// The declarative fix.
+    /// The declarative fix: `title`, `applicability`, `unsafe-when`, `effects`, `edits`.
     #[serde(default)]
     pub fix: Option<FixFile>,
     /// Examples; each is a test.
@@ -387,8 +393,7 @@ pub enum Field {
 }
 
 /// A condition.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum CondFile {
     /// All hold.
     All {
@@ -407,6 +412,64 @@ pub enum CondFile {
     },
     /// A test of a field.
     Test(TestFile),
+}
+
+// By hand: of an enum without tags serde says only that nothing fits, not what is wrong.
+impl<'de> Deserialize<'de> for CondFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CondVisitor)
+    }
+}
+
+struct CondVisitor;
+
+impl<'de> Visitor<'de> for CondVisitor {
+    type Value = CondFile;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a condition: `field:` with a test, or one of `all:`, `any:`, `not:`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CondFile, A::Error> {
+        let first: Option<String> = map.next_key()?;
+        let cond = match first.as_deref() {
+            Some("all") => CondFile::All { all: map.next_value()? },
+            Some("any") => CondFile::Any { any: map.next_value()? },
+            Some("not") => CondFile::Not { not: map.next_value()? },
+            _ => {
+                let keys = MapAccessDeserializer::new(PutBack { first, rest: map });
+                return TestFile::deserialize(keys).map(CondFile::Test);
+            }
+        };
+        match map.next_key::<String>()? {
+            Some(other) => Err(A::Error::custom(format!(
+                "`{other}` beside `{}`: a condition has one of them; join several by `all: [...]`",
+                first.unwrap_or_default()
+            ))),
+            None => Ok(cond),
+        }
+    }
+}
+
+/// A mapping whose first key was read already.
+struct PutBack<A> {
+    first: Option<String>,
+    rest: A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for PutBack<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        match self.first.take() {
+            Some(first) => seed.deserialize(first.into_deserializer()).map(Some),
+            None => self.rest.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.rest.next_value_seed(seed)
+    }
 }
 
 /// A test of a field: exactly one operator.
@@ -580,7 +643,6 @@ pub fn template(text: &str) -> Result<Vec<Piece>, String> {
 }
 
 fn name_of<T: for<'de> Deserialize<'de>>(name: &str) -> Option<T> {
-    use serde::de::IntoDeserializer;
     let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
     T::deserialize(name).ok()
 }

@@ -1,22 +1,20 @@
 //! Builds the original and its rewrites, and finds the first that does the same in less.
 
-use super::behaviour::{Learnt, Manner, Run, observe};
+use super::behaviour::Manner;
 use super::check::Check;
 use super::config::{self, Terms};
 use super::learn::learn;
-use super::owners::Owners;
-use super::sizes::{ImageSize, image_size, removed};
-use super::start::{self, Image};
+use super::learnt::Learnt;
+use super::original::Original;
+use super::site::{Made, Opened, Site, layers_of};
+use super::sizes::{ImageSize, removed};
+use super::start;
 use super::traced::{self, Missed, Used};
 use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use super::{lessons, tree};
 use crate::edit::Effect;
-use crate::executor::{
-    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, Platform, RootTree, Sink, root_tree,
-};
-use crate::model::{Dockerfile, Keyword, Kind};
+use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
 use crate::plan::Observed;
-use crate::source::SourceFile;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread::ScopedJoinHandle;
@@ -86,38 +84,6 @@ pub struct Touch {
 /// far. The boldest comes first; those that were tried are passed over.
 pub type Next<'n> = dyn FnMut(&[Observed]) -> Vec<Rewrite> + 'n;
 
-/// An image that is removed in the end.
-struct Made<'e> {
-    engine: &'e dyn Engine,
-    built: BuiltImage,
-}
-
-impl Drop for Made<'_> {
-    fn drop(&mut self) {
-        // Nobody is left who could be told.
-        let _ = self.engine.remove(&self.built.id);
-    }
-}
-
-/// An image that was looked into.
-struct Opened {
-    contents: ImageContents,
-    files: RootTree,
-    owners: Owners,
-    size: ImageSize,
-    /// How many layers came with the base image.
-    base_layers: usize,
-}
-
-impl Opened {
-    fn image(&self) -> Image<'_> {
-        Image {
-            config: &self.contents.config,
-            files: &self.files,
-        }
-    }
-}
-
 /// Builds, compares, and reports.
 ///
 /// # Errors
@@ -177,89 +143,6 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
     }
 }
 
-/// What the original's text says.
-struct Original {
-    variables: BTreeSet<String>,
-    labels: BTreeSet<String>,
-}
-
-impl Original {
-    fn of(input: &Input) -> Original {
-        let file = parse(&input.dockerfile, &input.request.dockerfile);
-        let mut original = Original {
-            variables: BTreeSet::new(),
-            labels: BTreeSet::new(),
-        };
-        for instruction in final_instructions(&file, input.request.target.as_deref()) {
-            let (pairs, names) = match &instruction.kind {
-                Kind::Env(pairs) => (pairs, &mut original.variables),
-                Kind::Label(pairs) => (pairs, &mut original.labels),
-                _ => continue,
-            };
-            for pair in pairs {
-                if let Some(name) = file.fixed_value(&pair.key, instruction.index) {
-                    names.insert(name);
-                }
-            }
-        }
-        original
-    }
-}
-
-fn parse(name: &str, text: &str) -> Dockerfile {
-    Dockerfile::parse(SourceFile::new(name, text.as_bytes().to_vec()))
-}
-
-/// The instructions whose results are in the image: those of the target and of the stages below it.
-fn final_instructions<'f>(
-    file: &'f Dockerfile,
-    target: Option<&str>,
-) -> impl Iterator<Item = &'f crate::model::Instruction> {
-    let stage = match target {
-        Some(name) => file.stage_by_name(name),
-        None => file.target(),
-    };
-    let stages: Vec<_> = stage.map(|stage| file.chain(stage).collect()).unwrap_or_default();
-    stages.into_iter().flat_map(|stage| file.instructions_of(stage))
-}
-
-/// The stages that a Dockerfile's own layers were made in, a name for each of those layers, lowest
-/// first. BuildKit writes a line of history for each instruction, and none for FROM.
-fn own_layers(contents: &ImageContents, name: &str, text: &str, target: Option<&str>) -> Vec<String> {
-    let file = parse(name, text);
-    let mut lines = Vec::new();
-    for instruction in final_instructions(&file, target) {
-        if instruction.keyword != Keyword::From {
-            let stage = instruction
-                .stage
-                .and_then(|id| file.stages.iter().find(|stage| stage.id == id));
-            let at = stage.and_then(|stage| file.stages.iter().position(|known| known.id == stage.id));
-            let named = stage.and_then(|stage| stage.name.clone());
-            lines.push((
-                instruction.index,
-                named.unwrap_or_else(|| format!("stage {}", at.unwrap_or(0))),
-            ));
-        }
-    }
-    lines.sort_by_key(|(index, _)| *index);
-    let history = &contents.config.history;
-    let own = history
-        .get(history.len().saturating_sub(lines.len())..)
-        .unwrap_or_default();
-    let made = own.iter().zip(lines).filter(|(entry, _)| !entry.empty_layer);
-    made.map(|(_, (_, stage))| stage).collect()
-}
-
-/// What all of the work shares, from several threads.
-#[derive(Clone, Copy)]
-struct Site<'a> {
-    engine: &'a dyn Engine,
-    input: &'a Input,
-    options: &'a Options,
-    events: &'a dyn Sink,
-    cancel: &'a Cancel,
-}
-
 struct Work<'a> {
     site: Site<'a>,
     report: Report,
@@ -289,77 +172,6 @@ impl Before<'_, '_, '_> {
     }
 }
 
-impl<'a> Site<'a> {
-    /// Builds, a second time where the first failed: networks are flaky. The inner error is the
-    /// build's own.
-    fn build(&self, request: &BuildRequest, cancel: &Cancel) -> Result<Result<Made<'a>, Error>, Error> {
-        let mut tries = 0;
-        loop {
-            cancel.check()?;
-            match self.engine.build(request, self.events, cancel) {
-                Ok(built) => {
-                    return Ok(Ok(Made {
-                        engine: self.engine,
-                        built,
-                    }));
-                }
-                Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
-                Err(error) if error.is_transient() && tries == 0 => {
-                    tries += 1;
-                    let message = format!("the build failed and is tried once more: {error}");
-                    self.events.event(Event::Warning { message: &message });
-                }
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-    }
-
-    fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
-        let contents = self.engine.contents(&made.built.id, self.cancel)?;
-        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
-        let owners = Owners::of(&files);
-        let own = own_layers(
-            &contents,
-            &self.input.dockerfile,
-            text,
-            self.input.request.target.as_deref(),
-        );
-        let size = image_size(&contents, &own, &files, &owners);
-        Ok(Opened {
-            base_layers: match self.input.whole {
-                true => 0,
-                false => contents.layers.len().saturating_sub(own.len()),
-            },
-            contents,
-            files,
-            owners,
-            size,
-        })
-    }
-
-    fn observe(&self, made: &Made<'_>, like: Option<&Run>) -> Result<Run, Error> {
-        let BuiltImage { id, config, .. } = &made.built;
-        let exposes = !config.exposed_ports.is_empty();
-        observe(self.engine, id, &self.options.manner, (like, exposes), self.cancel)
-    }
-
-    /// Runs the original twice.
-    fn learn_behaviour(&self, made: &Made<'_>) -> Result<Learnt, Error> {
-        let first = self.observe(made, None)?;
-        let second = self.observe(made, Some(&first))?;
-        Ok(Learnt::new(first, second))
-    }
-
-    /// How large each layer is compressed. What cannot be found out is none.
-    fn measure(&self, mut layers: ImageContents, cancel: &Cancel) -> Result<Vec<Option<u64>>, Error> {
-        match self.engine.measure(&mut layers, cancel) {
-            Err(Error::Cancelled) if self.cancel.is_cancelled() => return Err(Error::Cancelled),
-            Err(_) | Ok(()) => {}
-        }
-        Ok(layers.layers.iter().map(|layer| layer.compressed_bytes).collect())
-    }
-}
-
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
         let site = self.site;
@@ -371,6 +183,7 @@ impl<'a> Work<'a> {
             Err(error) => {
                 self.report.verdict = Verdict::OriginalFails;
                 self.report.reason = describe(&error);
+                self.report.notes.extend(error.help().map(|help| help.to_string()));
                 return Ok(());
             }
         };
@@ -693,15 +506,6 @@ impl<'a> Work<'a> {
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
-    }
-}
-
-/// The same layers, for a thread of its own; what they point to must be kept.
-fn layers_of(contents: &ImageContents) -> ImageContents {
-    ImageContents {
-        config: contents.config.clone(),
-        layers: contents.layers.clone(),
-        keep: None,
     }
 }
 

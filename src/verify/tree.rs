@@ -15,7 +15,9 @@ pub fn compare(before: &dyn Files, after: &dyn Files, owners: &Owners) -> Vec<Ch
         let Some(was) = before.node(path) else { return };
         both += 1;
         match (&was.kind, &node.kind) {
-            (Kind::File(_), Kind::File(_)) if was.is_executable() && !node.is_executable() => {
+            (Kind::File(_), Kind::File(_))
+                if was.is_executable() && !node.is_executable() && is_program(before, path) =>
+            {
                 flat.push(format!("{path} (mode {:o} became {:o})", was.mode, node.mode));
             }
             (_, Kind::Link(target)) => {
@@ -57,6 +59,18 @@ pub fn compare(before: &dyn Files, after: &dyn Files, owners: &Owners) -> Vec<Ch
     ]
 }
 
+/// The longest file that is looked into, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// Whether somebody could want to execute a file: machine code, a script that names its interpreter, one
+/// for the shell. A module that an installer gave all permissions is none.
+fn is_program(files: &dyn Files, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let for_shell = name.ends_with(".sh") || !name.trim_start_matches('.').contains('.');
+    let begins = |bytes: Vec<u8>| bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF");
+    for_shell || files.read(path, LONGEST).is_none_or(begins)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::files::Memory;
@@ -67,12 +81,14 @@ mod tests {
         let mut before = Memory::default();
         before
             .file("/app/run", 0o755, "x")
+            .file("/app/module.py", 0o755, "import os")
             .file("/opt/java/bin/java", 0o755, "x")
             .link("/usr/local/bin/java", "/opt/java/bin/java")
             .link("/usr/local/bin/ghost", "/nowhere");
         let mut after = Memory::default();
         after
             .file("/app/run", 0o644, "x")
+            .file("/app/module.py", 0o644, "import os")
             .link("/usr/local/bin/java", "/opt/java/bin/java")
             .link("/usr/local/bin/ghost", "/nowhere");
         let checks = compare(&before, &after, &Owners::default());

@@ -54,29 +54,17 @@ pub struct How {
         default_value_t,
         hide_possible_values = true,
         hide_default_value = true,
-        help_heading = "Engine"
+        help_heading = "Build"
     )]
     pub engine: EngineChoice,
     /// The buildx builder to use, for builds on another machine
-    #[arg(long, value_name = "NAME", help_heading = "Engine")]
+    #[arg(long, value_name = "NAME", help_heading = "Build")]
     pub builder: Option<String>,
     /// The `docker` client to use
-    #[arg(
-        long,
-        env = "MBOPT_DOCKER",
-        value_name = "FILE",
-        help_heading = "Engine",
-        hide = true
-    )]
+    #[arg(long, env = "MBOPT_DOCKER", value_name = "FILE", help_heading = "Build", hide = true)]
     pub docker: Option<PathBuf>,
     /// The `podman` or `buildah` to use
-    #[arg(
-        long,
-        env = "MBOPT_PODMAN",
-        value_name = "FILE",
-        help_heading = "Engine",
-        hide = true
-    )]
+    #[arg(long, env = "MBOPT_PODMAN", value_name = "FILE", help_heading = "Build", hide = true)]
     pub podman: Option<PathBuf>,
 
     /// The stage to build [default: the last one]

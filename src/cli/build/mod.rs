@@ -144,7 +144,8 @@ fn request(args: &Build) -> Result<BuildRequest, Failure> {
         )));
     }
     let name = args.file.clone().unwrap_or_else(|| dockerfile_in(&context));
-    let dockerfile = fs::read(&name).map_err(|error| Failure::Usage(format!("{}: {error}", name.display())))?;
+    let unread = |error| Failure::Usage(format!("{}: {}", name.display(), super::read::missing(&name, error)));
+    let dockerfile = fs::read(&name).map_err(unread)?;
     let dockerfile =
         String::from_utf8(dockerfile).map_err(|_| Failure::Usage(format!("{}: it is not UTF-8", name.display())))?;
     let how = &args.how;

@@ -124,6 +124,7 @@ fn prepare<E: Engine>(engine: &E, args: &Init) -> Result<Vec<String>, String> {
     let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if args.pre_commit || (ask && !folder.join(HOOKS_FILE).exists() && asked("Add a pre-commit hook?")) {
         add(folder, HOOKS_FILE, HOOK, &mut said)?;
+        said.push("  the hook runs once `pre-commit install` was called here".to_owned());
     }
     if let Some(workflow) = workflow {
         add(folder, WORKFLOW_FILE, &workflow, &mut said)?;

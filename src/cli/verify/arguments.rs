@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// `mbopt verify`.
 #[derive(Debug, Args, Default)]
 #[command(
-    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
+    after_help = "Exit codes: 0 smaller, 1 not verified, 2 usage, engine, I/O,\n3 no Dockerfile, 5 broken or not smaller, 130 Ctrl-C.\n\nExample: mbopt verify --probe http:8080/health Dockerfile ."
 )]
 pub struct Verify {
     /// The Dockerfile, or a folder that holds one [default: Dockerfile]
@@ -29,7 +29,7 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify every project in folders and lists (.txt, .tsv, .yaml; - for standard input)
+    /// Verify all projects in folders and lists (.txt, .tsv, .yaml, or -)
     #[arg(
         long,
         num_args = 1..,

@@ -43,6 +43,9 @@ pub enum Failure {
     /// What the user wrote, or a file that cannot be read.
     #[error("{0}")]
     Usage(String),
+    /// There is no Dockerfile.
+    #[error("{0} does not exist")]
+    Nothing(String),
 }
 
 /// Verifies, and reports.
@@ -59,6 +62,13 @@ pub fn run<L: Lint>(lint: &L, args: &Verify, global: Global) -> Outcome {
         Err(Failure::Usage(message)) => {
             say(&format!("error: {message}"));
             Outcome::Failure
+        }
+        Err(failure @ Failure::Nothing(_)) => {
+            say(&format!("error: {failure}"));
+            say(
+                "help: name a Dockerfile (`mbopt verify FILE [CONTEXT]`), or folders of projects (`mbopt verify --batch DIR`)",
+            );
+            Outcome::NothingFound
         }
     }
 }
@@ -93,6 +103,9 @@ fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, 
         true => Some(Place::of(args.file.as_deref(), args.context.as_deref())?),
         false => None,
     };
+    if let Some(Place { file, .. }) = place.as_ref().filter(|place| !place.file.exists()) {
+        return Err(Failure::Nothing(file.display().to_string()));
+    }
     let colour_err = colour::wanted_here(global.color, io::stderr().is_terminal());
     let around = Surroundings::new(lint, source, Selection::default(), here, colour_err);
     let file = place.as_ref().map_or(Path::new("Dockerfile"), |place| &place.file);

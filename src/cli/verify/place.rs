@@ -15,13 +15,19 @@ impl Place {
     /// From what was given: a Dockerfile, or a folder with one.
     ///
     /// # Errors
-    /// The context is no folder.
+    /// There is no such file, or the context is no folder.
     pub fn of(given: Option<&Path>, context: Option<&Path>) -> Result<Place, Failure> {
         let given = given.unwrap_or(Path::new("."));
         let file = match given.is_dir() {
             true => dockerfile_in(given).unwrap_or_else(|| super::super::build::dockerfile_in(given)),
             false => given.to_owned(),
         };
+        if !file.exists() {
+            return Err(Failure::Usage(match given.is_dir() {
+                true => format!("no Dockerfile found in {}", given.display()),
+                false => format!("{}: no such file or folder", given.display()),
+            }));
+        }
         // Nobody writes `./Dockerfile`.
         let file = file.strip_prefix(".").map_or(file.clone(), Path::to_owned);
         let context = match context {

@@ -147,8 +147,10 @@ fn named(dockerfile: PathBuf) -> Entry {
 
 /// Paths are relative to the list.
 fn entry(given: Entry, folder: &Path) -> Result<Project, Failure> {
-    let file = folder.join(&given.dockerfile);
-    let context = given.context.map(|context| folder.join(context));
+    // Without `.` in between.
+    let clean = |path: &Path| -> PathBuf { folder.join(path).components().collect() };
+    let file = clean(&given.dockerfile);
+    let context = given.context.map(|context| clean(&context));
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let context = context.unwrap_or_else(|| parent.unwrap_or(Path::new(".")).to_owned());
     let mut probes = Vec::new();
@@ -224,7 +226,7 @@ mod tests {
         let list = folder.path().join("all.tsv");
         std::fs::write(
             &list,
-            "# ours\na/Dockerfile\n\nb/web.dockerfile\t.\tthe web\nc/d/Dockerfile\tc\n",
+            "# ours\na/Dockerfile\n\n./b/./web.dockerfile\t.\tthe web\nc/d/Dockerfile\tc\n",
         )
         .unwrap();
         let found = gather(&[list]).unwrap();
@@ -235,6 +237,7 @@ mod tests {
                 (project.name.as_str(), context.to_owned())
             })
             .collect();
+        assert_eq!(found[1].place.file, folder.path().join("b/web.dockerfile"));
         assert_eq!(said, [("a", "a".into()), ("the web", "".into()), ("c/d", "c".into())]);
 
         let list = folder.path().join("all.yaml");

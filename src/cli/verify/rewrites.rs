@@ -192,6 +192,13 @@ pub fn tester(file: &Dockerfile) -> Option<String> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    let unread = |error| {
+        Failure::Usage(format!(
+            "{}: {}",
+            path.display(),
+            super::super::read::missing(path, error)
+        ))
+    };
+    let bytes = std::fs::read(path).map_err(unread)?;
     String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{}: it is not UTF-8", path.display())))
 }

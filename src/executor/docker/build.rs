@@ -81,7 +81,8 @@ fn run(
     let mut progress = Progress::new(events);
     let mut stdout = Vec::new();
     let limits = &request.limits;
-    let status = client
+    let label = args.iter().skip_while(|arg| *arg != "--label").nth(1).cloned();
+    let watched = client
         .program()
         .watch(args, limits.build, cancel, &mut |stream, bytes| {
             match stream {
@@ -96,7 +97,15 @@ fn run(
                 }),
                 None => Ok(()),
             }
-        })?;
+        });
+    let status = match (watched, label.as_ref().and_then(|label| label.to_str())) {
+        (Ok(status), _) => status,
+        (Err(error), label) => {
+            // The Engine may have been about to finish it all the same.
+            label.into_iter().for_each(|label| client.forget(label));
+            return Err(error);
+        }
+    };
     progress.finish();
     if !status.success() {
         return Ok(Err(progress.failure(file)));

@@ -4,6 +4,9 @@ pub mod schema;
 
 pub use schema::{How, Makes, OutputIs};
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 include!(concat!(env!("OUT_DIR"), "/ecosystems.rs"));
 
 /// A language, or a family of tools.
@@ -208,16 +211,16 @@ pub fn begins(pattern: &str, program: &str, words: &[String]) -> Option<usize> {
     Some(at)
 }
 
+/// The programs that build, in any ecosystem.
+static TOOLS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let builds = ECOSYSTEMS.iter().flat_map(|e| e.builds);
+    let programs = builds.filter_map(|build| build.command.split(' ').next());
+    programs.flat_map(|programs| programs.split('|')).collect()
+});
+
 /// Whether a program is one that builds.
 pub fn is_tool(program: &str) -> bool {
-    let first = |build: &Build| {
-        build
-            .command
-            .split(' ')
-            .next()
-            .is_some_and(|p| p.split('|').any(|p| p == program))
-    };
-    ECOSYSTEMS.iter().flat_map(|e| e.builds).any(first)
+    TOOLS.contains(program)
 }
 
 impl Ecosystem {

@@ -149,7 +149,8 @@ pub struct CacheFile {
 pub struct BuildFile {
     /// The program and the words that must be among its operands, in order; `a|b` for either.
     pub command: String,
-    /// Code that knows the tool, where a table is not enough.
+    /// Code that knows the tool, where a table is not enough: a name in `src/plan/artifact/outputs.rs`.
+    /// `cc` is for compilers with the options of C's, and takes `libraries`; others take no more keys.
     #[serde(default)]
     pub code: Option<String>,
     /// Options that name the output.
@@ -169,7 +170,8 @@ pub struct BuildFile {
     pub inside: Option<String>,
     /// What it is.
     pub makes: Option<Makes>,
-    /// Libraries that what it makes is linked against.
+    /// Libraries that what it makes is linked against, as the linker knows them (`libgc`). The packages that hold them
+    /// are those of `rules/knowledge/libraries.yaml`; one that is not there makes the rewrite unsafe.
     #[serde(default)]
     pub libraries: Vec<String>,
     /// Files that set the output: the text behind `after`.
@@ -265,6 +267,17 @@ pub fn check(name: &str, file: &EcosystemFile) -> Vec<String> {
         if build.code.is_none() && !by_table {
             problem(format!(
                 "`{}` needs `code`, or `makes` with `default` or `output`",
+                build.command
+            ));
+        }
+        let told = build.default.is_some()
+            || build.inside.is_some()
+            || build.output_operand.is_some()
+            || !(build.output.is_empty() && build.setting.is_empty() && build.name.is_empty())
+            || !(build.libraries.is_empty() || build.code.as_deref() == Some("cc"));
+        if build.code.is_some() && told {
+            problem(format!(
+                "`{}` has `code`, which finds the output by itself: of the other keys only `makes` belongs there, and `libraries` with `code: cc`",
                 build.command
             ));
         }

@@ -1,15 +1,15 @@
-//! C and C++ compilers called directly.
+//! Compilers with the options of C's, called directly.
 
 use super::linkage::{self, library};
 use super::outputs::{Output, Outputs, in_cwd};
 use super::step::Step;
 use super::{Alteration, ArtifactKind, Linkage};
 use crate::edit::Edit;
-use crate::knowledge::ecosystem::Ecosystem;
+use crate::knowledge::ecosystem::{Build, Ecosystem};
 use crate::plan::evidence::Evidence;
 
 /// Takes note of what the step makes.
-pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) {
+pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, build: &'static Build, step: &Step) {
     let only_objects = step.words.iter().any(|w| {
         matches!(
             w.as_str(),
@@ -32,7 +32,7 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     if path.ends_with(".o") || path.ends_with(".a") || path.starts_with("/dev/") {
         return;
     }
-    let (kind, why) = link(outputs, step);
+    let (kind, why) = link(outputs, build, step);
     let alter = linked_in(outputs, step, &kind);
     outputs.push(Output {
         path,
@@ -58,11 +58,18 @@ fn linked_in(outputs: &Outputs<'_>, step: &Step, kind: &ArtifactKind) -> Option<
     };
     let alone = matches!(needs.as_slice(), [only] if only == "libstdc++");
     let driver = matches!(step.program.as_str(), "g++" | "c++") && !step.has("-lstdc++");
-    let shares = ["-shared", "-rdynamic", "-static-pie", "-nostdlib"].iter().any(|w| step.has(w));
-    let steered = step.words.iter().any(|w| w.contains('$') || w.starts_with("-fsanitize") || w == "-ldl");
+    let shares = ["-shared", "-rdynamic", "-static-pie", "-nostdlib"]
+        .iter()
+        .any(|w| step.has(w));
+    let steered = step
+        .words
+        .iter()
+        .any(|w| w.contains('$') || w.starts_with("-fsanitize") || w == "-ldl");
     let span = step.span.filter(|_| step.via.is_empty())?;
     let text = outputs.site.file().source.slice(span);
-    let name = text.find(step.name.as_str()).filter(|_| alone && driver && !shares && !steered)?;
+    let name = text
+        .find(step.name.as_str())
+        .filter(|_| alone && driver && !shares && !steered)?;
     Some(Alteration {
         edits: vec![Edit::insert(
             span.start + name + step.name.len(),
@@ -80,7 +87,7 @@ fn linked_in(outputs: &Outputs<'_>, step: &Step, kind: &ArtifactKind) -> Option<
     })
 }
 
-fn link(outputs: &Outputs<'_>, step: &Step) -> (ArtifactKind, Evidence) {
+fn link(outputs: &Outputs<'_>, build: &Build, step: &Step) -> (ArtifactKind, Evidence) {
     let fully = step
         .words
         .iter()
@@ -97,6 +104,9 @@ fn link(outputs: &Outputs<'_>, step: &Step) -> (ArtifactKind, Evidence) {
     if cxx && !step.has("-static-libstdc++") {
         needs.push("libstdc++".to_owned());
     }
+    // `-static-libgfortran` and its kin link the language's library in.
+    let linked = build.libraries.iter().filter(|l| !step.has(&format!("-static-{l}")));
+    needs.extend(linked.map(|l| linkage::package(l)));
     needs.sort();
     needs.dedup();
     let kind = ArtifactKind::Binary {

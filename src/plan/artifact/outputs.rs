@@ -89,7 +89,7 @@ impl<'a> Outputs<'a> {
         match build.code {
             Some("go") => go::step(self, ecosystem, step),
             Some("cargo") => cargo::step(self, ecosystem, step),
-            Some("cc") => cc::step(self, ecosystem, step),
+            Some("cc") => cc::step(self, ecosystem, build, step),
             Some("cmake") => cmake::step(self, ecosystem, step),
             Some("make") => cmake::make(self, ecosystem, step),
             Some("configure" | "meson") => cmake::configure(self, step),

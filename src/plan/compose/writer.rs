@@ -109,7 +109,10 @@ impl<'s> Writer<'s> {
         if next.contains(&format!("${{{key}")) {
             return;
         }
-        let last = self.items.iter().rposition(|i| i.is("ENV") && only_key(&i.body) == Some(key));
+        let last = self
+            .items
+            .iter()
+            .rposition(|i| i.is("ENV") && only_key(&i.body) == Some(key));
         let Some(last) = last else { return };
         let behind = self.items.iter().skip(last + 1);
         let idle = |i: &Item| ["ENV", "EXPOSE", "MAINTAINER"].iter().any(|k| i.is(k)) && !i.body.contains('$');

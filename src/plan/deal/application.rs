@@ -52,7 +52,9 @@ pub fn application(
             _ if makes => Side::Builder,
             (Some(Goes::Along), _) => Side::Role,
             (None, Role::Dependencies { .. } | Role::Tool) if tools::started(site, role, programs) => Side::Runtime,
-            (None, Role::Build | Role::Unknown) if has.all(site, role) && !setup::lists_packages(site, role) => Side::Runtime,
+            (None, Role::Build | Role::Unknown) if has.all(site, role) && !setup::lists_packages(site, role) => {
+                Side::Runtime
+            }
             (None, Role::Build | Role::Unknown | Role::Tool | Role::Dependencies { .. }) => {
                 deal.conditions.extend(left_behind(site, role));
                 let inside = |folder: &String| site.workdir_at(role.place.instruction).as_ref() == Some(folder);

@@ -134,7 +134,8 @@ pub fn deal(
             }
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
-                runtime: !(before && setup::serves_build(site, role) || setup::is_made_anyway(site, role, artifacts, trees)),
+                runtime: !(before && setup::serves_build(site, role)
+                    || setup::is_made_anyway(site, role, artifacts, trees)),
                 ..Lot::default()
             },
             Role::Shell => Lot {

@@ -122,7 +122,11 @@ pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifa
                 && matches!(r.role, Role::RuntimeSetup | Role::Unknown)
                 && site.file().source.slice(r.span).contains(path.as_str())
         };
-        let needed = site.roles.iter().find(needs).map_or(usize::MAX, |r| r.place.instruction);
+        let needed = site
+            .roles
+            .iter()
+            .find(needs)
+            .map_or(usize::MAX, |r| r.place.instruction);
         let workdirs = site.instructions().filter(|i| i.keyword == Keyword::Workdir);
         workdirs
             .filter(|i| i.index < needed)

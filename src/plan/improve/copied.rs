@@ -2,8 +2,8 @@
 
 use super::here;
 use crate::model::Kind;
-use crate::plan::{Evidence, Reason};
 use crate::plan::site::Site;
+use crate::plan::{Evidence, Reason};
 
 /// A file whose last stage is built on the stage whose root it copied.
 pub(super) struct Inherited {
@@ -25,16 +25,24 @@ pub(super) fn inherited(site: &Site<'_>) -> Option<Inherited> {
     if !image.text.eq_ignore_ascii_case("scratch") {
         return None;
     }
-    let copy = file.instructions_of(site.stage).iter().find(|i| i.transfer().is_some())?;
+    let copy = file
+        .instructions_of(site.stage)
+        .iter()
+        .find(|i| i.transfer().is_some())?;
     let transfer = copy.transfer().filter(|t| t.inline.is_empty())?;
     let stage = transfer.from.as_ref()?.1.stage().and_then(|id| file.stage(id))?;
     let whole = matches!(transfer.sources.as_slice(), [source] if source.value == "/");
     let to_root = transfer.destination.as_ref().is_some_and(|d| d.value == "/");
-    let name = stage.name.clone().filter(|_| whole && to_root && copy.flags.len() == 1)?;
+    let name = stage
+        .name
+        .clone()
+        .filter(|_| whole && to_root && copy.flags.len() == 1)?;
     let text = file.source.text();
     let lines = file.source.lines();
     let start = lines.start(lines.line(copy.span.start));
-    let end = lines.start(lines.line(copy.span.end.saturating_sub(1)) + 1).min(text.len());
+    let end = lines
+        .start(lines.line(copy.span.end.saturating_sub(1)) + 1)
+        .min(text.len());
     Some(Inherited {
         text: format!(
             "{}{name}{}{}",

@@ -8,6 +8,7 @@
 mod copied;
 mod names;
 mod swap;
+mod tested;
 
 use super::program::Program;
 use super::site::Site;
@@ -28,7 +29,7 @@ pub fn is_split(site: &Site<'_>) -> bool {
 
 /// Plans the improvements of a file that [`is_split`].
 pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
-    if let Some(candidate) = root(site) {
+    if let Some(candidate) = root(site).or_else(|| without_tests(site)) {
         plan.verdict = Verdict::Rewrite(0);
         plan.candidates.push(candidate);
         return;
@@ -116,6 +117,50 @@ fn root(site: &Site<'_>) -> Option<Candidate> {
         .chain(chosen.unsafe_because.iter().cloned())
         .collect(),
         announces: chosen.announces.iter().cloned().chain([says]).collect(),
+        ..chosen
+    })
+}
+
+/// The rewrite of a file whose last stage runs tests: they stand in a stage of their own, and the rest
+/// is planned without them.
+fn without_tests(site: &Site<'_>) -> Option<Candidate> {
+    let moved = tested::moved(site)?;
+    let announced = format!(
+        "the default build no longer runs the tests; in CI: docker build --target {} .",
+        moved.tester
+    );
+    let evidence = site.roles.iter().find(|r| r.role == super::Role::Test);
+    let says = "it is not proven that the tests need nothing of the last stage but what it copies".to_owned();
+    let reason = Reason {
+        says,
+        evidence: evidence
+            .map(|r| Evidence::command(r.span, r.why.says.clone()))
+            .into_iter()
+            .collect(),
+    };
+    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), moved.text.clone()));
+    let again = super::once(&Facts::new(&file, site.context), site.options);
+    let chosen = match again.chosen() {
+        Some(chosen) => chosen.clone(),
+        None => Candidate {
+            text: moved.text,
+            stages: stages(site, file.source.text()),
+            ..candidate(site, &[], Level::Order, &[], Vec::new())
+        },
+    };
+    let mut effects = chosen.effects.clone();
+    effects.extend([Effect::Stages, Effect::Layers]);
+    effects.sort_unstable();
+    effects.dedup();
+    Some(Candidate {
+        effects,
+        applicability: chosen.applicability.min(Applicability::Unsafe),
+        unsafe_because: std::iter::once(reason)
+            .chain(chosen.unsafe_because.iter().cloned())
+            .collect(),
+        announces: std::iter::once(announced)
+            .chain(chosen.announces.iter().cloned())
+            .collect(),
         ..chosen
     })
 }

@@ -81,3 +81,26 @@ fn a_copied_root_on_scratch_becomes_what_it_starts() {
     assert!(chosen.text.contains("COPY --from=build /app /app\n"), "{}", chosen.text);
     assert!(!chosen.text.contains("scratch"), "{}", chosen.text);
 }
+
+#[test]
+fn tests_of_the_last_stage_get_a_stage_of_their_own() {
+    let text = "FROM golang:1.22-bookworm AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /out/app .\n\n\
+        # It runs here.\nFROM golang:1.22-bookworm\nCOPY --from=build /src /src\nCOPY --from=build /out/app /out/app\n\
+        RUN cd /src && go test ./...\nCMD [\"/out/app\"]\n";
+    let plan = planned(text, &GO);
+    let chosen = plan.chosen().unwrap_or_else(|| panic!("{:?}", plan.verdict));
+    assert!(
+        chosen.text.contains(
+            "\n\nFROM build AS tester\nRUN cd /src && go test ./...\n\n# It runs here.\nFROM debian:bookworm-slim\n"
+        ),
+        "{}",
+        chosen.text
+    );
+    assert_eq!(chosen.text.matches("go test").count(), 1, "{}", chosen.text);
+    assert_eq!(chosen.applicability, Applicability::Unsafe);
+    assert!(chosen.announces.iter().any(|a| a.contains("--target tester")));
+    // What they are run on is not the builder's.
+    let other = text.replace("COPY --from=build /src /src", "COPY . /src");
+    let plan = planned(&other, &GO);
+    assert!(plan.chosen().is_none_or(|c| !c.text.contains("AS tester")));
+}

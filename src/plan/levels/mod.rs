@@ -146,7 +146,12 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
     if relying.is_empty() && site.context.is_some() {
         out.push(Condition::met("nothing else relies on the image as it is", Vec::new()));
     }
-    if site.context.is_none() && site.roles.iter().any(|r| matches!(r.role, Role::SourceCopy | Role::Manifests)) {
+    if site.context.is_none()
+        && site
+            .roles
+            .iter()
+            .any(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
+    {
         out.push(Condition::unproven(
             "nothing in the build context names a program or a library that only the old base image has",
             vec![Evidence::tool("the build context is not known")],

@@ -107,14 +107,22 @@ fn only_sources(artifacts: &Artifacts, transfer: &crate::model::Transfer) -> boo
             .iter()
             .filter(|a| matches!(a.kind, ArtifactKind::Binary { .. } | ArtifactKind::Jar))
             .filter_map(|a| crate::knowledge::ecosystem::by_name(a.ecosystem))
-            .any(|e| name.rsplit_once('.').is_some_and(|(_, ending)| e.sources.contains(&ending)))
+            .any(|e| {
+                name.rsplit_once('.')
+                    .is_some_and(|(_, ending)| e.sources.contains(&ending))
+            })
     };
     // Cargo's, Maven's, Gradle's and Swift's own layout.
     let layout = |name: &str| {
         let name = name.trim_start_matches("./").trim_end_matches('/');
         let tools = ["rust", "java", "swift"];
-        matches!(name, "src" | "Sources" | "build.rs" | "Cargo.toml" | "Cargo.lock" | "pom.xml" | "go.mod" | "go.sum")
-            && artifacts.found.iter().all(|a| tools.contains(&a.ecosystem) || name.starts_with("go."))
+        matches!(
+            name,
+            "src" | "Sources" | "build.rs" | "Cargo.toml" | "Cargo.lock" | "pom.xml" | "go.mod" | "go.sum"
+        ) && artifacts
+            .found
+            .iter()
+            .all(|a| tools.contains(&a.ecosystem) || name.starts_with("go."))
     };
     !transfer.sources.is_empty() && transfer.sources.iter().all(|s| known(&s.value) || layout(&s.value))
 }

@@ -81,7 +81,10 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
 /// speak against it.
 fn pays(site: &Site<'_>, candidate: &Candidate) -> bool {
     let old = site.stage.root_image.as_ref().map(|i| i.text.as_str());
-    let same = candidate.runtime.as_ref().is_some_and(|r| Some(r.reference.as_str()) == old);
+    let same = candidate
+        .runtime
+        .as_ref()
+        .is_some_and(|r| Some(r.reference.as_str()) == old);
     if same && candidate.leaves < LEAST_BYTES {
         return false;
     }

@@ -32,6 +32,26 @@ pub struct Literals {
     pub zones: Option<(String, Seen)>,
 }
 
+/// The bytes that a reader of sources looks at.
+struct Stops([bool; 256]);
+
+impl Stops {
+    fn of(comment: &str, quotes: &[u8]) -> Stops {
+        let mut stops = [false; 256];
+        let own = [b'\n', b'/', b'\''];
+        for byte in own.iter().chain(quotes).chain(comment.as_bytes().first()) {
+            if let Some(stop) = stops.get_mut(usize::from(*byte)) {
+                *stop = true;
+            }
+        }
+        Stops(stops)
+    }
+
+    fn at(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).copied().unwrap_or_default()
+    }
+}
+
 /// Literals above this length name no file.
 const MAX_NAME: usize = 200;
 
@@ -43,9 +63,17 @@ impl Literals {
         let comment = reads.comment.unwrap_or("\0");
         let quotes = reads.quotes.as_bytes();
         let bytes = text.as_bytes();
+        let stops = Stops::of(comment, quotes);
         let mut at = 0;
         let mut line = 1;
-        while let Some(&byte) = bytes.get(at) {
+        loop {
+            // Most of a source is neither.
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(next) = rest.iter().position(|byte| stops.at(*byte)) else {
+                break;
+            };
+            at += next;
+            let Some(&byte) = bytes.get(at) else { break };
             if byte == b'\n' {
                 line += 1;
                 at += 1;
@@ -99,7 +127,7 @@ impl Literals {
             }
         }
         let seen = |marker: &str| {
-            let at = text.find(marker)?;
+            let at = memchr::memmem::find(bytes, marker.as_bytes())?;
             let line = 1 + text.get(..at)?.bytes().filter(|b| *b == b'\n').count();
             Some((
                 marker.trim_matches('"').to_owned(),
@@ -137,7 +165,13 @@ impl Literals {
         };
         // Arguments may begin on the next line, or behind a raw or byte string's letter.
         let before = before.trim_end_matches(['r', 'b', '#', 'L', '&', '@']).trim_end();
-        let is = |markers: &[&str]| markers.iter().any(|m| before.ends_with(m.trim_end()));
+        let last = before.as_bytes().last();
+        let is = |markers: &[&str]| {
+            markers.iter().any(|m| {
+                let m = m.trim_end();
+                m.as_bytes().last() == last && before.ends_with(m)
+            })
+        };
         if is(reads.embeds) {
             self.embedded.push(join(folder, literal));
             self.embedded.push(literal.trim_start_matches("./").to_owned());
@@ -158,13 +192,23 @@ impl Literals {
         if is(reads.writes) {
             self.written.push((literal.to_owned(), seen()));
         }
-        let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | '|' | '"' | ';' | '=' | '(' | ')' | '\\' | '\n');
-        if literal.contains("://") || literal.contains(odd) || literal.contains(' ') && !literal.contains('/') {
+        let odd =
+            |b: u8| b.is_ascii_control() || matches!(b, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\');
+        let (mut blank, mut slash) = (false, false);
+        for byte in literal.bytes() {
+            if odd(byte) {
+                return;
+            }
+            blank |= byte == b' ';
+            slash |= byte == b'/';
+        }
+        if blank && !slash || slash && literal.contains("://") {
             return;
         }
         let name = literal.trim_start_matches("./");
-        if !name.is_empty() {
-            self.names.entry(name.to_owned()).or_insert_with(seen);
+        // Most literals stand in many places.
+        if !name.is_empty() && !self.names.contains_key(name) {
+            self.names.insert(name.to_owned(), seen());
         }
     }
 }

@@ -200,7 +200,10 @@ impl Look<'_> {
     }
 
     fn libstdcxx(&self) -> Condition {
-        let what = "the binary needs no newer libstdc++ than the release's";
+        // Fortran's library comes with the compiler, as that of C++ does.
+        let fortran = self.libraries().any(|l| l.contains("gfortran"));
+        let library = if fortran { "libgfortran" } else { "libstdc++" };
+        let what = format!("the binary needs no newer {library} than the release's");
         if self.linkage() == Some(Linkage::Static) {
             return Condition::met(what, self.linkage_evidence());
         }
@@ -209,10 +212,12 @@ impl Look<'_> {
                 .as_ref()
                 .is_some_and(|alter| matches!(&alter.kind, ArtifactKind::Binary { needs, .. } if needs.is_empty()))
         };
-        let cxx = self.artifacts.iter().any(|a| {
-            let names = matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
-            names && !linked_in(a)
-        });
+        let cxx = fortran
+            || self.artifacts.iter().any(|a| {
+                let names =
+                    matches!(&a.kind, ArtifactKind::Binary { needs, .. } if needs.iter().any(|n| n.contains("stdc++")));
+                names && !linked_in(a)
+            });
         let c = self
             .artifacts
             .iter()
@@ -223,13 +228,17 @@ impl Look<'_> {
         if has_its_libstdcxx(self.site) {
             return Condition::met(
                 what,
-                vec![Evidence::image("the release's libstdc++ is of the same GCC or a later one, which is compatible")],
+                vec![Evidence::image(format!(
+                    "the release's {library} is of the same GCC or a later one, which is compatible"
+                ))],
             );
         }
         Condition::unproven(
             what,
-            vec![Evidence::image("the libstdc++ of the image gcc is newer than Debian's")],
-            "-static-libstdc++, or a build that looks at the symbols",
+            vec![Evidence::image(format!(
+                "the {library} of the image gcc is newer than Debian's"
+            ))],
+            format!("-static-{library}, or a build that looks at the symbols"),
         )
     }
 
@@ -294,7 +303,13 @@ pub fn is_shell(program: &str) -> bool {
 }
 
 /// The GCC whose libstdc++ a release of Debian has (its package gcc-defaults).
-const GCC: [(&str, u32); 5] = [("stretch", 6), ("buster", 8), ("bullseye", 10), ("bookworm", 12), ("trixie", 14)];
+const GCC: [(&str, u32); 5] = [
+    ("stretch", 6),
+    ("buster", 8),
+    ("bullseye", 10),
+    ("bookworm", 12),
+    ("trixie", 14),
+];
 
 /// Whether the Debian release that a program of the image `gcc` is run on has a libstdc++ that is not
 /// older than the image's: the one that its tag names, or else the newest.
@@ -302,7 +317,10 @@ pub fn has_its_libstdcxx(site: &Site<'_>) -> bool {
     let tag = knowledge::Tag::parse(site.base_tag());
     let newest = || knowledge::newest("debian").and_then(|version| knowledge::named("debian", version));
     let release = tag.codename().or_else(newest).map(|c| c.codename);
-    let has = GCC.iter().find(|(codename, _)| Some(*codename) == release).map(|(_, gcc)| *gcc);
+    let has = GCC
+        .iter()
+        .find(|(codename, _)| Some(*codename) == release)
+        .map(|(_, gcc)| *gcc);
     let own: Option<u32> = tag.major().and_then(|major| major.parse().ok());
     own.zip(has).is_some_and(|(own, has)| own <= has)
 }

@@ -75,6 +75,7 @@ pub fn draw(file: &Dockerfile, plan: &Plan) -> String {
             "conditions": l.conditions.iter().map(|c| condition(file, c)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "candidates": plan.candidates.iter().map(|c| candidate(file, c)).collect::<Vec<_>>(),
+        "untested": plan.untested.as_ref().map(|u| u.command.as_str()),
         "estimate": plan.estimate.map(|e| json!({ "before": e.before, "after": e.after })),
     });
     // A value made of strings and numbers can be written.

@@ -24,6 +24,15 @@ pub fn draw(file: &Dockerfile, plan: &Plan) -> String {
     programs(&mut out, file, plan);
     made(&mut out, file, plan);
     levels(&mut out, file, plan);
+    if let Some(untested) = &plan.untested {
+        title(&mut out, "Tests that no stage runs");
+        let _ = writeln!(out, "  {}", untested.command);
+        evidence(&mut out, file, std::slice::from_ref(&untested.evidence), "      ");
+        let _ = writeln!(
+            out,
+            "      a stage for them: mbopt lint --select tests-not-run --fix --unsafe-fixes"
+        );
+    }
     if let Some(candidate) = plan.chosen() {
         said(&mut out, file, candidate);
     }

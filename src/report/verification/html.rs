@@ -6,11 +6,11 @@ use super::super::plan::stages;
 use super::super::xml::escaped;
 use super::{change, setting, size};
 use crate::model::Dockerfile;
+use crate::report::difference::{Change, Difference};
 use crate::source::SourceFile;
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
 use crate::verify::{ImageSize, Report, Verdict};
-use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
@@ -55,14 +55,14 @@ pub fn html(report: &Report, original: &str) -> String {
             stages(&file)
         );
         out.push_str("<h2>The change</h2><pre>");
-        for change in TextDiff::from_lines(original, &taken.text).iter_all_changes() {
-            let text = escaped(change.value().trim_end_matches(['\r', '\n']));
-            let _ = match change.tag() {
-                ChangeTag::Equal => writeln!(out, "  {text}"),
-                ChangeTag::Insert => writeln!(out, "<ins>+ {text}</ins>"),
-                ChangeTag::Delete => writeln!(out, "<del>- {text}</del>"),
+        Difference::of(original, &taken.text).each(|change, line| {
+            let text = escaped(line.trim_end_matches(['\r', '\n']));
+            let _ = match change {
+                Change::Kept => writeln!(out, "  {text}"),
+                Change::Added => writeln!(out, "<ins>+ {text}</ins>"),
+                Change::Removed => writeln!(out, "<del>- {text}</del>"),
             };
-        }
+        });
         out.push_str("</pre>");
     }
     let _ = writeln!(

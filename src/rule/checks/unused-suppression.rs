@@ -45,7 +45,12 @@ impl Inspect for Rule {
             let mut finding = Finding::new(*span, message);
             // Another tool may need its comment.
             let make = if own { Fix::safe } else { Fix::unsafe_ };
-            if all && i == 0 && !suppression.holds_back_directive(cx.file.source.text()) {
+            if let Some(near) = meant(id, *judgement) {
+                let edit = Edit::replace(*span, near);
+                finding = finding
+                    .help(format!("did you mean `{near}`?"))
+                    .fix(make(format!("write `{near}`"), vec![edit]).isolated("suppression"));
+            } else if all && i == 0 && !suppression.holds_back_directive(cx.file.source.text()) {
                 finding = finding.fix(make(
                     "remove the comment".to_owned(),
                     vec![Edit::delete(suppression.span)],
@@ -57,6 +62,14 @@ impl Inspect for Rule {
             cx.report(finding);
         }
     }
+}
+
+/// The rule whose id was misspelt. Codes of other linters are too much alike for a guess.
+fn meant(id: &str, judgement: Judgement) -> Option<&'static str> {
+    if judgement != Judgement::Unknown || !id.contains('-') {
+        return None;
+    }
+    suggest::closest(id, Registry::builtin().rules().map(|rule| rule.id))
 }
 
 /// What a comment that cannot be read was meant to be; none where that is not clear. One with nothing

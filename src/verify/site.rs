@@ -1,0 +1,134 @@
+//! Where images are built, opened and run: what all of a verification's work shares.
+
+use super::behaviour::{Run, observe};
+use super::learnt::Learnt;
+use super::original::own_layers;
+use super::owners::Owners;
+use super::prove::{Input, Options};
+use super::sizes::{ImageSize, image_size};
+use super::start::Image;
+use crate::executor::{
+    BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, RootTree, Sink, root_tree,
+};
+
+/// What all of the work shares, from several threads.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub engine: &'a dyn Engine,
+    pub input: &'a Input,
+    pub options: &'a Options,
+    pub events: &'a dyn Sink,
+    pub cancel: &'a Cancel,
+}
+
+/// An image that is removed in the end.
+pub(super) struct Made<'e> {
+    pub engine: &'e dyn Engine,
+    pub built: BuiltImage,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        // Nobody is left who could be told.
+        let _ = self.engine.remove(&self.built.id);
+    }
+}
+
+/// An image that was looked into.
+pub(super) struct Opened {
+    pub contents: ImageContents,
+    pub files: RootTree,
+    pub owners: Owners,
+    pub size: ImageSize,
+    /// How many layers came with the base image.
+    pub base_layers: usize,
+}
+
+impl Opened {
+    pub fn image(&self) -> Image<'_> {
+        Image {
+            config: &self.contents.config,
+            files: &self.files,
+        }
+    }
+}
+
+impl<'a> Site<'a> {
+    /// Builds, a second time where the first failed: networks are flaky. The inner error is the
+    /// build's own.
+    pub fn build(&self, request: &BuildRequest, cancel: &Cancel) -> Result<Result<Made<'a>, Error>, Error> {
+        let mut tries = 0;
+        loop {
+            cancel.check()?;
+            match self.engine.build(request, self.events, cancel) {
+                Ok(built) => {
+                    return Ok(Ok(Made {
+                        engine: self.engine,
+                        built,
+                    }));
+                }
+                Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
+                Err(error) if error.is_transient() && tries == 0 => {
+                    tries += 1;
+                    let message = format!("the build failed and is tried once more: {error}");
+                    self.events.event(Event::Warning { message: &message });
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    pub fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
+        let contents = self.engine.contents(&made.built.id, self.cancel)?;
+        let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
+        let owners = Owners::of(&files);
+        let own = own_layers(
+            &contents,
+            &self.input.dockerfile,
+            text,
+            self.input.request.target.as_deref(),
+        );
+        let size = image_size(&contents, &own, &files, &owners);
+        Ok(Opened {
+            base_layers: match self.input.whole {
+                true => 0,
+                false => contents.layers.len().saturating_sub(own.len()),
+            },
+            contents,
+            files,
+            owners,
+            size,
+        })
+    }
+
+    pub fn observe(&self, made: &Made<'_>, like: Option<&Run>) -> Result<Run, Error> {
+        let BuiltImage { id, config, .. } = &made.built;
+        let exposes = !config.exposed_ports.is_empty();
+        observe(self.engine, id, &self.options.manner, (like, exposes), self.cancel)
+    }
+
+    /// Runs the original twice.
+    pub fn learn_behaviour(&self, made: &Made<'_>) -> Result<Learnt, Error> {
+        let first = self.observe(made, None)?;
+        let second = self.observe(made, Some(&first))?;
+        Ok(Learnt::new(first, second))
+    }
+
+    /// How large each layer is compressed. What cannot be found out is none.
+    pub fn measure(&self, mut layers: ImageContents, cancel: &Cancel) -> Result<Vec<Option<u64>>, Error> {
+        match self.engine.measure(&mut layers, cancel) {
+            Err(Error::Cancelled) if self.cancel.is_cancelled() => return Err(Error::Cancelled),
+            Err(_) | Ok(()) => {}
+        }
+        Ok(layers.layers.iter().map(|layer| layer.compressed_bytes).collect())
+    }
+}
+
+/// The same layers, for a thread of its own; what they point to must be kept.
+pub(super) fn layers_of(contents: &ImageContents) -> ImageContents {
+    ImageContents {
+        config: contents.config.clone(),
+        layers: contents.layers.clone(),
+        keep: None,
+    }
+}
