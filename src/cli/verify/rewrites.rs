@@ -132,6 +132,8 @@ impl<'p> Source<'p> {
             let lowest = self.file.target().and_then(|stage| self.file.chain(stage).last());
             let image = lowest.and_then(|stage| stage.image.as_ref());
             let name = image.and_then(|image| image.repository.rsplit('/').next());
+            // Its image has another name than the language everywhere else.
+            let name = name.map(|name| if name == "golang" { "go" } else { name });
             found.extend(name.map(str::to_owned));
         }
         found.into_iter().collect()

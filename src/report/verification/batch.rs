@@ -161,7 +161,11 @@ impl Row {
                 .candidate
                 .rsplit_once(" on ")
                 .map_or(self.candidate.as_str(), |(_, base)| base),
-            _ => &self.reason,
+            // The file is the row's own: its line is enough.
+            _ => match self.reason.strip_prefix(self.dockerfile.as_str()) {
+                Some(rest) if !self.dockerfile.is_empty() => rest.trim_start_matches(':'),
+                _ => &self.reason,
+            },
         }
     }
 
@@ -169,7 +173,7 @@ impl Row {
     pub fn line(&self) -> String {
         let detail = match self.verdict() {
             Some(Verdict::Smaller) => self.change(),
-            _ => cut(&self.reason, 100),
+            _ => cut(self.what(), 100),
         };
         let line = format!(
             "{}: {}{} {}",
