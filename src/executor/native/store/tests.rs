@@ -154,7 +154,10 @@ fn wrong_digests_are_refused_and_leave_nothing() {
         );
         assert!(store.layer(diff_id).unwrap().is_none());
     }
-    let left: Vec<_> = walkdir::WalkDir::new(store.root())
+    let root = store.root().to_owned();
+    // Waits for what is still being removed.
+    drop(store);
+    let left: Vec<_> = walkdir::WalkDir::new(root)
         .into_iter()
         .flatten()
         .filter(|e| e.file_type().is_file())
@@ -193,4 +196,25 @@ fn an_archive_is_unpacked_into_a_tree_that_is_there() {
     assert_eq!(fs::metadata(root.join("usr/lib/b.so")).unwrap().mode() & 0o777, 0o640);
     assert_eq!(fs::metadata(root.join("usr/lib/b.so")).unwrap().mtime(), 12);
     assert_eq!(fs::read(root.join(".wh.c")).unwrap(), b"c");
+}
+
+#[test]
+fn scratch_directories_are_gone_with_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Options::at(folder.path())).unwrap();
+    let root = store.root().to_owned();
+    let scratches: Vec<_> = (0..200).map(|_| store.scratch().unwrap()).collect();
+    for scratch in &scratches {
+        fs::create_dir_all(scratch.path().join("a/b")).unwrap();
+        fs::write(scratch.path().join("a/b/c"), "c").unwrap();
+    }
+    let (kept, dropped) = (scratches.last().unwrap().path().to_owned(), scratches.len() - 1);
+    let mut scratches = scratches.into_iter();
+    scratches.by_ref().take(dropped).for_each(drop);
+    drop(store);
+    assert_eq!(fs::read_dir(root.join("tmp")).unwrap().count(), 0);
+    // One that outlives its store has nobody else to remove it.
+    fs::create_dir_all(&kept).unwrap();
+    drop(scratches);
+    assert!(!kept.exists());
 }
