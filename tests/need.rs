@@ -261,7 +261,14 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
             .collect(),
         ..Manner::default()
     };
-    let run = observe(docker, &looked.image, &manner, (None, !manner.probes.is_empty()), &cancel).map_err(|e| e.to_string());
+    let run = observe(
+        docker,
+        &looked.image,
+        &manner,
+        (None, !manner.probes.is_empty()),
+        &cancel,
+    )
+    .map_err(|e| e.to_string());
     let _ = docker.remove(&looked.image);
     let trace: Trace = run?.trace.ok_or("it was not traced")??;
     let installed = installed(files, base);
