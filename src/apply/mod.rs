@@ -129,7 +129,7 @@ pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -
     let mut refused: HashSet<u64> = HashSet::new();
     let mut seen = HashSet::from([fingerprint(current.file.source.bytes())]);
     let mut stopped = None;
-    let mut fewest = usize::MAX;
+    let mut fewest = fixable(&current, level, &refused).count();
     let mut idle = 0;
     let mut made_before_refusals = 0;
     for step in 0.. {

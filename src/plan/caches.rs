@@ -146,7 +146,7 @@ impl<'l, 's> Look<'l, 's> {
             let context = self.site.context;
             !name.starts_with('-') && context.is_some_and(|c| c.exists(name.trim_end_matches('/')))
         };
-        if cache.unless.iter().any(|name| named(name)) {
+        if cache.unless.iter().any(named) {
             return;
         }
         let users: Vec<&Runs<'_>> = self.runs.iter().filter(|r| r.uses(cache)).collect();
