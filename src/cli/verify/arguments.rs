@@ -29,7 +29,7 @@ pub struct Verify {
         conflicts_with_all = ["file", "against", "rebuild", "write", "batch"]
     )]
     pub images: Vec<String>,
-    /// Verify all projects in folders and lists (.txt, .tsv, .yaml, or -)
+    /// Verify all projects in folders and lists (.txt, .tsv, .yaml, -)
     #[arg(
         long,
         num_args = 1..,

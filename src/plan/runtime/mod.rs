@@ -145,7 +145,10 @@ fn offers(look: &Look<'_>) -> Vec<Offer> {
         && let Some(newest) = knowledge::newest("debian").and_then(|version| knowledge::named("debian", version))
     {
         let reference = format!("debian:{}-slim", newest.codename);
-        offers.retain(|known| !known.reference.starts_with("debian:"));
+        // On the release that the tag once stood for the program may lack its C library: only
+        // where builds are at hand, which show it, that one is tried too.
+        let is_tried = !look.site.observed().is_empty();
+        offers.retain(|known| known.reference != reference && (is_tried || !known.reference.starts_with("debian:")));
         offers.insert(
             0,
             Offer {
