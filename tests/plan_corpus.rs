@@ -113,7 +113,9 @@ fn faults(old: &Dockerfile, text: &str) -> Vec<String> {
                 "/usr/local/etc/php/conf.d",
             ];
             let by_default = |(word, end): &(&str, &str)| made.contains(word) && path.ends_with(end);
-            if languages.contains(&path) || INSTALLED.iter().any(by_default) {
+            // The working directory that PHP's images come with.
+            let given = path == "/var/www/html" && old.source.text().contains("FROM php:");
+            if given || languages.contains(&path) || INSTALLED.iter().any(by_default) {
                 continue;
             }
             let known = ["/etc/", "/usr/share/", "/usr/lib/", "/lib/"];
