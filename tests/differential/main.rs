@@ -20,6 +20,7 @@ mod tree;
 use answers::Answers;
 use case::Case;
 use current::Current;
+use mbopt::executor::image_file::ImageFile;
 use mbopt::executor::native::engine::Native;
 use mbopt::executor::native::sandbox::Sandbox;
 use mbopt::executor::native::store::Options;
@@ -67,12 +68,28 @@ fn by_docker(docker: &Docker, request: &BuildRequest) -> Result<Made, Error> {
     let built = docker.build(request, &(), &cancel)?;
     let contents = docker.contents(&built.id, &cancel)?;
     let made = Made {
-        tree: Tree::of_contents(&contents),
+        tree: saved(&built.id.0, &cancel)?,
         layers: contents.layers.len(),
         config: contents.config.clone(),
     };
     docker.remove(&built.id)?;
     Ok(made)
+}
+
+/// What an image holds, as Docker itself writes it out.
+fn saved(image: &str, cancel: &Cancel) -> Result<Tree, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    let client = std::env::var_os("MBOPT_DOCKER").unwrap_or("docker".into());
+    let done = std::process::Command::new(client)
+        .args(["save", "--output"])
+        .arg(&archive)
+        .arg(image)
+        .status()
+        .unwrap();
+    assert!(done.success(), "docker save {image}");
+    let contents = ImageFile::docker_archive(&archive, None, cancel)?.into_contents(cancel)?;
+    Ok(Tree::of_contents(&contents))
 }
 
 fn by_native(native: &Native, request: &BuildRequest) -> Result<Made, Error> {

@@ -32,7 +32,7 @@ impl Tree {
                     tree.apply(file.take(*length));
                 }
                 LayerSource::Tar(path) => tree.apply(File::open(path).unwrap()),
-                LayerSource::Folder(path) => panic!("a folder: {}", path.display()),
+                LayerSource::Folder(path) => panic!("no archive: {}", path.display()),
             }
         }
         tree
