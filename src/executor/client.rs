@@ -96,9 +96,16 @@ impl Client {
         self.program.ask(args, Some(QUICK), &Cancel::new())
     }
 
+    /// A folder for what is handed to the program or taken from it, gone with the value, or swept away
+    /// by a later process.
+    pub fn folder(&self) -> Result<tempfile::TempDir, Error> {
+        self.owner.folder()
+    }
+
     /// Removes what processes that are gone have left behind. Best done before work begins; what
     /// cannot be removed is left for the next time.
     pub fn sweep(&self) {
+        self.owner.sweep_folders();
         let filter = format!("label={LABEL}");
         let format = format!("{{{{.ID}}}} {{{{index .Labels \"{LABEL}\"}}}}");
         // Docker's list has a function for a label, Podman's a map.
@@ -191,10 +198,7 @@ impl Client {
             unlabel(&mut contents.config);
             return Ok(contents);
         }
-        let folder = tempfile::Builder::new()
-            .prefix("mbopt-image-")
-            .tempdir()
-            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let folder = self.folder()?;
         let archive = folder.path().join("image.tar");
         self.save(&image.0, &archive, cancel)?;
         let mut contents = ImageFile::docker_archive(&archive, None, cancel)?.into_contents(cancel)?;

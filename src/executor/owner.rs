@@ -1,8 +1,12 @@
 //! Whose leftovers are whose: a process that is gone can be told from one that works.
 
 use super::engine::LABEL;
+use super::error::Error;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the names of folders for a build or an image begin with, before their owner.
+const FOLDER: &str = "mbopt-of-";
 
 /// A process, as the value of [`LABEL`]: boot, pid namespace, pid, start time. Of two machines or
 /// containers that use one engine, neither takes the other's things for leftovers.
@@ -29,6 +33,25 @@ impl Owner {
     pub fn label(&self) -> String {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         format!("{LABEL}={self}.{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A folder for what is handed to another program or taken from it, gone with the value.
+    pub fn folder(&self) -> Result<tempfile::TempDir, Error> {
+        tempfile::Builder::new()
+            .prefix(&format!("{FOLDER}{self}."))
+            .tempdir()
+            .map_err(Error::io("create a folder in", std::env::temp_dir()))
+    }
+
+    /// Removes the folders of processes that are gone; what cannot be removed is left for the next time.
+    pub fn sweep_folders(&self) {
+        for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+            if owner.is_some_and(|owner| self.is_gone(owner)) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// Whether a label's value names a process of this world that has ended.
@@ -73,6 +96,7 @@ fn begun(pid: u32) -> Option<String> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -94,5 +118,15 @@ mod tests {
         other.world = "elsewhere.1".to_owned();
         assert!(!here.is_gone(&value(&other)));
         assert!(!here.is_gone("") && !here.is_gone("1"));
+    }
+
+    #[test]
+    fn folders_of_processes_that_are_gone_go() {
+        let here = Owner::here();
+        let mut other = here.clone();
+        other.begun = "1".to_owned();
+        let (own, left) = (here.folder().unwrap(), other.folder().unwrap().keep());
+        here.sweep_folders();
+        assert!(own.path().is_dir() && !left.exists());
     }
 }

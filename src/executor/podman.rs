@@ -128,10 +128,7 @@ impl Engine for Podman {
                 help: None,
             });
         }
-        let folder = tempfile::Builder::new()
-            .prefix("mbopt-build-")
-            .tempdir()
-            .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let folder = self.client.folder()?;
         let dockerfile = folder.path().join("Dockerfile");
         fs::write(&dockerfile, &request.dockerfile).map_err(Error::io("write", &dockerfile))?;
         let iid = folder.path().join("iid");

@@ -71,10 +71,7 @@ fn run(
     events: &dyn Sink,
     cancel: &Cancel,
 ) -> Result<Result<BuiltImage, Failure>, Error> {
-    let folder = tempfile::Builder::new()
-        .prefix("mbopt-build-")
-        .tempdir()
-        .map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+    let folder = client.folder()?;
     let dockerfile = write_dockerfile(folder.path(), request, text)?;
     let iid = folder.path().join("iid");
     let args = arguments(client, builder, request, &dockerfile, &iid);
