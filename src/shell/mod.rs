@@ -15,7 +15,7 @@ mod walk;
 mod word;
 mod wrappers;
 
-pub use dialect::{Dialect, is_builtin};
+pub use dialect::{Dialect, is_builtin, is_errexit};
 pub use operations::{Action, Build, BuildTool, Manager, Operation, Package, Packages, Selection};
 pub use word::{ShellWord, Variable};
 pub use wrappers::Effective;
