@@ -16,8 +16,9 @@ use super::site::Site;
 use crate::context::{Context, ListedFile};
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::Operation;
+use crate::shell::lies_in;
 use literals::{Literals, Seen};
-use names::{Embedded, Names, ancestors, inside};
+use names::{Embedded, Names, ancestors};
 use std::collections::HashMap;
 
 /// A file or folder that run time needs.
@@ -142,7 +143,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         // A server out of node_modules reads the configuration beside package.json.
         let configures =
             artifacts.found.iter().any(modules) && file.path.contains(".config.") && !file.path.contains('/');
-        let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| inside(p, root)));
+        let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| lies_in(p, root)));
         if in_project || embedded.holds(&file.path) {
             continue;
         }
@@ -363,7 +364,7 @@ fn script_is(word: &str, path: &str) -> bool {
 fn sourced(landing: &Landing, ecosystems: &[&'static Ecosystem], files: &[ListedFile]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (image, context) in landing.trees() {
-        let of_tree = |f: &&ListedFile| context.is_empty() || inside(&f.path, context);
+        let of_tree = |f: &&ListedFile| context.is_empty() || lies_in(&f.path, context);
         let mut own = files.iter().filter(of_tree);
         if own.any(|f| leftovers::is_source(ecosystems, &f.path)) {
             found.push(image.to_owned());
@@ -378,9 +379,9 @@ fn within_reach(landing: &Landing, workdir: Option<&str>, sourced: &[String], pl
     let Some(workdir) = workdir else { return true };
     places.iter().any(|(place, _)| {
         let trees = landing.trees().map(|(image, _)| image);
-        let tree = trees.filter(|image| inside(place, image)).max_by_key(|i| i.len());
+        let tree = trees.filter(|image| lies_in(place, image)).max_by_key(|i| i.len());
         // A working directory below the sources may look up to them.
-        inside(place, workdir) || tree.is_none_or(|tree| !sourced.iter().any(|s| s == tree) || inside(workdir, tree))
+        lies_in(place, workdir) || tree.is_none_or(|tree| !sourced.iter().any(|s| s == tree) || lies_in(workdir, tree))
     })
 }
 
@@ -500,7 +501,7 @@ fn mentions(word: &str, path: &str) -> bool {
         && (word == path
             || word.ends_with(&format!("/{base}"))
             || word == base
-            || inside(path, word)
+            || lies_in(path, word)
             || word.contains(&format!("{path}/")))
 }
 
@@ -556,7 +557,7 @@ fn written(site: &Site<'_>, literals: &Literals, out: &mut Needs) {
         let Some(path) = absolute(workdir.as_deref(), name) else {
             continue;
         };
-        if ["/tmp", "/dev", "/proc", "/sys"].iter().any(|d| inside(&path, d))
+        if ["/tmp", "/dev", "/proc", "/sys"].iter().any(|d| lies_in(&path, d))
             || out.files.iter().any(|n| n.path == path)
         {
             continue;
