@@ -332,6 +332,9 @@ pub struct Codename {
     pub product: String,
     /// The release.
     pub version: String,
+    /// The major version of the GCC whose libraries it has (Debian's gcc-defaults); 0 where nobody looked.
+    #[serde(default)]
+    pub gcc: u32,
 }
 
 /// `packages.yaml`.
@@ -571,11 +574,14 @@ pub fn emit(images: &Images, packages: &Packages, libraries: &Libraries) -> Stri
         codename,
         product,
         version,
+        gcc,
     } in codenames
     {
         line(
             &mut out,
-            &format!("    Codename {{ codename: {codename:?}, product: {product:?}, version: {version:?} }},"),
+            &format!(
+                "    Codename {{ codename: {codename:?}, product: {product:?}, version: {version:?}, gcc: {gcc} }},"
+            ),
         );
     }
     line(&mut out, "];\n");

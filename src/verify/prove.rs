@@ -319,7 +319,7 @@ impl<'a> Work<'a> {
         if learnt.cannot_start().is_some() {
             return Ok(Verdict::OriginalFails);
         }
-        let (is, ran, sizes) = std::thread::scope(|scope| {
+        let (mut is, mut run, sizes) = std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let is = site.open(&made, &rewrite.text)?;
                 let sizes = site.measure(layers_of(&is.contents), site.cancel)?;
@@ -329,7 +329,6 @@ impl<'a> Work<'a> {
             let (is, sizes) = joined(reading)?;
             Ok::<_, Error>((is, ran?, sizes))
         })?;
-        let (mut is, mut run) = (is, ran);
         is.size.set_compressed(&sizes);
         let (old, new) = (&was.contents.config, &is.contents.config);
         let mut base_only = site.input.base_only.clone();

@@ -421,9 +421,7 @@ fn tail(site: &Site<'_>) -> String {
     let Some(last) = file.instructions.last() else {
         return String::new();
     };
-    let lines = file.source.lines();
-    let start = lines.start(lines.line(last.span.end.saturating_sub(1)) + 1);
-    let rest = layout::text(file, Span::new(start, file.source.text().len()));
+    let rest = layout::text(file, Span::new(layout::end(file, last), file.source.text().len()));
     if rest.trim().is_empty() { String::new() } else { rest }
 }
 

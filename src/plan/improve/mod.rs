@@ -115,29 +115,36 @@ pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
 /// were built on that stage, which also brings settings that a copy does not.
 fn root(site: &Site<'_>) -> Option<Candidate> {
     let copied = copied::inherited(site)?;
-    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), copied.text));
-    let again = super::once(&Facts::new(&file, site.context), site.options);
+    let (again, _) = planned(site, &copied.text);
     let chosen = again.chosen().filter(|c| c.level > Level::Order)?.clone();
     let says = format!(
         "the image no longer holds the whole root of `{}`, and has the settings of that stage",
         copied.from
     );
-    let mut effects = chosen.effects.clone();
-    effects.extend([Effect::Env, Effect::Files]);
-    effects.sort_unstable();
-    effects.dedup();
-    Some(Candidate {
-        effects,
-        applicability: chosen.applicability.min(Applicability::Unsafe),
-        unsafe_because: std::iter::once(Reason {
-            says: says.clone(),
-            evidence: copied.evidence,
-        })
-        .chain(chosen.unsafe_because.iter().cloned())
-        .collect(),
-        announces: chosen.announces.iter().cloned().chain([says]).collect(),
-        ..chosen
-    })
+    let reason = Reason {
+        says: says.clone(),
+        evidence: copied.evidence,
+    };
+    let announces = chosen.announces.iter().cloned().chain([says]).collect();
+    let chosen = Candidate { announces, ..chosen };
+    Some(changed_before(chosen, reason, [Effect::Env, Effect::Files]))
+}
+
+/// The plan of another text in the file's place, and that text's file.
+fn planned(site: &Site<'_>, text: &str) -> (Plan, Dockerfile) {
+    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text.to_owned()));
+    let plan = super::once(&Facts::new(&file, site.context), site.options);
+    (plan, file)
+}
+
+/// A candidate that was planned for a text with a change of its own, for a reason that makes it unsafe.
+fn changed_before(mut candidate: Candidate, reason: Reason, effects: [Effect; 2]) -> Candidate {
+    candidate.effects.extend(effects);
+    candidate.effects.sort_unstable();
+    candidate.effects.dedup();
+    candidate.applicability = candidate.applicability.min(Applicability::Unsafe);
+    candidate.unsafe_because.insert(0, reason);
+    candidate
 }
 
 /// The rewrite of a file whose last stage runs tests: they stand in a stage of their own, and the rest
@@ -157,9 +164,8 @@ fn without_tests(site: &Site<'_>) -> Option<Candidate> {
             .into_iter()
             .collect(),
     };
-    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), moved.text.clone()));
-    let again = super::once(&Facts::new(&file, site.context), site.options);
-    let chosen = match again.chosen() {
+    let (again, file) = planned(site, &moved.text);
+    let mut chosen = match again.chosen() {
         Some(chosen) => chosen.clone(),
         None => Candidate {
             text: moved.text,
@@ -167,21 +173,8 @@ fn without_tests(site: &Site<'_>) -> Option<Candidate> {
             ..candidate(site, &[], Level::Order, &[], Vec::new())
         },
     };
-    let mut effects = chosen.effects.clone();
-    effects.extend([Effect::Stages, Effect::Layers]);
-    effects.sort_unstable();
-    effects.dedup();
-    Some(Candidate {
-        effects,
-        applicability: chosen.applicability.min(Applicability::Unsafe),
-        unsafe_because: std::iter::once(reason)
-            .chain(chosen.unsafe_because.iter().cloned())
-            .collect(),
-        announces: std::iter::once(announced)
-            .chain(chosen.announces.iter().cloned())
-            .collect(),
-        ..chosen
-    })
+    chosen.announces.insert(0, announced);
+    Some(changed_before(chosen, reason, [Effect::Stages, Effect::Layers]))
 }
 
 /// The file with less to copy, its stages named.

@@ -16,6 +16,7 @@ use crate::plan::runtime::{self, RuntimeBase};
 use crate::plan::site::{self, Site};
 use crate::plan::system::{self, Use};
 use crate::plan::{Estimate, Level, Reason, levels, neighbour, replay, resolve};
+use crate::shell::lies_in;
 use std::collections::BTreeMap;
 
 /// Another base for the last stage.
@@ -263,12 +264,8 @@ fn received(
             let Some(path) = absolute(Some("/"), &source) else {
                 continue;
             };
-            let below = |known: &str| {
-                let known = known.trim_end_matches('/');
-                known == path || known.starts_with(&format!("{}/", path.trim_end_matches('/')))
-            };
             let mut any = false;
-            for artifact in found.iter().filter(|a| below(&a.path)) {
+            for artifact in found.iter().filter(|a| lies_in(&a.path, &path)) {
                 any = true;
                 let inside = artifact.path.strip_prefix(path.as_str()).unwrap_or_default();
                 let single = inside.is_empty() && !artifact.path.ends_with('/');

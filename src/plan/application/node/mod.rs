@@ -11,6 +11,7 @@ use crate::facts::CommandView;
 use crate::plan::artifact::{Artifact, Landing, Step, Walker, absolute};
 use crate::plan::program::{Program, What};
 use crate::plan::site::Site;
+use crate::shell::lies_in;
 use crate::shell::{Action, Manager, Operation, Packages, Selection};
 use std::sync::Arc;
 
@@ -234,7 +235,7 @@ impl<'r> Room<'r> {
                     path.is_some_and(|path| {
                         self.artifacts.iter().any(|a| {
                             let own = a.path.trim_end_matches('/');
-                            a.ecosystem == "node" && (path == own || path.starts_with(&format!("{own}/")))
+                            a.ecosystem == "node" && lies_in(&path, &own)
                         }) || path.contains("/node_modules")
                     })
                 };
