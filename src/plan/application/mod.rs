@@ -86,9 +86,9 @@ pub struct Lean {
     pub packages: Vec<Package>,
     /// What must hold.
     pub conditions: Vec<Condition>,
-    /// What the user is told.
+    /// What the user is told of all but the trims.
     pub announces: Vec<String>,
-    /// About how much it is, in bytes.
+    /// About how much it is without the trims, in bytes.
     pub leaves: u64,
 }
 
@@ -111,6 +111,26 @@ pub struct Trim {
     pub command: String,
     /// Where it runs, absolute, without a `/` at its end; empty for the root.
     pub folder: String,
+    /// What it changes there, relative to the folder.
+    pub touches: Vec<&'static str>,
+    /// What the user is told.
+    pub announces: Vec<String>,
+    /// About how much it removes, in bytes.
+    pub leaves: u64,
+}
+
+impl Lean {
+    /// What the user is told.
+    pub fn all_announces(&self) -> impl Iterator<Item = &String> {
+        self.announces
+            .iter()
+            .chain(self.trims.iter().flat_map(|trim| &trim.announces))
+    }
+
+    /// About how much stays behind, in bytes.
+    pub fn all_leaves(&self) -> u64 {
+        self.leaves + self.trims.iter().map(|trim| trim.leaves).sum::<u64>()
+    }
 }
 
 /// A package of the language.

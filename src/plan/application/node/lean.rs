@@ -95,7 +95,9 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             ));
         }
         let last = installs.iter().rfind(|i| i.folder == install.folder);
-        if last.is_some_and(|last| last.instruction != install.instruction || last.production) {
+        if last.is_some_and(|last| last.instruction != install.instruction || last.production)
+            || room.is_pruned(install)
+        {
             continue;
         }
         let (lock, later) = room.lock(install, &folder);
@@ -112,21 +114,7 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             _ => None,
         };
         if let Some(folder) = folder.filter(|_| room.steps.iter().any(|s| s.program == "next" && s.has("build"))) {
-            out.leaves += NEXT_CACHE;
-            out.announces.push("the cache of `next build` is left out".to_owned());
-            let mut command = "rm -rf .next/cache".to_owned();
-            if compiles_apart(room, folder) {
-                out.leaves += NEXT_COMPILER;
-                out.announces.push(
-                    "Next.js' compiler (@next/swc-*) is left out: `next build` has used it, `next start` does not"
-                        .to_owned(),
-                );
-                command.push_str(" node_modules/@next/swc-*");
-            }
-            out.trims.push(Trim {
-                command,
-                folder: folder.to_owned(),
-            });
+            out.trims.extend(next_trims(room, folder));
         }
     }
     sources(room, context, application, &reached, &own, &mut out);
@@ -137,6 +125,36 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
 const NEXT_CACHE: u64 = 20_000_000;
 /// About what its compiler takes, in bytes: one for each C library that the lock file names.
 const NEXT_COMPILER: u64 = 120_000_000;
+
+/// What `next build` leaves that `next start` does not read, in one command.
+fn next_trims(room: &Room<'_>, folder: &str) -> Option<Trim> {
+    let removed = |part: &str| {
+        let mut removals = room.steps.iter().filter(|s| s.program == "rm");
+        removals.any(|s| s.words.iter().any(|w| w.contains(part)))
+    };
+    let mut trim = Trim {
+        command: "rm -rf".to_owned(),
+        folder: folder.to_owned(),
+        touches: Vec::new(),
+        announces: Vec::new(),
+        leaves: 0,
+    };
+    if !removed(".next/cache") {
+        trim.command.push_str(" .next/cache");
+        trim.touches.push(".next/cache");
+        trim.announces.push("the cache of `next build` is left out".to_owned());
+        trim.leaves += NEXT_CACHE;
+    }
+    if !removed("@next/swc") && compiles_apart(room, folder) {
+        trim.command.push_str(" node_modules/@next/swc-*");
+        trim.touches.push("node_modules/@next");
+        trim.announces.push(
+            "Next.js' compiler (@next/swc-*) is left out: `next build` has used it, `next start` does not".to_owned(),
+        );
+        trim.leaves += NEXT_COMPILER;
+    }
+    (!trim.touches.is_empty()).then_some(trim)
+}
 
 /// Whether `next start` needs no compiler: it has none to read its configuration, and is of a release
 /// of which that is known.
@@ -230,13 +248,14 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
             .collect();
         says.push_str(&format!("; run time needs {}", kept.join(", ")));
     }
-    out.leaves += split.bytes;
-    out.announces.push(says);
     out.conditions.extend(split.conditions);
     out.packages.extend(split.packages);
     out.trims.push(Trim {
         command,
         folder: install.folder.clone(),
+        touches: vec!["node_modules"],
+        announces: vec![says],
+        leaves: split.bytes,
     });
 }
 

@@ -36,6 +36,21 @@ impl Room<'_> {
         (None, later)
     }
 
+    /// Whether the file itself takes packages out behind an install.
+    pub(super) fn is_pruned(&self, install: &Install) -> bool {
+        self.steps.iter().any(|step| {
+            let removes = match step.operands(&[]).first().copied() {
+                Some("prune" | "uninstall" | "remove" | "rm" | "un" | "unlink") => true,
+                Some("workspaces") => step.has("focus"),
+                _ => false,
+            };
+            removes
+                && matches!(step.program.as_str(), "npm" | "yarn" | "pnpm")
+                && step.place.instruction >= install.instruction
+                && self.folder(step).as_deref() == Some(install.folder.as_str())
+        })
+    }
+
     /// Whether the stage's npm is older than 7, which knows other options. Node 14 and earlier bring
     /// such a one (nodejs.org/dist/index.json).
     pub(super) fn is_old_npm(&self) -> bool {
