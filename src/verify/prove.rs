@@ -1,6 +1,6 @@
 //! Builds the original and its rewrites, and finds the first that does the same in less.
 
-use super::behaviour::Manner;
+use super::behaviour::{Manner, Run};
 use super::check::Check;
 use super::config::{self, Terms};
 use super::learn::learn;
@@ -17,7 +17,8 @@ use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
 use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::thread::ScopedJoinHandle;
+use std::sync::mpsc;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 /// How many rewrites are tried at most.
@@ -157,18 +158,50 @@ struct Work<'a> {
 struct Before<'b, 's, 'a> {
     made: &'b Made<'a>,
     opened: &'b Opened,
+    /// Its first run, once that is over.
+    first: mpsc::Receiver<Run>,
     /// Its runs; none once they were waited for.
     running: Option<ScopedJoinHandle<'s, Result<Learnt, Error>>>,
     learnt: Option<Learnt>,
+    guess: Option<Guess<'s, 'a>>,
 }
 
-impl Before<'_, '_, '_> {
+/// The rewrite that is tried first unless the original's image teaches otherwise: it is built while
+/// that image is still looked into.
+struct Guess<'s, 'a> {
+    text: String,
+    cancel: Cancel,
+    building: ScopedJoinHandle<'s, Building<'a>>,
+}
+
+/// What came of a build, and how long it took, in milliseconds.
+type Building<'a> = Result<(Result<Made<'a>, Error>, u64), Error>;
+
+impl<'a> Before<'_, '_, 'a> {
+    /// What its first run showed; waits for it.
+    fn first(&mut self) -> Result<Run, Error> {
+        if let (None, Ok(first)) = (&self.learnt, self.first.recv()) {
+            return Ok(first);
+        }
+        Ok(self.learnt()?.first().clone())
+    }
+
     /// What its runs showed; waits for them.
     fn learnt(&mut self) -> Result<&Learnt, Error> {
         if let Some(running) = self.running.take() {
             self.learnt = Some(joined(running)?);
         }
         self.learnt.as_ref().ok_or(Error::Cancelled)
+    }
+
+    /// The build of this text, where it was guessed; one of another is given up.
+    fn guessed(&mut self, text: &str) -> Option<Building<'a>> {
+        let guess = self.guess.take()?;
+        if guess.text == text {
+            return Some(joined(guess.building));
+        }
+        guess.cancel.cancel();
+        None
     }
 }
 
@@ -192,26 +225,37 @@ impl<'a> Work<'a> {
         // while the rewrite is built. What is in vain after all is given up.
         let (build, measure) = (site.cancel.child(), site.cancel.child());
         std::thread::scope(|scope| {
-            let running = scope.spawn(|| {
-                let learnt = site.learn_behaviour(&made);
+            let guess = self.guess(next, &build, scope);
+            let (tell, first) = mpsc::channel();
+            let building = &build;
+            let made = &made;
+            let running = scope.spawn(move || {
+                let learnt = site.learn_behaviour(made, &tell);
                 if !learnt.as_ref().is_ok_and(|learnt| learnt.cannot_start().is_none()) {
-                    build.cancel();
+                    building.cancel();
                 }
                 learnt
             });
-            let opened = site.open(&made, &site.input.request.dockerfile)?;
+            let opened = site
+                .open(made, &site.input.request.dockerfile)
+                .inspect_err(|_| build.cancel())?;
             self.report.before = Some(opened.size.clone());
             let layers = layers_of(&opened.contents);
             let measuring = scope.spawn(|| site.measure(layers, &measure));
             let mut before = Before {
-                made: &made,
+                made,
                 opened: &opened,
+                first,
                 running: Some(running),
                 learnt: None,
+                guess,
             };
             let tried = self.try_all(next, &mut before, &build, begun);
             if tried.is_err() {
                 measure.cancel();
+            }
+            if let Some(guess) = before.guess.take() {
+                guess.cancel.cancel();
             }
             // An error of a run goes before that of a build that was given up for it.
             let learnt = before.learnt().map(|learnt| {
@@ -238,6 +282,23 @@ impl<'a> Work<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Begins to build what is most likely tried first.
+    fn guess<'s>(&self, next: &mut Next<'_>, build: &Cancel, scope: &'s Scope<'s, '_>) -> Option<Guess<'s, 'a>>
+    where
+        'a: 's,
+    {
+        let site = self.site;
+        let text = next(&[]).into_iter().next()?.text;
+        let request = site.request(&text);
+        let cancel = build.child();
+        let asked = cancel.clone();
+        let building = scope.spawn(move || {
+            let begun = Instant::now();
+            Ok((site.build(&request, &asked)?, millis(begun)))
+        });
+        Some(Guess { text, cancel, building })
     }
 
     /// Nothing can be said of the rewrite.
@@ -297,13 +358,15 @@ impl<'a> Work<'a> {
         build: &Cancel,
     ) -> Result<Verdict, Error> {
         let (site, was) = (self.site, before.opened);
-        let request = BuildRequest {
-            dockerfile: rewrite.text.clone(),
-            ..site.input.request.clone()
+        let request = site.request(&rewrite.text);
+        let (made, took) = match before.guessed(&rewrite.text) {
+            Some(built) => built?,
+            None => {
+                let begun = Instant::now();
+                (site.build(&request, build)?, millis(begun))
+            }
         };
-        let begun = Instant::now();
-        let made = site.build(&request, build)?;
-        self.report.timing.build_after += millis(begun);
+        self.report.timing.build_after += took;
         let made = match made {
             Ok(made) => made,
             Err(error) => {
@@ -315,20 +378,22 @@ impl<'a> Work<'a> {
             }
         };
         let begun = Instant::now();
-        let learnt = before.learnt()?.clone();
-        if learnt.cannot_start().is_some() {
-            return Ok(Verdict::OriginalFails);
-        }
+        // The original may still be running for the second time.
+        let first = before.first()?;
         let (mut is, mut run, sizes) = std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let is = site.open(&made, &rewrite.text)?;
                 let sizes = site.measure(layers_of(&is.contents), site.cancel)?;
                 Ok::<_, Error>((is, sizes))
             });
-            let ran = site.observe(&made, Some(learnt.first()));
+            let ran = site.glance(&made, &first);
             let (is, sizes) = joined(reading)?;
             Ok::<_, Error>((is, ran?, sizes))
         })?;
+        let learnt = before.learnt()?.clone();
+        if learnt.cannot_start().is_some() {
+            return Ok(Verdict::OriginalFails);
+        }
         is.size.set_compressed(&sizes);
         let (old, new) = (&was.contents.config, &is.contents.config);
         let mut base_only = site.input.base_only.clone();
@@ -350,7 +415,8 @@ impl<'a> Work<'a> {
             let probes = &site.options.manner.probes;
             let mut compared = learnt.compare(probes, &run);
             if compared.iter().any(Check::is_failure) {
-                // Once is chance: a busy machine makes slow starts and lost connections.
+                // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
+                // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
                 compared = learnt.compare(probes, &run);
             }
