@@ -3,6 +3,7 @@ FROM rust:1.95-bookworm AS builder
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY benches benches
+COPY build build
 COPY rules rules
 COPY src src
 # A target that is named keeps the flags away from what runs while it builds: macros, build scripts.
