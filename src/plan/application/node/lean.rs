@@ -5,6 +5,7 @@ use super::super::wanted::reached;
 use super::super::{Application, Lean, Trim};
 use super::{Install, Room};
 use crate::context::Context;
+use crate::context::manifests::PackageJson;
 use crate::knowledge::ecosystem;
 use crate::plan::artifact::absolute;
 use crate::plan::evidence::{Condition, Evidence};
@@ -12,6 +13,8 @@ use crate::plan::need::Need;
 use crate::plan::program::{Entries, Program, What, entries};
 use crate::plan::reach::{Language, Reach};
 use crate::plan::role::Role;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What can stay behind; none where nothing can, or what is started compiles first.
 pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
@@ -79,8 +82,9 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             ));
             continue;
         }
-        // What workspaces need of each other's lists is not looked through.
-        if install.production || manifest.dev_dependencies.is_empty() || !manifest.workspaces.is_empty() {
+        let members = room.members(&folder, &manifest);
+        let whole = joined(&manifest, &members);
+        if install.production || whole.dev_dependencies.is_empty() {
             continue;
         }
         if room.is_old_npm() && manifest.script("prepare").is_some() {
@@ -101,7 +105,12 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             continue;
         }
         let (lock, later) = room.lock(install, &folder);
-        let split = packages::split(context, &folder, &manifest, lock.as_deref(), (&reached, &own));
+        // A package that one of them lists for development only, and others for run time, is found
+        // from wherever it is asked for, or not at all.
+        if !members.is_empty() && needs_development(&manifest, &members, &packages::needed(&whole, (&reached, &own))) {
+            continue;
+        }
+        let split = packages::split(context, &folder, &whole, lock.as_deref(), (&reached, &own));
         trim(room, install, split, later, &mut out);
     }
     if let Some(started) = room
@@ -125,6 +134,40 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
 const NEXT_CACHE: u64 = 20_000_000;
 /// About what its compiler takes, in bytes: one for each C library that the lock file names.
 const NEXT_COMPILER: u64 = 120_000_000;
+
+/// What a project and the packages of its workspaces list, together.
+fn joined(manifest: &Arc<PackageJson>, members: &[(String, Arc<PackageJson>)]) -> Arc<PackageJson> {
+    if members.is_empty() {
+        return Arc::clone(manifest);
+    }
+    let mut out = PackageJson::clone(manifest);
+    for (_, member) in members {
+        let add = |to: &mut BTreeMap<String, String>, list: &BTreeMap<String, String>| {
+            to.extend(list.iter().map(|(name, range)| (name.clone(), range.clone())));
+        };
+        add(&mut out.dependencies, &member.dependencies);
+        add(&mut out.dev_dependencies, &member.dev_dependencies);
+        add(&mut out.optional_dependencies, &member.optional_dependencies);
+        add(&mut out.peer_dependencies, &member.peer_dependencies);
+    }
+    Arc::new(out)
+}
+
+/// Whether something that is needed is listed for development alone by one of them.
+fn needs_development(
+    manifest: &PackageJson,
+    members: &[(String, Arc<PackageJson>)],
+    needed: &BTreeMap<String, Evidence>,
+) -> bool {
+    let for_development = |package: &PackageJson| {
+        needed.keys().any(|name| {
+            package.dev_dependencies.contains_key(name)
+                && !package.dependencies.contains_key(name)
+                && !package.optional_dependencies.contains_key(name)
+        })
+    };
+    for_development(manifest) || members.iter().any(|(_, member)| for_development(member))
+}
 
 /// What `next build` leaves that `next start` does not read, in one command.
 fn next_trims(room: &Room<'_>, folder: &str) -> Option<Trim> {
