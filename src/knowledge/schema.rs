@@ -347,6 +347,8 @@ pub struct Packages {
     pub kinds: BTreeMap<PackageKind, ByManager>,
     /// Packages that are installed to be run or loaded.
     pub run_time: ByManager,
+    /// By manager: about how many MB a large package takes with what it brings along.
+    pub sizes: BTreeMap<String, BTreeMap<String, u32>>,
     /// Programs of packages.
     pub programs: BTreeMap<String, Vec<String>>,
     /// By language: packages with native code.
@@ -778,6 +780,12 @@ fn emit_packages(out: &mut String, packages: &Packages) {
     for (manager, names) in by_manager {
         let names: Vec<&str> = names.into_iter().collect();
         line(out, &format!("    ({manager:?}, &{names:?}),"));
+    }
+    line(out, "];\n");
+    line(out, "pub static SIZES: ByName<ByName<u32>> = &[");
+    for (manager, sizes) in &packages.sizes {
+        let sizes: Vec<(&String, &u32)> = sizes.iter().collect();
+        line(out, &format!("    ({manager:?}, &{sizes:?}),"));
     }
     line(out, "];\n");
     line(out, "pub static PROGRAMS: ByName<&[&str]> = &[");
