@@ -352,6 +352,8 @@ pub struct Packages {
     pub kinds: BTreeMap<PackageKind, ByManager>,
     /// Packages that are installed to be run or loaded.
     pub run_time: ByManager,
+    /// By manager: about how many MB a large package takes with what it brings along.
+    pub sizes: BTreeMap<String, BTreeMap<String, u32>>,
     /// Programs of packages.
     pub programs: BTreeMap<String, Vec<String>>,
     /// By language: packages with native code.

@@ -226,6 +226,12 @@ fn emit_packages(out: &mut String, packages: &Packages) {
         line(out, &format!("    ({manager:?}, &{names:?}),"));
     }
     line(out, "];\n");
+    line(out, "pub static SIZES: ByName<ByName<u32>> = &[");
+    for (manager, sizes) in &packages.sizes {
+        let sizes: Vec<(&String, &u32)> = sizes.iter().collect();
+        line(out, &format!("    ({manager:?}, &{sizes:?}),"));
+    }
+    line(out, "];\n");
     line(out, "pub static PROGRAMS: ByName<&[&str]> = &[");
     for (package, programs) in &packages.programs {
         line(out, &format!("    ({package:?}, &{programs:?}),"));
