@@ -5,13 +5,14 @@ use super::check::Check;
 use super::config::{self, Terms};
 use super::learn::learn;
 use super::learnt::Learnt;
+use super::lessons::{self, Lessons};
 use super::original::Original;
 use super::site::{Made, Opened, Site, layers_of};
 use super::sizes::{ImageSize, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
+use super::tree;
 use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
-use super::{lessons, tree};
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
 use crate::plan::Observed;
@@ -108,7 +109,7 @@ pub fn prove(
         },
         report: empty_report(engine, input),
         original: Original::of(input),
-        lessons: Vec::new(),
+        lessons: Lessons::default(),
         unreachable: Vec::new(),
     };
     work.prove(next)?;
@@ -149,7 +150,7 @@ struct Work<'a> {
     report: Report,
     original: Original,
     /// What the last rewrite lacked.
-    lessons: Vec<Observed>,
+    lessons: Lessons,
     /// Rewrites by name whose base image cannot be had: nothing that is learnt changes that.
     unreachable: Vec<String>,
 }
@@ -321,14 +322,22 @@ impl<'a> Work<'a> {
     ) -> Result<(), Error> {
         let mut observed = learn(before.opened.image(), &before.opened.owners);
         self.report.timing.compare += millis(begun);
-        let mut tried: Vec<String> = Vec::new();
+        let mut tried: Vec<Rewrite> = Vec::new();
         while tried.len() < MOST_TRIES {
-            let untried =
-                |rewrite: &Rewrite| !tried.contains(&rewrite.text) && !self.unreachable.contains(&rewrite.name);
-            let Some(rewrite) = next(&observed).into_iter().find(untried) else {
-                break;
+            let mut lessons = std::mem::take(&mut self.lessons);
+            learn_more(&mut observed, lessons.lacked);
+            let untried = |rewrite: &Rewrite| {
+                !tried.iter().any(|known| known.text == rewrite.text) && !self.unreachable.contains(&rewrite.name)
             };
-            tried.push(rewrite.text.clone());
+            let mut found = next(&observed).into_iter().find(untried);
+            // It is not the one that fell with what it lacked: that one is given the files themselves.
+            let as_bold = |found: &Rewrite| tried.last().is_some_and(|fell| fell.name == found.name);
+            if !lessons.instead.is_empty() && !found.as_ref().is_some_and(as_bold) {
+                learn_more(&mut observed, std::mem::take(&mut lessons.instead));
+                found = next(&observed).into_iter().find(untried);
+            }
+            let Some(rewrite) = found else { break };
+            tried.push(rewrite.clone());
             let verdict = self.attempt(&rewrite, before, build)?;
             self.report.verdict = verdict;
             if verdict != Verdict::Broken {
@@ -336,11 +345,6 @@ impl<'a> Work<'a> {
                     self.rebuild(&rewrite, &touch)?;
                 }
                 return Ok(());
-            }
-            for lesson in std::mem::take(&mut self.lessons) {
-                if !observed.contains(&lesson) {
-                    observed.push(lesson);
-                }
             }
         }
         if tried.is_empty() {
@@ -451,10 +455,13 @@ impl<'a> Work<'a> {
                 .iter()
                 .any(|check| check.is_failure() && check.name.starts_with("config."));
             if mendable {
+                self.lessons = lessons::of_trace(&missed, &was.owners, changed);
                 if !rewrite.starts_otherwise() {
-                    self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+                    let lacked = lessons::of_closure(was.image(), &was.owners, is.image());
+                    learn_more(&mut self.lessons.lacked, lacked);
                 }
-                self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
+                let (before, after) = (&learnt.first().stderr, &run.stderr);
+                learn_more(&mut self.lessons.lacked, lessons::of_words(after, before));
             }
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
@@ -571,6 +578,15 @@ impl<'a> Work<'a> {
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
+    }
+}
+
+/// Adds what is new.
+fn learn_more(known: &mut Vec<Observed>, more: Vec<Observed>) {
+    for lesson in more {
+        if !known.contains(&lesson) {
+            known.push(lesson);
+        }
     }
 }
 
