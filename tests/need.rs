@@ -30,7 +30,7 @@ use mbopt::plan::reach::{Language, distribution_of, normalized};
 use mbopt::plan::{self, Options, Plan, Verdict};
 use mbopt::source::SourceFile;
 use mbopt::verify::Probe;
-use mbopt::verify::behaviour::{Manner, observe};
+use mbopt::verify::behaviour::{Expected, Manner, observe};
 use mbopt::verify::files::{Files, Kind, resolve};
 use mbopt::verify::owners::Owners;
 use serde::Deserialize;
@@ -261,14 +261,11 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
             .collect(),
         ..Manner::default()
     };
-    let run = observe(
-        docker,
-        &looked.image,
-        &manner,
-        (None, !manner.probes.is_empty()),
-        &cancel,
-    )
-    .map_err(|e| e.to_string());
+    let expected = Expected {
+        exposes: !manner.probes.is_empty(),
+        ..Expected::default()
+    };
+    let run = observe(docker, &looked.image, &manner, expected, &cancel).map_err(|e| e.to_string());
     let _ = docker.remove(&looked.image);
     let trace: Trace = run?.trace.ok_or("it was not traced")??;
     let installed = installed(files, base);

@@ -2,6 +2,7 @@
 //! containers by id.
 
 mod container;
+mod follow;
 #[cfg(target_os = "linux")]
 mod overlay;
 

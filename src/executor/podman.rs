@@ -2,6 +2,7 @@
 //!
 //! Images are built in Docker's format, since OCI's has no room for HEALTHCHECK, SHELL and ONBUILD.
 
+mod names;
 mod steps;
 
 use super::cancel::Cancel;
@@ -11,7 +12,7 @@ use super::engine::{
     BuildRequest, BuiltImage, Container, ContainerNetwork, ContainerSpec, Engine, EngineName, ImageId, Output,
 };
 use super::error::{Error, StepFailure};
-use super::event::Sink;
+use super::event::{Event, Sink};
 use super::process::{Program, last_lines};
 use crate::model::Dockerfile;
 use crate::source::SourceFile;
@@ -19,10 +20,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
-use steps::Steps;
+use steps::{Outcome, Steps};
 
 /// For the first answer.
 const FIRST: Duration = Duration::from_secs(20);
+
+/// How many images are looked for on Docker Hub that Podman itself does not find.
+const MOST_NAMES: usize = 16;
 
 /// Podman.
 #[derive(Debug)]
@@ -90,6 +94,65 @@ impl Podman {
         );
         args
     }
+
+    /// One build. The outer error is of the surroundings, the inner one what Podman says.
+    fn run(
+        &self,
+        request: &BuildRequest,
+        file: &Dockerfile,
+        events: &dyn Sink,
+        cancel: &Cancel,
+    ) -> Result<Result<BuiltImage, Failure>, Error> {
+        let name = name(request);
+        // Podman takes archives and layouts for images, too.
+        let named_by_place = |span| {
+            ["docker-archive:", "oci:", "oci-archive:", "dir:"]
+                .iter()
+                .any(|kind| file.source.slice(span).starts_with(kind))
+        };
+        if let Some(refusal) = file.hard_refusals().find(|refusal| !named_by_place(refusal.span)) {
+            return Err(Error::Dockerfile {
+                file: name,
+                line: refusal.line.unwrap_or(1),
+                message: refusal.message.clone(),
+                help: None,
+            });
+        }
+        let folder = self.client.folder()?;
+        let dockerfile = folder.path().join("Dockerfile");
+        fs::write(&dockerfile, file.source.text()).map_err(Error::io("write", &dockerfile))?;
+        let iid = folder.path().join("iid");
+        let args = self.arguments(request, &dockerfile, &iid);
+        let mut steps = Steps::new(file, events);
+        let limits = &request.limits;
+        let status = self
+            .client
+            .program()
+            .watch(args, limits.build, cancel, &mut |stream, bytes| {
+                steps.feed(stream, bytes);
+                match limits.step.and_then(|limit| Some((limit, steps.overdue(limit)?))) {
+                    Some((limit, step)) => Err(Error::Limit {
+                        what: format!("`{step}`"),
+                        limit: format!("{} s", limit.as_secs()),
+                    }),
+                    None => Ok(()),
+                }
+            })?;
+        let outcome = steps.finish(status.success());
+        if !status.success() {
+            let written = outcome.tail.clone();
+            let error = failure(name, outcome);
+            return Ok(Err(Failure { error, written }));
+        }
+        let id = fs::read_to_string(&iid).map_err(Error::io("read", &iid))?;
+        let id = ImageId(id.trim().to_owned());
+        let config = self.client.config(&id)?;
+        Ok(Ok(BuiltImage {
+            id,
+            config,
+            steps: outcome.steps,
+        }))
+    }
 }
 
 impl Engine for Podman {
@@ -109,82 +172,32 @@ impl Engine for Podman {
                 help: Some("use `--engine docker --builder NAME`".to_owned()),
             });
         }
-        let name = match request.dockerfile_name.as_os_str().is_empty() {
-            true => "Dockerfile".to_owned(),
-            false => request.dockerfile_name.display().to_string(),
-        };
-        let file = Dockerfile::parse(SourceFile::new(name.clone(), request.dockerfile.as_str()));
-        // Podman takes archives and layouts for images, too.
-        let named_by_place = |span| {
-            ["docker-archive:", "oci:", "oci-archive:", "dir:"]
-                .iter()
-                .any(|kind| file.source.slice(span).starts_with(kind))
-        };
-        if let Some(refusal) = file.hard_refusals().find(|refusal| !named_by_place(refusal.span)) {
-            return Err(Error::Dockerfile {
-                file: name,
-                line: refusal.line.unwrap_or(1),
-                message: refusal.message.clone(),
-                help: None,
+        let mut text = request.dockerfile.clone();
+        for _ in 0..MOST_NAMES {
+            let file = Dockerfile::parse(SourceFile::new(name(request), text.as_str()));
+            let refused = match self.run(request, &file, events, cancel)? {
+                Ok(built) => return Ok(built),
+                Err(Failure { error, written }) => match names::refused(&written) {
+                    Some(refused) => match names::in_full(&file, refused, &request.build_args) {
+                        Some(full) => {
+                            text = full;
+                            refused.to_owned()
+                        }
+                        None => return Err(error),
+                    },
+                    None => return Err(error),
+                },
+            };
+            events.event(Event::Warning {
+                message: &format!(
+                    "Podman's settings name no registry for `{refused}`: a copy of {} that takes it from Docker Hub is built",
+                    name(request)
+                ),
             });
         }
-        let folder = self.client.folder()?;
-        let dockerfile = folder.path().join("Dockerfile");
-        fs::write(&dockerfile, &request.dockerfile).map_err(Error::io("write", &dockerfile))?;
-        let iid = folder.path().join("iid");
-        let args = self.arguments(request, &dockerfile, &iid);
-        let mut steps = Steps::new(&file, events);
-        let limits = &request.limits;
-        let status = self
-            .client
-            .program()
-            .watch(args, limits.build, cancel, &mut |stream, bytes| {
-                steps.feed(stream, bytes);
-                match limits.step.and_then(|limit| Some((limit, steps.overdue(limit)?))) {
-                    Some((limit, step)) => Err(Error::Limit {
-                        what: format!("`{step}`"),
-                        limit: format!("{} s", limit.as_secs()),
-                    }),
-                    None => Ok(()),
-                }
-            })?;
-        let outcome = steps.finish(status.success());
-        if !status.success() {
-            let Some(step) = outcome.failed else {
-                return Err(Error::Program {
-                    program: "podman build".to_owned(),
-                    message: last_lines(&outcome.tail, 10),
-                });
-            };
-            if let Some(image) = step.instruction.strip_prefix("FROM ") {
-                return Err(Error::Image {
-                    reference: image.split_whitespace().next().unwrap_or(image).to_owned(),
-                    why: last_lines(&outcome.tail, 3),
-                    help: Some("is the name right and in full (Podman knows no default registry), is the registry reachable, and is `podman login` done for it?".to_owned()),
-                });
-            }
-            let said = outcome.tail.lines().rev().find_map(|line| line.strip_prefix("Error: "));
-            return Err(Error::Step(Box::new(StepFailure {
-                file: name,
-                line: step.line,
-                stage: step.stage,
-                instruction: step.instruction,
-                message: match outcome.code {
-                    Some(code) => format!("exit code {code}"),
-                    None => said.unwrap_or("the reason was not given").to_owned(),
-                },
-                code: outcome.code,
-                output: outcome.tail.trim_end().to_owned(),
-                help: None,
-            })));
-        }
-        let id = fs::read_to_string(&iid).map_err(Error::io("read", &iid))?;
-        let id = ImageId(id.trim().to_owned());
-        let config = self.client.config(&id)?;
-        Ok(BuiltImage {
-            id,
-            config,
-            steps: outcome.steps,
+        Err(Error::Program {
+            program: "podman build".to_owned(),
+            message: "it names more images without a registry than can be looked for".to_owned(),
         })
     }
 
@@ -217,6 +230,50 @@ impl Engine for Podman {
     fn remove(&self, image: &ImageId) -> Result<(), Error> {
         self.client.remove(image)
     }
+}
+
+/// A build that failed, with the end of what Podman wrote.
+struct Failure {
+    error: Error,
+    written: String,
+}
+
+fn name(request: &BuildRequest) -> String {
+    match request.dockerfile_name.as_os_str().is_empty() {
+        true => "Dockerfile".to_owned(),
+        false => request.dockerfile_name.display().to_string(),
+    }
+}
+
+/// What a build failed of.
+fn failure(file: String, outcome: Outcome) -> Error {
+    let Some(step) = outcome.failed else {
+        return Error::Program {
+            program: "podman build".to_owned(),
+            message: last_lines(&outcome.tail, 10),
+        };
+    };
+    if let Some(image) = step.instruction.strip_prefix("FROM ") {
+        return Error::Image {
+            reference: image.split_whitespace().next().unwrap_or(image).to_owned(),
+            why: last_lines(&outcome.tail, 3),
+            help: Some("is the name right, is the registry reachable, and is `podman login` done for it?".to_owned()),
+        };
+    }
+    let said = outcome.tail.lines().rev().find_map(|line| line.strip_prefix("Error: "));
+    Error::Step(Box::new(StepFailure {
+        file,
+        line: step.line,
+        stage: step.stage,
+        instruction: step.instruction,
+        message: match outcome.code {
+            Some(code) => format!("exit code {code}"),
+            None => said.unwrap_or("the reason was not given").to_owned(),
+        },
+        code: outcome.code,
+        output: outcome.tail.trim_end().to_owned(),
+        help: None,
+    }))
 }
 
 fn tagged(name: Option<&str>) -> String {

@@ -134,6 +134,13 @@ pub enum Observed {
         /// The package that owns it in the old image, where one does.
         package: Option<String>,
     },
+    /// A package of a language that was loaded at run time, and that a rewrite lacked.
+    Loaded {
+        /// Whose package it is.
+        language: reach::Language,
+        /// As sources name it: `@scope/name`, `yaml` (not the distribution `pyyaml`).
+        package: String,
+    },
 }
 
 /// What becomes of a file.

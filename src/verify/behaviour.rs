@@ -15,6 +15,15 @@ use std::time::{Duration, Instant};
 /// How long a process is waited for after the stop signal, once another run ignored it.
 const DEAF: Duration = Duration::from_secs(2);
 
+/// Between two looks at a process that starts.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Between two requests to a server that is not ready yet.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// How long it is looked at so often; what takes longer is not in a hurry.
+const EARLY: Duration = Duration::from_secs(3);
+
 /// How to look.
 #[derive(Debug, Clone)]
 pub struct Manner {
@@ -90,11 +99,22 @@ pub struct Stop {
     pub millis: u64,
 }
 
+/// What an image showed once it was up, before anything was asked of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Up {
+    /// Ports that it listens on.
+    pub ports: BTreeSet<u16>,
+    /// Standard output and standard error, normalised.
+    pub written: (String, String),
+}
+
 /// What one run showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
     /// Where the process ended by itself: its exit code.
     pub exit: Option<i32>,
+    /// When it was taken to be up.
+    pub up: Up,
     /// Standard output, normalised.
     pub stdout: String,
     /// Standard error, normalised.
@@ -111,8 +131,19 @@ pub struct Run {
     pub trace: Option<Result<Trace, String>>,
 }
 
-/// Starts the image and looks at it. `like` is an earlier run of the original: then its ports are
-/// waited for. Without one, `exposes` says that the image names ports: then some port is.
+/// What is known before an image is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected<'r> {
+    /// An earlier run of the original: its ports are waited for.
+    pub like: Option<&'r Run>,
+    /// The image names ports: where nothing else is known, some port is waited for.
+    pub exposes: bool,
+    /// What is as it was in the earlier run is taken to be up at once, where else it is left alone for
+    /// a while: a server may listen before it can answer. To be looked at again where it then differs.
+    pub quick: bool,
+}
+
+/// Starts the image and looks at it.
 ///
 /// # Errors
 /// The engine fails, or `cancel` asks for the end. That a process cannot be started is what a run
@@ -121,9 +152,10 @@ pub fn observe(
     engine: &dyn Engine,
     image: &ImageId,
     manner: &Manner,
-    (like, exposes): (Option<&Run>, bool),
+    expected: Expected<'_>,
     cancel: &Cancel,
 ) -> Result<Run, Error> {
+    let like = expected.like;
     let mut run = Run::default();
     let mut spec = ContainerSpec::new(image.clone());
     spec.env = manner.env.clone();
@@ -136,7 +168,7 @@ pub fn observe(
     let mut container = engine.create(&spec)?;
     match container.start() {
         Ok(()) => {
-            settle(&mut *container, manner, (like, exposes), &mut run, cancel)?;
+            settle(&mut *container, manner, expected, &mut run, cancel)?;
             if run.exit.is_none() {
                 ask(&*container, manner, like, &mut run);
             }
@@ -172,6 +204,8 @@ pub fn observe(
         run.probes.push(outcome);
     }
     if run.exit.is_none() {
+        // Some ports are opened late, or by a request.
+        run.ports.extend(container.listening().unwrap_or_default());
         // What ignores the signal is not waited for as long a second time.
         let deaf = like.and_then(|like| like.stop).is_some_and(|stop| stop.killed);
         let grace = if deaf { manner.grace.min(DEAF) } else { manner.grace };
@@ -199,7 +233,7 @@ pub fn observe(
 fn settle(
     container: &mut dyn Container,
     manner: &Manner,
-    (like, exposes): (Option<&Run>, bool),
+    Expected { like, exposes, quick }: Expected<'_>,
     run: &mut Run,
     cancel: &Cancel,
 ) -> Result<(), Error> {
@@ -210,32 +244,33 @@ fn settle(
     } else {
         manner.patience
     };
-    let expected = like.map(|like| &like.ports);
-    let (mut written, mut changed) = (0, Instant::now());
+    let expected = like.map(|like| &like.up);
+    let (mut written, mut changed) = ((0, 0), Instant::now());
     loop {
         cancel.check()?;
-        // Engines with a client of their own start it anew for each look.
-        let pause = if begun.elapsed() < Duration::from_secs(1) {
-            100
-        } else {
-            250
-        };
-        if let Some(exit) = container.wait(Duration::from_millis(pause))? {
+        let pause = if begun.elapsed() < EARLY { STEP } else { STEP * 5 };
+        if let Some(exit) = container.wait(pause)? {
             run.exit = Some(exit.code);
             return Ok(());
         }
         let ports = container.listening().unwrap_or_default();
         let logs = container.logs()?;
-        let now_written = logs.stdout.len() + logs.stderr.len();
-        if ports != run.ports || now_written != written {
-            (run.ports, written, changed) = (ports, now_written, Instant::now());
+        let now_written = (logs.stdout.len(), logs.stderr.len());
+        if ports != run.up.ports || now_written != written {
+            (written, changed) = (now_written, Instant::now());
+            run.up = Up {
+                ports,
+                written: (normalise(&logs.stdout), normalise(&logs.stderr)),
+            };
         }
+        run.ports.clone_from(&run.up.ports);
         let (still, waited) = (changed.elapsed(), begun.elapsed());
         let enough = match expected {
             // The original ended by itself: so must this.
             Some(_) if like.is_some_and(|like| like.exit.is_some()) => waited > patience,
-            Some(ports) if !ports.is_empty() => {
-                run.ports.is_superset(ports) && still > Duration::from_millis(300) || waited > patience
+            Some(up) if !up.ports.is_empty() => {
+                let there = run.up.ports.is_superset(&up.ports);
+                quick && run.up == *up || there && still > Duration::from_millis(300) || waited > patience
             }
             _ if !run.ports.is_empty() => still > Duration::from_millis(700) || waited > patience,
             // A slow start writes nothing for a while.
@@ -267,7 +302,7 @@ fn ask(container: &dyn Container, manner: &Manner, like: Option<&Run>, run: &mut
             if ready || Instant::now() > end {
                 break answer;
             }
-            std::thread::sleep(Duration::from_millis(250));
+            std::thread::sleep(AGAIN);
         };
         run.answers.insert(port, answer);
     }

@@ -125,8 +125,13 @@ fn last_words(run: &Run) -> String {
     } else {
         &run.stderr
     };
-    match written.lines().rev().find(|line| !line.trim().is_empty()) {
-        Some(line) => format!(": {}", line.chars().take(200).collect::<String>()),
+    let mut lines = written.lines().rev().filter(|line| !line.trim().is_empty());
+    // Node.js ends with its version, below the reason and where it was.
+    let reason = lines
+        .clone()
+        .find(|line| line.contains("Error: ") || line.contains("error: "));
+    match reason.or_else(|| lines.next()) {
+        Some(line) => format!(": {}", line.trim().chars().take(200).collect::<String>()),
         None => String::new(),
     }
 }

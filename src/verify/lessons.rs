@@ -7,24 +7,112 @@ use super::owners::Owners;
 use super::start::Image;
 use super::traced::{Missed, What};
 use crate::plan::Observed;
+use crate::plan::reach::Language;
+
+/// What a rewrite that fell teaches.
+#[derive(Debug, Default)]
+pub struct Lessons {
+    /// What it lacked.
+    pub lacked: Vec<Observed>,
+    /// The files of those packages of a language that are among it: where a rewrite cannot take a package
+    /// in by its name, they are copied.
+    pub instead: Vec<Observed>,
+}
 
 /// From files that the original used and the rewrite lacks. Of those that the old base image had and
 /// that nobody needs for certain, only where behaviour changed.
-pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Vec<Observed> {
-    let mut lessons = Vec::new();
-    let mut opened = Vec::new();
+pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Lessons {
+    let mut lessons = Lessons::default();
+    let (mut opened, mut loaded) = (Vec::new(), Vec::new());
     for Missed { path, what } in missed {
-        match what {
-            What::Program => lessons.push(Observed::Started {
-                path: path.clone(),
-                package: package(owners, path),
-            }),
-            What::Own | What::System => opened.push(path.clone()),
-            What::Base if changed => opened.push(path.clone()),
-            What::Base | What::Tried => {}
+        if matches!(what, What::Base | What::Tried) && !changed {
+            continue;
+        }
+        let package = package_of(path).map(|(language, package)| Observed::Loaded { language, package });
+        match (what, package) {
+            (What::Program, None) => lessons.lacked.push(started(path, owners)),
+            (What::Program, Some(package)) => {
+                lessons.instead.push(started(path, owners));
+                lessons.lacked.push(package);
+            }
+            (_, Some(package)) => {
+                loaded.push(path.clone());
+                lessons.lacked.push(package);
+            }
+            (_, None) => opened.push(path.clone()),
         }
     }
-    lessons.extend(gathered(opened).into_iter().map(|path| Observed::Opened { path }));
+    let files = |paths| gathered(paths).into_iter().map(|path| Observed::Opened { path });
+    lessons.lacked.extend(files(opened));
+    lessons.instead.extend(files(loaded));
+    let mut known: Vec<Observed> = Vec::new();
+    for lesson in lessons.lacked {
+        if !known.contains(&lesson) {
+            known.push(lesson);
+        }
+    }
+    lessons.lacked = known;
+    lessons
+}
+
+fn started(path: &str, owners: &Owners) -> Observed {
+    Observed::Started {
+        path: path.to_owned(),
+        package: package(owners, path),
+    }
+}
+
+/// The package of a language that a file is of, as sources name it.
+fn package_of(path: &str) -> Option<(Language, String)> {
+    if let Some((_, rest)) = path.rsplit_once("/node_modules/") {
+        let mut parts = rest.split('/');
+        let name = match (parts.next()?, parts.next()) {
+            (scope, Some(name)) if scope.starts_with('@') => format!("{scope}/{name}"),
+            (name, Some(_)) if !name.starts_with('.') => name.to_owned(),
+            _ => return None,
+        };
+        return Some((Language::JavaScript, name));
+    }
+    let rest = ["/site-packages/", "/dist-packages/"]
+        .iter()
+        .find_map(|folder| Some(path.rsplit_once(folder)?.1))?;
+    let first = rest.split('/').next()?;
+    // What tools write about a package is not the package.
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    // `six.py`, `_cffi_backend.cpython-311-x86_64-linux-gnu.so`.
+    let name = first.split_once('.').map_or(first, |(name, _)| name);
+    let is_module = first == name || first.ends_with(".py") || first.ends_with(".so");
+    (is_name(name) && is_module).then(|| (Language::Python, name.to_owned()))
+}
+
+/// From what a run that failed says: modules that it did not find, where the original did not say so.
+pub fn of_words(said: &str, before: &str) -> Vec<Observed> {
+    let mut lessons = Vec::new();
+    for line in said.lines().filter(|line| !before.contains(line.trim())) {
+        let quoted = |sign: &str| {
+            let name = line.split_once(sign)?.1.split(['\'', '"']).next()?;
+            (!name.is_empty()).then(|| name.to_owned())
+        };
+        let node = ["Cannot find module '", "Cannot find package '"]
+            .iter()
+            .find_map(|sign| quoted(sign));
+        let lesson = match (node, quoted("No module named '")) {
+            (Some(name), _) => {
+                // A file of its own, or one of Node's; `@scope/name/part` is in the package of that name.
+                let depth = if name.starts_with('@') { 2 } else { 1 };
+                let own = name.starts_with(['.', '/']) || name.contains(':');
+                let parts: Vec<&str> = name.split('/').take(depth).collect();
+                (!own).then(|| (Language::JavaScript, parts.join("/")))
+            }
+            (None, Some(name)) => name.split('.').next().map(|first| (Language::Python, first.to_owned())),
+            (None, None) => None,
+        };
+        let Some((language, package)) = lesson else { continue };
+        let lesson = Observed::Loaded { language, package };
+        if !lessons.contains(&lesson) {
+            lessons.push(lesson);
+        }
+    }
     lessons
 }
 
@@ -141,8 +229,11 @@ mod tests {
             package: Some("git".into()),
         };
         let opened = |path: &str| Observed::Opened { path: path.into() };
-        assert_eq!(of_trace(&all, &owners, false), [git.clone(), opened("/app/rules")]);
-        assert_eq!(of_trace(&all, &owners, true).len(), 3);
+        assert_eq!(
+            of_trace(&all, &owners, false).lacked,
+            [git.clone(), opened("/app/rules")]
+        );
+        assert_eq!(of_trace(&all, &owners, true).lacked.len(), 3);
 
         let config = ImageConfig {
             cmd: Some(vec!["/usr/bin/git".into()]),
@@ -151,6 +242,62 @@ mod tests {
         let empty = Memory::default();
         let image = |files| Image { config: &config, files };
         assert_eq!(of_closure(image(&files), &owners, image(&empty)), [git]);
+    }
+
+    fn loaded(language: Language, package: &str) -> Observed {
+        Observed::Loaded {
+            language,
+            package: package.into(),
+        }
+    }
+
+    #[test]
+    fn packages_are_named_and_their_files_are_at_hand() {
+        let own = |path: &str, what| Missed {
+            path: path.to_owned(),
+            what,
+        };
+        let missed = [
+            own("/app/node_modules/pad/index.js", What::Own),
+            own("/app/node_modules/pad/package.json", What::Own),
+            own("/app/node_modules/@a/b/bin/run", What::Program),
+            own("/usr/lib/python3/site-packages/yaml/__init__.py", What::Own),
+            own(
+                "/usr/lib/python3/site-packages/PyYAML-6.0.dist-info/METADATA",
+                What::Own,
+            ),
+            own("/app/node_modules/supports-color/index.js", What::Tried),
+        ];
+        let lessons = of_trace(&missed, &Owners::default(), false);
+        assert_eq!(
+            lessons.lacked,
+            [
+                loaded(Language::JavaScript, "pad"),
+                loaded(Language::JavaScript, "@a/b"),
+                loaded(Language::Python, "yaml"),
+                Observed::Opened {
+                    path: "/usr/lib/python3/site-packages/PyYAML-6.0.dist-info/METADATA".into()
+                },
+            ]
+        );
+        assert_eq!(lessons.instead.len(), 4);
+        let changed = of_trace(&missed, &Owners::default(), true).lacked;
+        assert!(changed.contains(&loaded(Language::JavaScript, "supports-color")));
+    }
+
+    #[test]
+    fn what_a_failed_start_says_is_read() {
+        let said = "Error: Cannot find module 'pad'\nRequire stack:\nError: Cannot find module './own'\n\
+                    Error [ERR_MODULE_NOT_FOUND]: Cannot find package '@a/b' imported from /app/x.mjs\n\
+                    ModuleNotFoundError: No module named 'yaml.x'\nCannot find module 'both'\n";
+        assert_eq!(
+            of_words(said, "Cannot find module 'both'"),
+            [
+                loaded(Language::JavaScript, "pad"),
+                loaded(Language::JavaScript, "@a/b"),
+                loaded(Language::Python, "yaml"),
+            ]
+        );
     }
 
     #[test]

@@ -1,23 +1,25 @@
 //! Builds the original and its rewrites, and finds the first that does the same in less.
 
-use super::behaviour::Manner;
+use super::behaviour::{Manner, Run};
 use super::check::Check;
 use super::config::{self, Terms};
 use super::learn::learn;
 use super::learnt::Learnt;
+use super::lessons::{self, Lessons};
 use super::original::Original;
 use super::site::{Made, Opened, Site, layers_of};
 use super::sizes::{ImageSize, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
+use super::tree;
 use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
-use super::{lessons, tree};
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
 use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::thread::ScopedJoinHandle;
+use std::sync::mpsc;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 /// How many rewrites are tried at most.
@@ -107,7 +109,7 @@ pub fn prove(
         },
         report: empty_report(engine, input),
         original: Original::of(input),
-        lessons: Vec::new(),
+        lessons: Lessons::default(),
         unreachable: Vec::new(),
     };
     work.prove(next)?;
@@ -148,7 +150,7 @@ struct Work<'a> {
     report: Report,
     original: Original,
     /// What the last rewrite lacked.
-    lessons: Vec<Observed>,
+    lessons: Lessons,
     /// Rewrites by name whose base image cannot be had: nothing that is learnt changes that.
     unreachable: Vec<String>,
 }
@@ -157,18 +159,50 @@ struct Work<'a> {
 struct Before<'b, 's, 'a> {
     made: &'b Made<'a>,
     opened: &'b Opened,
+    /// Its first run, once that is over.
+    first: mpsc::Receiver<Run>,
     /// Its runs; none once they were waited for.
     running: Option<ScopedJoinHandle<'s, Result<Learnt, Error>>>,
     learnt: Option<Learnt>,
+    guess: Option<Guess<'s, 'a>>,
 }
 
-impl Before<'_, '_, '_> {
+/// The rewrite that is tried first unless the original's image teaches otherwise: it is built while
+/// that image is still looked into.
+struct Guess<'s, 'a> {
+    text: String,
+    cancel: Cancel,
+    building: ScopedJoinHandle<'s, Building<'a>>,
+}
+
+/// What came of a build, and how long it took, in milliseconds.
+type Building<'a> = Result<(Result<Made<'a>, Error>, u64), Error>;
+
+impl<'a> Before<'_, '_, 'a> {
+    /// What its first run showed; waits for it.
+    fn first(&mut self) -> Result<Run, Error> {
+        if let (None, Ok(first)) = (&self.learnt, self.first.recv()) {
+            return Ok(first);
+        }
+        Ok(self.learnt()?.first().clone())
+    }
+
     /// What its runs showed; waits for them.
     fn learnt(&mut self) -> Result<&Learnt, Error> {
         if let Some(running) = self.running.take() {
             self.learnt = Some(joined(running)?);
         }
         self.learnt.as_ref().ok_or(Error::Cancelled)
+    }
+
+    /// The build of this text, where it was guessed; one of another is given up.
+    fn guessed(&mut self, text: &str) -> Option<Building<'a>> {
+        let guess = self.guess.take()?;
+        if guess.text == text {
+            return Some(joined(guess.building));
+        }
+        guess.cancel.cancel();
+        None
     }
 }
 
@@ -192,26 +226,37 @@ impl<'a> Work<'a> {
         // while the rewrite is built. What is in vain after all is given up.
         let (build, measure) = (site.cancel.child(), site.cancel.child());
         std::thread::scope(|scope| {
-            let running = scope.spawn(|| {
-                let learnt = site.learn_behaviour(&made);
+            let guess = self.guess(next, &build, scope);
+            let (tell, first) = mpsc::channel();
+            let building = &build;
+            let made = &made;
+            let running = scope.spawn(move || {
+                let learnt = site.learn_behaviour(made, &tell);
                 if !learnt.as_ref().is_ok_and(|learnt| learnt.cannot_start().is_none()) {
-                    build.cancel();
+                    building.cancel();
                 }
                 learnt
             });
-            let opened = site.open(&made, &site.input.request.dockerfile)?;
+            let opened = site
+                .open(made, &site.input.request.dockerfile)
+                .inspect_err(|_| build.cancel())?;
             self.report.before = Some(opened.size.clone());
             let layers = layers_of(&opened.contents);
             let measuring = scope.spawn(|| site.measure(layers, &measure));
             let mut before = Before {
-                made: &made,
+                made,
                 opened: &opened,
+                first,
                 running: Some(running),
                 learnt: None,
+                guess,
             };
             let tried = self.try_all(next, &mut before, &build, begun);
             if tried.is_err() {
                 measure.cancel();
+            }
+            if let Some(guess) = before.guess.take() {
+                guess.cancel.cancel();
             }
             // An error of a run goes before that of a build that was given up for it.
             let learnt = before.learnt().map(|learnt| {
@@ -240,6 +285,23 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// Begins to build what is most likely tried first.
+    fn guess<'s>(&self, next: &mut Next<'_>, build: &Cancel, scope: &'s Scope<'s, '_>) -> Option<Guess<'s, 'a>>
+    where
+        'a: 's,
+    {
+        let site = self.site;
+        let text = next(&[]).into_iter().next()?.text;
+        let request = site.request(&text);
+        let cancel = build.child();
+        let asked = cancel.clone();
+        let building = scope.spawn(move || {
+            let begun = Instant::now();
+            Ok((site.build(&request, &asked)?, millis(begun)))
+        });
+        Some(Guess { text, cancel, building })
+    }
+
     /// Nothing can be said of the rewrite.
     fn fails(&mut self, why: &str) {
         let report = &mut self.report;
@@ -260,14 +322,22 @@ impl<'a> Work<'a> {
     ) -> Result<(), Error> {
         let mut observed = learn(before.opened.image(), &before.opened.owners);
         self.report.timing.compare += millis(begun);
-        let mut tried: Vec<String> = Vec::new();
+        let mut tried: Vec<Rewrite> = Vec::new();
         while tried.len() < MOST_TRIES {
-            let untried =
-                |rewrite: &Rewrite| !tried.contains(&rewrite.text) && !self.unreachable.contains(&rewrite.name);
-            let Some(rewrite) = next(&observed).into_iter().find(untried) else {
-                break;
+            let mut lessons = std::mem::take(&mut self.lessons);
+            learn_more(&mut observed, lessons.lacked);
+            let untried = |rewrite: &Rewrite| {
+                !tried.iter().any(|known| known.text == rewrite.text) && !self.unreachable.contains(&rewrite.name)
             };
-            tried.push(rewrite.text.clone());
+            let mut found = next(&observed).into_iter().find(untried);
+            // It is not the one that fell with what it lacked: that one is given the files themselves.
+            let as_bold = |found: &Rewrite| tried.last().is_some_and(|fell| fell.name == found.name);
+            if !lessons.instead.is_empty() && !found.as_ref().is_some_and(as_bold) {
+                learn_more(&mut observed, std::mem::take(&mut lessons.instead));
+                found = next(&observed).into_iter().find(untried);
+            }
+            let Some(rewrite) = found else { break };
+            tried.push(rewrite.clone());
             let verdict = self.attempt(&rewrite, before, build)?;
             self.report.verdict = verdict;
             if verdict != Verdict::Broken {
@@ -275,11 +345,6 @@ impl<'a> Work<'a> {
                     self.rebuild(&rewrite, &touch)?;
                 }
                 return Ok(());
-            }
-            for lesson in std::mem::take(&mut self.lessons) {
-                if !observed.contains(&lesson) {
-                    observed.push(lesson);
-                }
             }
         }
         if tried.is_empty() {
@@ -297,13 +362,15 @@ impl<'a> Work<'a> {
         build: &Cancel,
     ) -> Result<Verdict, Error> {
         let (site, was) = (self.site, before.opened);
-        let request = BuildRequest {
-            dockerfile: rewrite.text.clone(),
-            ..site.input.request.clone()
+        let request = site.request(&rewrite.text);
+        let (made, took) = match before.guessed(&rewrite.text) {
+            Some(built) => built?,
+            None => {
+                let begun = Instant::now();
+                (site.build(&request, build)?, millis(begun))
+            }
         };
-        let begun = Instant::now();
-        let made = site.build(&request, build)?;
-        self.report.timing.build_after += millis(begun);
+        self.report.timing.build_after += took;
         let made = match made {
             Ok(made) => made,
             Err(error) => {
@@ -315,20 +382,22 @@ impl<'a> Work<'a> {
             }
         };
         let begun = Instant::now();
-        let learnt = before.learnt()?.clone();
-        if learnt.cannot_start().is_some() {
-            return Ok(Verdict::OriginalFails);
-        }
+        // The original may still be running for the second time.
+        let first = before.first()?;
         let (mut is, mut run, sizes) = std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let is = site.open(&made, &rewrite.text)?;
                 let sizes = site.measure(layers_of(&is.contents), site.cancel)?;
                 Ok::<_, Error>((is, sizes))
             });
-            let ran = site.observe(&made, Some(learnt.first()));
+            let ran = site.glance(&made, &first);
             let (is, sizes) = joined(reading)?;
             Ok::<_, Error>((is, ran?, sizes))
         })?;
+        let learnt = before.learnt()?.clone();
+        if learnt.cannot_start().is_some() {
+            return Ok(Verdict::OriginalFails);
+        }
         is.size.set_compressed(&sizes);
         let (old, new) = (&was.contents.config, &is.contents.config);
         let mut base_only = site.input.base_only.clone();
@@ -350,7 +419,8 @@ impl<'a> Work<'a> {
             let probes = &site.options.manner.probes;
             let mut compared = learnt.compare(probes, &run);
             if compared.iter().any(Check::is_failure) {
-                // Once is chance: a busy machine makes slow starts and lost connections.
+                // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
+                // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
                 compared = learnt.compare(probes, &run);
             }
@@ -385,10 +455,13 @@ impl<'a> Work<'a> {
                 .iter()
                 .any(|check| check.is_failure() && check.name.starts_with("config."));
             if mendable {
+                self.lessons = lessons::of_trace(&missed, &was.owners, changed);
                 if !rewrite.starts_otherwise() {
-                    self.lessons = lessons::of_closure(was.image(), &was.owners, is.image());
+                    let lacked = lessons::of_closure(was.image(), &was.owners, is.image());
+                    learn_more(&mut self.lessons.lacked, lacked);
                 }
-                self.lessons.extend(lessons::of_trace(&missed, &was.owners, changed));
+                let (before, after) = (&learnt.first().stderr, &run.stderr);
+                learn_more(&mut self.lessons.lacked, lessons::of_words(after, before));
             }
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
@@ -505,6 +578,15 @@ impl<'a> Work<'a> {
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
+    }
+}
+
+/// Adds what is new.
+fn learn_more(known: &mut Vec<Observed>, more: Vec<Observed>) {
+    for lesson in more {
+        if !known.contains(&lesson) {
+            known.push(lesson);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where images are built, opened and run: what all of a verification's work shares.
 
-use super::behaviour::{Run, observe};
+use super::behaviour::{Expected, Run, observe};
 use super::learnt::Learnt;
 use super::original::own_layers;
 use super::owners::Owners;
@@ -10,6 +10,7 @@ use super::start::Image;
 use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, RootTree, Sink, root_tree,
 };
+use std::sync::mpsc::Sender;
 
 /// What all of the work shares, from several threads.
 #[derive(Clone, Copy)]
@@ -78,6 +79,14 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// How another text is built.
+    pub fn request(&self, text: &str) -> BuildRequest {
+        BuildRequest {
+            dockerfile: text.to_owned(),
+            ..self.input.request.clone()
+        }
+    }
+
     pub fn open(&self, made: &Made<'_>, text: &str) -> Result<Opened, Error> {
         let contents = self.engine.contents(&made.built.id, self.cancel)?;
         let files = RootTree::of(&contents, root_tree::Options::default(), self.cancel)?;
@@ -101,15 +110,31 @@ impl<'a> Site<'a> {
         })
     }
 
+    /// Runs an image. `like` is an earlier run of the original, if there is one.
     pub fn observe(&self, made: &Made<'_>, like: Option<&Run>) -> Result<Run, Error> {
-        let BuiltImage { id, config, .. } = &made.built;
-        let exposes = !config.exposed_ports.is_empty();
-        observe(self.engine, id, &self.options.manner, (like, exposes), self.cancel)
+        self.look(made, like, false)
     }
 
-    /// Runs the original twice.
-    pub fn learn_behaviour(&self, made: &Made<'_>) -> Result<Learnt, Error> {
+    /// Runs an image for a first impression: what differs then is to be observed.
+    pub fn glance(&self, made: &Made<'_>, like: &Run) -> Result<Run, Error> {
+        self.look(made, Some(like), true)
+    }
+
+    fn look(&self, made: &Made<'_>, like: Option<&Run>, quick: bool) -> Result<Run, Error> {
+        let BuiltImage { id, config, .. } = &made.built;
+        let expected = Expected {
+            like,
+            exposes: !config.exposed_ports.is_empty(),
+            quick,
+        };
+        observe(self.engine, id, &self.options.manner, expected, self.cancel)
+    }
+
+    /// Runs the original twice; the first run is told when it is over.
+    pub fn learn_behaviour(&self, made: &Made<'_>, tell: &Sender<Run>) -> Result<Learnt, Error> {
         let first = self.observe(made, None)?;
+        // Nobody may be waiting any more.
+        let _ = tell.send(first.clone());
         let second = self.observe(made, Some(&first))?;
         Ok(Learnt::new(first, second))
     }

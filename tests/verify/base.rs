@@ -56,6 +56,11 @@ impl Base {
         ]
     }
 
+    /// Where images are made; gone in the end.
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
     /// Where the engine keeps its store.
     pub fn cache(&self) -> PathBuf {
         self.work.join("cache")
@@ -210,7 +215,8 @@ fn zone() -> Vec<u8> {
     table
 }
 
-fn archive(into: &Path, root: &Path, name: &str) {
+/// Writes a root as an image of one layer.
+pub fn archive(into: &Path, root: &Path, name: &str) {
     let work = &into.join(name);
     fs::create_dir_all(work).unwrap();
     let layer = work.join("layer.tar");

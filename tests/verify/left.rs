@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::mbopt;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -69,8 +70,10 @@ fn ctrl_c_leaves_nothing_behind() {
             "after {millis} ms it took {:?} to end",
             asked.elapsed()
         );
+        // On a busy machine the earliest comes before the process has said that it listens.
+        let unheard = millis == 50 && status.signal() == Some(rustix::process::Signal::INT.as_raw());
         assert!(
-            matches!(status.code(), Some(130 | 0 | 5)),
+            unheard || matches!(status.code(), Some(130 | 0 | 5)),
             "after {millis} ms it ended with {status}"
         );
         let left: Vec<_> = fs::read_dir(scratch.path())

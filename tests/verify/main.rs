@@ -12,6 +12,7 @@ mod host_root;
 mod base;
 mod left;
 mod loops;
+mod node;
 
 use base::Base;
 use serde::Deserialize;

@@ -1,5 +1,6 @@
 //! A container of Docker's or Podman's.
 
+use super::follow::{End, Follow};
 use super::{Client, QUICK};
 use crate::executor::cancel::Cancel;
 use crate::executor::engine::{Container, ExecOutput, Exit, Logs, Stopped};
@@ -11,9 +12,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 use std::sync::Arc;
+use std::sync::OnceLock;
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// How long a client that waits may take to tell of an end that has come.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether a container has ended, where nobody tells of it.
+const STEP: Duration = Duration::from_millis(100);
 
 /// Removes the container when it is dropped.
 #[derive(Debug)]
@@ -24,8 +32,20 @@ pub(in crate::executor) struct ClientContainer {
     limit: Option<Duration>,
     until: Option<Instant>,
     traced: bool,
+    /// Since it was started.
+    follow: Option<Follow>,
+    /// Asked for once it runs.
+    whereabouts: OnceLock<Whereabouts>,
     #[cfg(target_os = "linux")]
     trace: Option<Result<Tracer, String>>,
+}
+
+/// Where a container that runs is reached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Whereabouts {
+    /// Its first process, where it is one of this machine's.
+    pid: Option<u32>,
+    address: Option<IpAddr>,
 }
 
 impl ClientContainer {
@@ -36,6 +56,8 @@ impl ClientContainer {
             limit,
             until: None,
             traced,
+            follow: None,
+            whereabouts: OnceLock::new(),
             #[cfg(target_os = "linux")]
             trace: None,
         }
@@ -77,6 +99,50 @@ impl ClientContainer {
         self.client.ask(&["inspect", "--format", format, &self.id])
     }
 
+    /// Where it is reached, as long as it runs.
+    fn whereabouts(&self) -> Whereabouts {
+        if let Some(known) = self.whereabouts.get() {
+            return *known;
+        }
+        let asked = self.inspect(
+            "{{.State.Pid}} {{.NetworkSettings.IPAddress}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}",
+        );
+        let said = asked.unwrap_or_default();
+        let mut words = said.split_whitespace();
+        let pid = words.next().and_then(|pid| pid.parse::<u32>().ok());
+        let Some(pid) = pid.filter(|pid| *pid != 0) else {
+            return Whereabouts::default();
+        };
+        let found = Whereabouts {
+            // An engine on another machine counts otherwise.
+            pid: std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|_| pid),
+            address: words.find_map(|address| address.parse().ok()),
+        };
+        *self.whereabouts.get_or_init(|| found)
+    }
+
+    /// Its end, waited for at most so long.
+    fn end(&self, at_most: Duration) -> Result<Option<(Exit, Instant)>, Error> {
+        let heard = self.follow.as_ref().map_or(End::Lost, |follow| follow.end(at_most));
+        match heard {
+            End::Known(exit, when) => Ok(Some((exit, when))),
+            End::None => Ok(None),
+            End::Lost => {
+                let until = Instant::now() + at_most;
+                loop {
+                    if let Some(exit) = self.ended()? {
+                        return Ok(Some((exit, Instant::now())));
+                    }
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(left.min(STEP));
+                }
+            }
+        }
+    }
+
     fn ended(&self) -> Result<Option<Exit>, Error> {
         let state = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
         Ok(match state.split_once(' ') {
@@ -96,6 +162,7 @@ impl Container for ClientContainer {
             true => self.start_watched()?,
             false => drop(self.client.ask(&["start", &self.id])?),
         }
+        self.follow = Some(Follow::begin(self.client.program(), &self.id));
         self.until = self.limit.map(|limit| Instant::now() + limit);
         Ok(())
     }
@@ -103,26 +170,22 @@ impl Container for ClientContainer {
     fn wait(&mut self, at_most: Duration) -> Result<Option<Exit>, Error> {
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
         let time = left.map_or(at_most, |left| left.min(at_most));
-        // What ended already is told at once.
-        if let Some(exit) = self.ended()? {
+        if let Some((exit, _)) = self.end(time)? {
             return Ok(Some(exit));
         }
-        let waited = self
-            .client
-            .program()
-            .ask(["wait", &self.id], Some(time), &Cancel::new());
-        match waited {
-            Ok(code) => Ok(code.trim().parse().ok().map(|code| Exit { code })),
-            Err(Error::Limit { .. }) if left.is_some_and(|left| left <= at_most) => {
-                self.client.ask(&["kill", &self.id]).ok();
-                self.ended()
-            }
-            Err(Error::Limit { .. }) => self.ended(),
-            Err(error) => Err(error),
+        if left.is_some_and(|left| left <= at_most) {
+            self.client.ask(&["kill", &self.id]).ok();
+            return Ok(self.end(TOLD_WITHIN)?.map(|(exit, _)| exit));
         }
+        Ok(None)
     }
 
     fn logs(&self) -> Result<Logs, Error> {
+        if let Some(follow) = &self.follow
+            && matches!(follow.end(Duration::ZERO), End::None)
+        {
+            return Ok(follow.logs());
+        }
         let done = self
             .client
             .program()
@@ -152,39 +215,35 @@ impl Container for ClientContainer {
     }
 
     fn pid(&self) -> Option<u32> {
-        let pid = self
-            .inspect("{{.State.Pid}}")
-            .ok()?
-            .parse()
-            .ok()
-            .filter(|pid| *pid != 0)?;
-        // An engine on another machine counts otherwise.
-        std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|_| pid)
+        self.whereabouts().pid
     }
 
     fn address(&self) -> Option<IpAddr> {
-        let all = self
-            .inspect("{{.NetworkSettings.IPAddress}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
-            .ok()?;
-        all.split_whitespace().find_map(|address| address.parse().ok())
+        self.whereabouts().address
     }
 
     fn stop(&mut self, grace: Duration) -> Result<Stopped, Error> {
+        let running = self.end(Duration::ZERO)?.is_none();
         let begun = Instant::now();
-        let running = self.ended()?.is_none();
         let seconds = grace.as_secs().max(u64::from(!grace.is_zero())).to_string();
         if running {
             let limit = Some(grace + QUICK);
             let args = ["stop", "--time", &seconds, &self.id];
             self.client.program().ask(args, limit, &Cancel::new())?;
         }
-        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let code = self.ended()?.map_or(-1, |exit| exit.code);
+        let stopped = begun.elapsed();
+        let (code, took) = match self.end(TOLD_WITHIN)? {
+            Some((exit, when)) => (exit.code, stopped.min(when.saturating_duration_since(begun))),
+            None => (-1, stopped),
+        };
         Ok(Stopped {
             code,
-            millis: if running { millis } else { 0 },
+            millis: match running {
+                true => u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                false => 0,
+            },
             // Docker does not say; a process that was killed took all of its time.
-            killed: running && code == 137 && u128::from(millis) >= grace.as_millis(),
+            killed: running && code == 137 && took >= grace,
         })
     }
 
@@ -199,6 +258,7 @@ impl Container for ClientContainer {
 
 impl Drop for ClientContainer {
     fn drop(&mut self) {
+        self.follow = None;
         // The next run sweeps what cannot be removed now.
         let _ = self.client.ask(&["rm", "--force", "--volumes", &self.id]);
     }

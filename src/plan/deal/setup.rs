@@ -6,7 +6,7 @@ use crate::model::{Keyword, Kind};
 use crate::plan::artifact::Artifact;
 use crate::plan::role::{Role, RoleOf};
 use crate::plan::site::{Place, Site};
-use crate::shell::lies_in;
+use crate::shell::{Operation, lies_in};
 
 /// Whether something up to the anchor refers to accounts that the file adds.
 pub(super) fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
@@ -249,8 +249,27 @@ pub(super) fn file_setup(site: &Site<'_>, role: &RoleOf, anchor: Place) -> (bool
     (named, true)
 }
 
+/// Whether a piece installs or removes system packages.
+fn works_on_packages(site: &Site<'_>, place: Place) -> bool {
+    let Some(instruction) = site.file().instructions.get(place.instruction) else {
+        return false;
+    };
+    let run = site.facts.run(instruction);
+    let link = run.and_then(|run| place.piece.and_then(|p| run.script.chain.get(p)));
+    let mut commands = site.facts.commands(instruction);
+    commands.any(|command| {
+        let is_here = link.is_none_or(|link| link.commands.contains(&command.index));
+        let mut operations = command.operations.iter();
+        is_here && operations.any(|o| matches!(o, Operation::Packages(p) if p.manager.is_system()))
+    })
+}
+
 /// Whether a clean-up removes something inside one of the folders that are copied as a whole.
 pub(super) fn cleans_inside(site: &Site<'_>, role: &RoleOf, trees: &[String]) -> bool {
+    // The stage that runs has other packages: to remove those of the old one could even fail there.
+    if works_on_packages(site, role.place) {
+        return false;
+    }
     let text = site.file().source.slice(role.span);
     let workdir = site.workdir_at(role.place.instruction).unwrap_or_default();
     let relative = text

@@ -3,8 +3,9 @@
 mod python;
 
 use crate::knowledge::ecosystem;
+use crate::plan::Observed;
 use crate::plan::artifact::{Landing, Step, Walker};
-use crate::plan::evidence::Evidence;
+use crate::plan::evidence::{Evidence, EvidenceSource};
 use crate::plan::reach::Language;
 use crate::plan::site::Site;
 use std::collections::BTreeMap;
@@ -109,6 +110,16 @@ pub fn entries(site: &Site<'_>, programs: &[Program]) -> BTreeMap<Language, Entr
                     own.packages.entry(name.clone()).or_insert_with(evidence);
                 }
             }
+        }
+    }
+    for observed in site.observed() {
+        if let Observed::Loaded { language, package } = observed
+            && let Some(own) = out.get_mut(language)
+        {
+            own.packages.entry(package.clone()).or_insert_with(|| {
+                let says = format!("`{package}` was loaded when the image ran");
+                Evidence::new(EvidenceSource::Observed, says)
+            });
         }
     }
     out

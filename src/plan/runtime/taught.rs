@@ -11,7 +11,8 @@ pub fn taught(look: &Look<'_>, base: &mut RuntimeBase) {
         match observed {
             Observed::Opened { path } => opened(base, path),
             Observed::Started { path, package } => started(base, path, package.as_deref()),
-            Observed::Linked { .. } => {}
+            // What packages are kept is planned where they are installed.
+            Observed::Linked { .. } | Observed::Loaded { .. } => {}
         }
     }
 }
