@@ -5,6 +5,7 @@
 //! fills a folder, or something that any image with the language can run. What no room knows stays
 //! where it can do no harm: in the builder where it needs its tools, in the stage that runs else.
 
+mod groups;
 mod native;
 mod node;
 mod packages;
@@ -74,6 +75,8 @@ pub struct Part {
 pub struct Lean {
     /// What the builder does at its end so that only what run time needs is left.
     pub trims: Vec<Trim>,
+    /// Prefixes that are filled with less, and how.
+    pub altered: Vec<(String, Alteration)>,
     /// Prefixes that only the build needs.
     pub left: Vec<String>,
     /// Artifacts of which only a part is needed: theirs, and the part's path.
@@ -249,6 +252,7 @@ pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> 
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }
+    groups::groups(site, programs, &mut out);
     let mut named: Vec<&'static str> = out.prefixes.iter().map(|p| p.ecosystem).collect();
     named.retain(|name| !out.ecosystems.contains(name));
     named.dedup();

@@ -280,7 +280,7 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
     };
     let mut says = format!(
         "packages that only development needs are left out: {}",
-        listed(&split.dropped)
+        packages::listed(&split.dropped)
     );
     if !split.kept.is_empty() {
         let kept: Vec<String> = split
@@ -300,17 +300,6 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
         announces: vec![says],
         leaves: split.bytes,
     });
-}
-
-/// A list for a sentence.
-fn listed(names: &[String]) -> String {
-    match names {
-        all if all.len() <= 6 => all.join(", "),
-        all => {
-            let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
-            format!("{} and {} more", first.join(", "), all.len() - 5)
-        }
-    }
 }
 
 /// Whether a program is a server of files that is given a folder which the build makes.

@@ -104,7 +104,9 @@ impl Room<'_> {
                 ))
             }
             Manager::Yarn if kept.is_empty() && !later && self.can_focus(&install.folder) => {
-                let all = self.manifest(&install.folder).is_some_and(|(_, m)| !m.workspaces.is_empty());
+                let all = self
+                    .manifest(&install.folder)
+                    .is_some_and(|(_, m)| !m.workspaces.is_empty());
                 let all = if all { " --all" } else { "" };
                 Some(format!("yarn workspaces focus{all} --production"))
             }

@@ -116,7 +116,11 @@ impl<'r> Room<'r> {
             ..Claim::default()
         };
         if packages.manager == Manager::Corepack {
-            let goes = if self.starts_by_corepack() { Goes::Both } else { Goes::Builder };
+            let goes = if self.starts_by_corepack() {
+                Goes::Both
+            } else {
+                Goes::Builder
+            };
             return Some(claim(Some(goes), "package managers are set up".to_owned()));
         }
         match packages.action {
@@ -130,10 +134,12 @@ impl<'r> Room<'r> {
             let started = packages.packages.iter().any(|p| self.is_started(&p.name));
             // What installs the rest is needed there, too.
             let installer = |name: &str| {
-                matches!(name.split('@').next(), Some("npm" | "yarn" | "pnpm" | "corepack")) || name == "@yarnpkg/cli-dist"
+                matches!(name.split('@').next(), Some("npm" | "yarn" | "pnpm" | "corepack"))
+                    || name == "@yarnpkg/cli-dist"
             };
             let corepack = packages.packages.iter().any(|p| p.name == "corepack");
-            if started && packages.packages.iter().any(|p| installer(&p.name)) || corepack && self.starts_by_corepack() {
+            if started && packages.packages.iter().any(|p| installer(&p.name)) || corepack && self.starts_by_corepack()
+            {
                 return Some(claim(Some(Goes::Both), format!("`{name}` installs a package manager")));
             }
             // What is started is installed where it runs; what only builds stays with the build.
@@ -193,7 +199,12 @@ impl<'r> Room<'r> {
         if used.any(explicit) || !self.starts_by_corepack() {
             return None;
         }
-        let set = self.site.file().view_at(at).get("COREPACK_HOME").and_then(|v| v.value.clone());
+        let set = self
+            .site
+            .file()
+            .view_at(at)
+            .get("COREPACK_HOME")
+            .and_then(|v| v.value.clone());
         match set {
             Some(home) => Some(format!("{}/", home.trim_end_matches('/'))),
             None => {
@@ -213,8 +224,9 @@ impl<'r> Room<'r> {
         let text = settings.and_then(|file| context.read_text(&file));
         !text.is_some_and(|text| {
             text.lines().any(|line| {
-                line.strip_prefix("nodeLinker:")
-                    .is_some_and(|linker| !linker.trim().trim_matches(['"', '\'']).starts_with("pnp") || linker.contains("pnpm"))
+                line.strip_prefix("nodeLinker:").is_some_and(|linker| {
+                    !linker.trim().trim_matches(['"', '\'']).starts_with("pnp") || linker.contains("pnpm")
+                })
             })
         })
     }
@@ -304,7 +316,11 @@ impl<'r> Room<'r> {
                 self.builds(step)
             }
             "corepack" => claim(
-                Some(if self.starts_by_corepack() { Goes::Both } else { Goes::Builder }),
+                Some(if self.starts_by_corepack() {
+                    Goes::Both
+                } else {
+                    Goes::Builder
+                }),
                 "package managers are set up",
             ),
             // What the build made is moved and cleaned where it was made.
@@ -416,7 +432,9 @@ impl<'r> Room<'r> {
                 let span = self.site.file().instructions.get(install.instruction).map(|i| i.span);
                 out.conditions.push(Condition::not_met(
                     "what Yarn installs is in `node_modules`",
-                    span.map(|s| Evidence::command(s, "`nodeLinker` is not set to `node-modules`")).into_iter().collect(),
+                    span.map(|s| Evidence::command(s, "`nodeLinker` is not set to `node-modules`"))
+                        .into_iter()
+                        .collect(),
                 ));
                 break;
             }
