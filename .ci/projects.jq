@@ -4,12 +4,23 @@ def mb: if . == null then "" else (. / 1e6 | round | tostring) + " MB" end;
 def percent: if . == null then "" else ((. * 1000 | round) / 10 | tostring) + " %" end;
 def mean: if length == 0 then 0 else add / length end;
 def capital: .[0:1] | ascii_upcase;
-def short: gsub($folder + "/[^ :]*/"; "") | gsub("[\n\r|]+"; " ") | gsub("\\s+"; " ") | if length > 150 then .[0:147] + "..." else . end;
-def code: if test("`") then . else . end;
-# The end of what a failed step wrote tells more than the step.
-def cause: if test("failed: exit code") then (sub(".*failed: exit code [0-9]+:? *"; "") as $tail
-  | (match("`([^`]*)`").captures[0].string | .[0:40]) as $step
-  | "`" + $step + "`: " + $tail) else . end;
+def short: gsub("/[^ :`]*/buildkit-mount[0-9]+/"; "") | gsub($folder + "/[^ :]*/"; "") | gsub("[\n\r|]+"; " ") | gsub("\\s+"; " ") | if length > 150 then .[0:147] + "..." else . end;
+# What a failed build lacked, where the end of its output says it; else that end, with the step.
+def lacked: [
+    ["apk: not found", "Alpine's packages"], ["proxy.golang.org", "Go's module proxy"],
+    ["repo.maven.apache.org|repo1.maven.org", "Maven Central"], ["gradle.org", "Gradle"], ["nuget", "NuGet"],
+    ["rubygems.org", "RubyGems"], ["packagist|getcomposer", "Packagist"], ["cpan|cpanm", "CPAN"],
+    ["resolve host(name)?:? *.{0,40}github.com|github.com.*(fail|unable|resolve|connect)", "github.com"],
+    ["published wheels available|_sort_key\\(package, link\\)", "PyPI's lists in JSON, which poetry reads"]
+  ] as $known | . as $text | [$known[] | select(. as [$sign, $_] | $text | test($sign; "i")) | .[1]] | first;
+def cause: (lacked // null) as $lacked
+  | if test("(manifest|repository|pull access|no such image|does not exist or no pull|cannot be had|failed to resolve)"; "i") and (test("failed: exit code") | not)
+    then "its base image has no stand-in"
+    elif $lacked then "not reached: " + $lacked
+    elif test("failed: exit code") then
+      (match("`([^`]*)`").captures[0].string | if length > 40 then .[0:37] + "..." else . end) as $step
+      | "`" + $step + "`: " + sub(".*failed: exit code [0-9]+:? *"; "")
+    else . end;
 def worth: (.before.unpacked_bytes - .after.unpacked_bytes) as $gain
   | $gain >= 1e7 and $gain >= .before.unpacked_bytes / 10;
 def left: .plan.verdict["left-alone"]? // null;
@@ -40,8 +51,8 @@ def left: .plan.verdict["left-alone"]? // null;
         elif $r.error then $r.error
         elif $r.verdict == "original-fails" then ($r.reason | cause)
         elif $r.verdict == "broken" then $r.reason
-        elif $r.weak and $r.verdict == "smaller" then "ends at once with an error, before and after"
         elif $left then ($left | map(.says) | join("; "))
+        elif $r.weak and $r.verdict == "smaller" then "ends at once with an error, before and after"
         else "" end | short)
     }] as $rows
 | def count($group; $verdict): [$rows[] | select(.group == $group and .verdict == $verdict)] | length;
