@@ -1,7 +1,10 @@
 //! What the processes of a container opened and executed.
 //!
-//! Linux' fanotify tells it of a whole file system, which a container's merged root is. Needs root on
-//! the machine that the container runs on.
+//! Linux' fanotify tells it of a whole file system, which a container's merged root is. It needs root
+//! on the machine that the container runs on; inotify, which tells it by folder, does without.
+
+#[cfg(target_os = "linux")]
+mod folders;
 
 use std::collections::BTreeSet;
 
@@ -34,11 +37,19 @@ impl Trace {
 #[cfg(target_os = "linux")]
 pub(in crate::executor) use linux::{Tracer, when_mounted};
 
+/// How long the thread that reads waits between two looks at whether it is to end.
+#[cfg(target_os = "linux")]
+const TICK: rustix::event::Timespec = rustix::event::Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::Trace;
+    use super::folders::Folders;
+    use super::{TICK, Trace};
     use nix::sys::fanotify::{EventFFlags, Fanotify, FanotifyEvent, InitFlags, MarkFlags, MaskFlags};
-    use rustix::event::{PollFd, PollFlags, Timespec};
+    use rustix::event::{PollFd, PollFlags};
     use std::os::fd::{AsFd, AsRawFd};
     use std::os::unix::fs::MetadataExt;
     use std::path::{Path, PathBuf};
@@ -46,12 +57,6 @@ mod linux {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::JoinHandle;
     use std::time::Duration;
-
-    /// How long the thread that reads waits between two looks at whether it is to end.
-    const TICK: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 50_000_000,
-    };
 
     /// Takes down what happens on one file system, until it is finished or dropped.
     #[derive(Debug)]
@@ -84,11 +89,25 @@ mod linux {
             group
                 .mark(mark, events, rustix::fs::CWD, Some(root))
                 .map_err(|errno| refused("watch the container's files", errno))?;
+            Tracer::begin(move |end| read(&group, end, outside.as_deref()))
+        }
+
+        /// Watches the files below `root` without root: by folder, which takes a moment, so that the
+        /// container's first process must not have begun.
+        ///
+        /// # Errors
+        /// Why they cannot be watched.
+        pub(in crate::executor) fn watch_folders(root: &Path) -> Result<Tracer, String> {
+            let folders = Folders::watch(root)?;
+            Tracer::begin(move |end| folders.read(end))
+        }
+
+        fn begin(read: impl FnOnce(&AtomicBool) -> Trace + Send + 'static) -> Result<Tracer, String> {
             let end = Arc::new(AtomicBool::new(false));
             let asked = Arc::clone(&end);
             let reader = std::thread::Builder::new()
                 .name("trace".to_owned())
-                .spawn(move || read(&group, &asked, outside.as_deref()))
+                .spawn(move || read(&asked))
                 .map_err(|error| error.to_string())?;
             Ok(Tracer {
                 end,

@@ -246,13 +246,16 @@ fn settle(
     };
     let expected = like.map(|like| &like.up);
     let (mut written, mut changed) = ((0, 0), Instant::now());
+    // Some kernels have much to go through for the list of ports: most of the time is the container's.
+    let mut looked = Duration::ZERO;
     loop {
         cancel.check()?;
-        let pause = if begun.elapsed() < EARLY { STEP } else { STEP * 5 };
-        if let Some(exit) = container.wait(pause)? {
+        let step = if begun.elapsed() < EARLY { STEP } else { STEP * 5 };
+        if let Some(exit) = container.wait(step.max(looked * 10).min(STEP * 10))? {
             run.exit = Some(exit.code);
             return Ok(());
         }
+        let look = Instant::now();
         let ports = container.listening().unwrap_or_default();
         let logs = container.logs()?;
         let now_written = (logs.stdout.len(), logs.stderr.len());
@@ -264,6 +267,7 @@ fn settle(
             };
         }
         run.ports.clone_from(&run.up.ports);
+        looked = look.elapsed();
         let (still, waited) = (changed.elapsed(), begun.elapsed());
         let enough = match expected {
             // The original ended by itself: so must this.

@@ -5,11 +5,12 @@
 use super::elf;
 use super::files::{Files, Kind, clean, parent, resolve};
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::io::{Read, Seek};
 
 /// The longest file that is read as a program or library, in bytes.
 const PROGRAM_LIMIT: u64 = 1 << 30;
-/// The longest script whose first line is read, in bytes.
-const SCRIPT_LIMIT: u64 = 64 << 20;
+/// The longest first line of a script, in bytes; the kernel reads less.
+const FIRST_LINE: u64 = 4096;
 
 /// Where a process would be started.
 #[derive(Debug, Clone, Copy)]
@@ -133,11 +134,11 @@ impl<'a> Walk<'a> {
     /// Follows shebangs to an ELF file.
     fn start(&mut self, path: &str, depth: u32) {
         self.found.files.insert(path.to_owned());
-        let Some(bytes) = self.files.read(path, PROGRAM_LIMIT) else {
+        let Some(mut content) = self.files.open(path, PROGRAM_LIMIT) else {
             self.found.missing.push(format!("{path} cannot be read"));
             return;
         };
-        if let Some(needs) = elf::needs(&bytes) {
+        if let Some(needs) = elf::needs(&mut *content) {
             if let Some(interpreter) = &needs.interpreter {
                 self.musl |= interpreter.contains("/ld-musl-");
                 match resolve(self.files, interpreter) {
@@ -164,7 +165,11 @@ impl<'a> Walk<'a> {
             self.queue.push_back((path.to_owned(), needs, above));
             return;
         }
-        if bytes.len() as u64 > SCRIPT_LIMIT {
+        let mut bytes = Vec::new();
+        let begun = content
+            .rewind()
+            .and_then(|()| content.take(FIRST_LINE).read_to_end(&mut bytes));
+        if begun.is_err() {
             return;
         }
         let Some(rest) = bytes.strip_prefix(b"#!") else {
@@ -213,6 +218,10 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn needs(&self, path: &str) -> Option<elf::Needs> {
+        elf::needs(&mut *self.files.open(path, PROGRAM_LIMIT)?)
+    }
+
     fn libraries(&mut self) {
         while let Some((path, needs, above)) = self.queue.pop_front() {
             let origin = parent(&path).to_owned();
@@ -229,7 +238,7 @@ impl<'a> Walk<'a> {
                     continue;
                 };
                 self.found.files.insert(at.clone());
-                if let Some(more) = self.files.read(&at, PROGRAM_LIMIT).and_then(|bytes| elf::needs(&bytes)) {
+                if let Some(more) = self.needs(&at) {
                     let mut inherited = above.clone();
                     inherited.extend(more.rpath.iter().cloned());
                     self.queue.push_back((at, more, inherited));
@@ -279,7 +288,7 @@ impl<'a> Walk<'a> {
             if !matches!(node.kind, Kind::File(_)) {
                 return None;
             }
-            let found = elf::needs(&self.files.read(&at, PROGRAM_LIMIT)?)?;
+            let found = self.needs(&at)?;
             (found.machine == needs.machine && found.wide == needs.wide).then_some(at)
         })
     }
@@ -376,7 +385,7 @@ mod tests {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn libraries_are_followed() {
         let shell = std::fs::read("/bin/sh").unwrap();
-        let needs = elf::needs(&shell).unwrap();
+        let needs = elf::needs(&mut std::io::Cursor::new(&shell)).unwrap();
         let mut files = Memory::default();
         files.file("/bin/sh", 0o755, shell);
         let interpreter = needs.interpreter.clone().unwrap();

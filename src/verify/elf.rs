@@ -1,7 +1,8 @@
 //! What an ELF file needs to be started: its interpreter and its shared libraries.
 
+use super::files::Content;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
-use object::{Endianness, elf};
+use object::{Endianness, ReadCache, ReadRef, elf};
 
 /// What an ELF executable or library asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,16 +21,21 @@ pub struct Needs {
     pub wide: bool,
 }
 
-/// Reads them; none where the bytes are no ELF file, or a broken one.
-pub fn needs(bytes: &[u8]) -> Option<Needs> {
-    match object::FileKind::parse(bytes).ok()? {
-        object::FileKind::Elf32 => read::<elf::FileHeader32<Endianness>>(bytes, false),
-        object::FileKind::Elf64 => read::<elf::FileHeader64<Endianness>>(bytes, true),
+/// Reads them, and little else of a file; none where it is no ELF file, or a broken one.
+pub fn needs(content: &mut dyn Content) -> Option<Needs> {
+    let cache = ReadCache::new(content);
+    match object::FileKind::parse(&cache).ok()? {
+        object::FileKind::Elf32 => read::<elf::FileHeader32<Endianness>, _>(&cache, false),
+        object::FileKind::Elf64 => read::<elf::FileHeader64<Endianness>, _>(&cache, true),
         _ => None,
     }
 }
 
-fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], wide: bool) -> Option<Needs> {
+fn read<'d, Elf, Bytes>(bytes: Bytes, wide: bool) -> Option<Needs>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    Bytes: ReadRef<'d>,
+{
     let header = Elf::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     let mut needs = Needs {
@@ -94,8 +100,8 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_very_program_is_read() {
-        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        let needs = needs(&bytes).unwrap();
+        let mut file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        let needs = needs(&mut file).unwrap();
         if cfg!(target_env = "gnu") {
             assert!(needs.interpreter.unwrap().contains("ld-linux"));
             assert!(needs.libraries.iter().any(|library| library.starts_with("libc.so")));
@@ -105,8 +111,8 @@ mod tests {
 
     #[test]
     fn other_files_are_none() {
-        assert_eq!(needs(b"#!/bin/sh\n"), None);
-        assert_eq!(needs(b"\x7fELF"), None);
-        assert_eq!(needs(b""), None);
+        for bytes in ["#!/bin/sh\n", "\x7fELF", ""] {
+            assert_eq!(needs(&mut std::io::Cursor::new(bytes)), None);
+        }
     }
 }

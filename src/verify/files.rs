@@ -3,6 +3,7 @@
 use crate::executor::RootTree;
 use crate::executor::root_tree::{Node as RootNode, NodeKind};
 use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Seek};
 
 /// What stands at a path. A symbolic link is itself, not what it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +48,22 @@ impl Node {
     }
 }
 
+/// A file's content.
+pub trait Content: Read + Seek {}
+
+impl<T: Read + Seek> Content for T {}
+
 /// Read access to an image's files. Paths are absolute and clean: `/`, `/usr/bin/env`.
 pub trait Files {
     /// What stands at the path itself.
     fn node(&self, path: &str) -> Option<Node>;
     /// A regular file's content; none where it is none, or longer than `limit` bytes.
     fn read(&self, path: &str, limit: u64) -> Option<Vec<u8>>;
+    /// The same, to be read here and there: of large files little is looked at.
+    fn open(&self, path: &str, limit: u64) -> Option<Box<dyn Content>> {
+        let bytes = self.read(path, limit)?;
+        Some(Box::new(Cursor::new(bytes)))
+    }
     /// The names in a folder, sorted.
     fn names(&self, folder: &str) -> Vec<String>;
     /// Every entry but the root, in the order of the paths.
@@ -85,6 +96,18 @@ impl Files for RootTree {
         self.get(path)
             .filter(|node| node.kind == NodeKind::File && node.size <= limit)?;
         RootTree::read(self, path, limit).ok()?
+    }
+
+    fn open(&self, path: &str, limit: u64) -> Option<Box<dyn Content>> {
+        let fits = |node: &&RootNode| node.kind == NodeKind::File && node.size <= limit;
+        self.get(path).filter(fits)?;
+        match RootTree::open(self, path) {
+            Some(file) => Some(Box::new(file)),
+            None => {
+                let bytes = RootTree::read(self, path, limit).ok()??;
+                Some(Box::new(Cursor::new(bytes)))
+            }
+        }
     }
 
     fn names(&self, folder: &str) -> Vec<String> {

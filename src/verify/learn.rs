@@ -54,7 +54,7 @@ pub fn learn(image: Image<'_>, owners: &Owners) -> Vec<Observed> {
 }
 
 fn linked(files: &dyn Files, owners: &Owners, path: &str, closure: &BTreeSet<String>) -> Option<Observed> {
-    let needs = elf::needs(&files.read(path, LIMIT)?)?;
+    let needs = elf::needs(&mut *files.open(path, LIMIT)?)?;
     let linkage = match &needs.interpreter {
         Some(interpreter) if interpreter.contains("ld-musl-") => Linkage::DynamicMusl,
         Some(_) => Linkage::DynamicGlibc,

@@ -417,19 +417,19 @@ impl<'a> Work<'a> {
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let probes = &site.options.manner.probes;
-            let mut compared = learnt.compare(probes, &run);
+            let mut compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
                 // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
-                compared = learnt.compare(probes, &run);
+                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             }
             if compared.iter().any(Check::is_failure) {
                 // What is around may have changed meanwhile (a registry that tells of updates): then the
                 // original does otherwise, too.
                 let third = site.observe(before.made, Some(learnt.first()))?;
                 let learnt = Learnt::new(learnt.first().clone(), third);
-                compared = learnt.compare(probes, &run);
+                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             }
             checks.extend(compared);
         }

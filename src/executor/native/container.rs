@@ -159,8 +159,13 @@ impl Container {
             }
         }
         self.trace = Some(match (&self.spec.root, running.holder()) {
-            (Root::Overlay { .. }, Some(holder)) => Tracer::watch(Path::new(&format!("/proc/{holder}/cwd/root")), None),
-            _ => Err("its files are copies on the machine's own file system".to_owned()),
+            (Root::Overlay { .. }, Some(holder)) => {
+                let root = format!("/proc/{holder}/cwd/root");
+                Tracer::watch(Path::new(&root), None).or_else(|_| Tracer::watch_folders(Path::new(&root)))
+            }
+            // On the machine's own file system others are at work, too.
+            (Root::Directory { path, .. }, _) => Tracer::watch_folders(path),
+            _ => Err("its files are not at hand".to_owned()),
         });
         running
             .tell(&Request::Go)

@@ -225,6 +225,15 @@ impl RootTree {
         }
     }
 
+    /// A file that stands alone on the disk, links not followed: in an unpacked layer. None for every
+    /// other.
+    pub fn open(&self, path: impl AsRef<Path>) -> Option<std::fs::File> {
+        match &self.get(path)?.place {
+            Place::File(path) => std::fs::File::open(path).ok(),
+            Place::None | Place::Stream(_) | Place::Sparse(_) => None,
+        }
+    }
+
     fn content(&self, node: &Node, limit: u64) -> Result<Vec<u8>, Error> {
         let source = self.sources.get(node.layer);
         read::content(&self.spools, source, node, limit)
