@@ -31,6 +31,7 @@ fn main() {
         "src/rule/checks",
         "src/rule/schema.rs",
         "src/knowledge/schema.rs",
+        "src/knowledge/schema",
         "src/knowledge/ecosystem/schema.rs",
     ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());

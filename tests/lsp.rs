@@ -276,7 +276,7 @@ fn fixes_keep_line_ends_and_places() {
     let place = place();
     let mut editor = Editor::new(&place.path, modern());
     let file = uri(&place.path.join("Dockerfile"));
-    editor.open(&file, TEXT);
+    let findings = editor.open(&file, TEXT);
     let at = position(TEXT, "install");
     let params =
         json!({"textDocument": {"uri": file}, "range": {"start": at, "end": at}, "context": {"diagnostics": []}});
@@ -292,6 +292,16 @@ fn fixes_keep_line_ends_and_places() {
     assert_eq!(fix["isPreferred"], true);
     assert_eq!(fix["edit"]["documentChanges"][0]["textDocument"]["version"], 1);
     assert_eq!(edited(TEXT, &fix["edit"]), TEXT.replace("install", "install -y"));
+    // Away from the finding it is offered where the editor names the finding, and only there.
+    let away = json!({"line": at["line"], "character": 0});
+    let finding = findings.iter().find(|f| f["code"] == "apt-assume-yes").unwrap();
+    for (named, offered) in [(json!([]), false), (json!([finding]), true)] {
+        let context = json!({"diagnostics": named});
+        let params = json!({"textDocument": {"uri": file}, "range": {"start": away, "end": away}, "context": context});
+        let actions = editor.ask("textDocument/codeAction", params);
+        let titles = actions.as_array().unwrap().iter().map(|a| a["title"].as_str());
+        assert_eq!(titles.collect::<Vec<_>>().contains(&Some("add `-y`")), offered);
+    }
     let silence = action("Silence apt-assume-yes here");
     let silenced = edited(TEXT, &silence["edit"]);
     assert_eq!(

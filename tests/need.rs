@@ -498,7 +498,7 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>) -> BTreeSet<Stri
             }
             let package = &installed[&key];
             extras.extend(package.extras.iter().cloned());
-            let without: &[&str] = mbopt::knowledge::ecosystem::brought(&package.name).map_or(&[], |b| b.only_builds);
+            let without: &[&str] = mbopt::knowledge::ecosystem::brought(&package.name).map_or(&[], |b| b.other_uses);
             for (name, extra) in &package.needs {
                 let fits = |w: &&str| w.strip_suffix('*').map_or(*w == name, |start| name.starts_with(start));
                 if without.iter().any(fits) {

@@ -129,22 +129,21 @@ pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -
     let mut refused: HashSet<u64> = HashSet::new();
     let mut seen = HashSet::from([fingerprint(current.file.source.bytes())]);
     let mut stopped = None;
-    let mut fewest = fixable(&current, level, &refused).count();
+    let mut fewest = fixable(&current, level, &refused).len();
     let mut idle = 0;
     let mut made_before_refusals = 0;
     for step in 0.. {
-        let mut chosen = choose(&current, level, &refused);
-        if chosen.is_empty() && applied.len() > made_before_refusals && !refused.is_empty() {
+        let mut open = fixable(&current, level, &refused);
+        if open.is_empty() && applied.len() > made_before_refusals && !refused.is_empty() {
             refused.clear();
             made_before_refusals = applied.len();
-            chosen = choose(&current, level, &refused);
+            open = fixable(&current, level, &refused);
         }
-        if chosen.is_empty() {
+        if open.is_empty() {
             break;
         }
-        let left = fixable(&current, level, &refused).count();
-        if left < fewest {
-            fewest = left;
+        if open.len() < fewest {
+            fewest = open.len();
         } else if idle == MAX_PASSES {
             stopped = Some(SkipReason::OutOfPasses);
             break;
@@ -155,6 +154,7 @@ pub fn fix(source: SourceFile, level: Applicability, lint: &dyn Fn(SourceFile) -
             stopped = Some(SkipReason::OutOfPasses);
             break;
         }
+        let chosen = choose(&current, open);
         let Some(next) = try_pass(&current, &chosen, lint) else {
             let (next, made) = one_by_one(current, &chosen, &mut refused, lint, &mut applied);
             current = next;
@@ -264,15 +264,15 @@ fn overlaps(a: Span, b: Span) -> bool {
 }
 
 /// The diagnostics with edits that may be made, whatever the others are.
-fn fixable(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> impl Iterator<Item = usize> {
+fn fixable(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<usize> {
     (0..linted.diagnostics.len())
         .filter(|&i| linted.diagnostics[i].fix.as_ref().is_some_and(|f| !f.edits.is_empty()))
-        .filter(move |&i| obstacle(linted, &linted.diagnostics[i], level, refused).is_none())
+        .filter(|&i| obstacle(linted, &linted.diagnostics[i], level, refused).is_none())
+        .collect()
 }
 
-/// The diagnostics whose fixes this pass makes, in the order of the text.
-fn choose(linted: &Linted, level: Applicability, refused: &HashSet<u64>) -> Vec<usize> {
-    let mut candidates: Vec<usize> = fixable(linted, level, refused).collect();
+/// Those of the diagnostics whose fixes this pass makes, in the order of the text; at least the first.
+fn choose(linted: &Linted, mut candidates: Vec<usize>) -> Vec<usize> {
     // Safe fixes go first where two compete for the same place, so that the result of `--fix` is a
     // step on the way to that of `--fix --unsafe-fixes`.
     candidates.sort_by_key(|&i| {

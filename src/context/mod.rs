@@ -57,8 +57,19 @@ pub struct Context {
     ignore_file: Option<IgnoreFile>,
     listing: OnceLock<Listing>,
     manifests: Manifests,
+    texts: Mutex<Texts>,
     derived: Mutex<HashMap<(TypeId, String), Derived>>,
 }
+
+/// Files that were read, and the bytes that they take together.
+#[derive(Default)]
+struct Texts {
+    known: HashMap<String, Arc<str>>,
+    bytes: usize,
+}
+
+/// So many bytes of files are kept for those who ask again.
+const KEPT: usize = 32 * 1024 * 1024;
 
 /// What another layer made of the context's files.
 type Derived = Arc<dyn Any + Send + Sync>;
@@ -103,6 +114,7 @@ impl Context {
             ignore_file,
             listing: OnceLock::new(),
             manifests: Manifests::default(),
+            texts: Mutex::default(),
             derived: Mutex::default(),
         }
     }
@@ -165,8 +177,23 @@ impl Context {
     /// order mark is dropped, bytes that are not UTF-8 are replaced.
     pub fn read_text(&self, path: &str) -> Option<String> {
         let bytes = self.tree.read(&sources::rooted(path), READ_LIMIT)?;
-        let text = String::from_utf8_lossy(&bytes);
-        Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// The same as [`Context::read_text`], for what several readers ask: the file is read once, as long
+    /// as all that was read so is small enough to be kept.
+    pub fn text(&self, path: &str) -> Option<Arc<str>> {
+        let texts = || self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts().known.get(path) {
+            return Some(known.clone());
+        }
+        let text: Arc<str> = self.read_text(path)?.into();
+        let mut texts = texts();
+        if texts.bytes + text.len() <= KEPT && texts.known.insert(path.to_owned(), text.clone()).is_none() {
+            texts.bytes += text.len();
+        }
+        Some(text)
     }
 
     /// What a COPY or ADD source with Go's wildcards stands for, sorted; without wildcards the path

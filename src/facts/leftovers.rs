@@ -3,6 +3,7 @@
 use super::{CommandView, Facts};
 use crate::model::{Instruction, Kind};
 use crate::shell::Operation;
+use crate::shell::lies_in;
 use crate::shell::operations::{Action, Clean, Manager, Packages};
 
 /// What a command leaves behind.
@@ -231,11 +232,7 @@ fn covers(target: &str, folder: &str) -> bool {
                     .rfind('/')
                     .is_some_and(|at| at > 0 && target.ends_with(&rest[..at]))
         }
-        None => {
-            target == folder
-                || folder.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'))
-                || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-        }
+        None => lies_in(folder, target) || lies_in(target, folder),
     }
 }
 

@@ -5,7 +5,7 @@ use super::scripts::Shells;
 use crate::model::instruction::Healthcheck;
 use crate::model::scope::Variable;
 use crate::model::{Dockerfile, Form, Instruction, Keyword, Kind, scope};
-use crate::shell::{Dialect, MAX_BODY};
+use crate::shell::{Dialect, MAX_BODY, is_errexit};
 use crate::source::Span;
 use crate::syntax::heredoc::announce;
 use crate::syntax::{Heredoc, Joined, Word, suppress};
@@ -210,11 +210,7 @@ fn is_plain(value: &str) -> bool {
 
 /// Whether a SHELL ends scripts at the first failing command: `-e`, `-ec`, `-o errexit`.
 fn has_errexit(words: &[String]) -> bool {
-    let flags = words
-        .iter()
-        .skip(1)
-        .filter(|w| w.starts_with('-') && !w.starts_with("--"));
-    flags.into_iter().any(|w| w.contains('e')) || words.iter().any(|w| w == "errexit")
+    words.iter().skip(1).any(|word| is_errexit(word))
 }
 
 impl Transcript {

@@ -206,6 +206,14 @@ pub fn is_for_run_time(manager: &str, name: &str) -> bool {
     lists.into_iter().any(|(_, names)| names.binary_search(&name).is_ok())
 }
 
+/// About how many bytes a system package takes with what it brings along, where that is much.
+pub fn package_size(manager: &str, name: &str) -> Option<u64> {
+    let manager = kin(manager)?;
+    let (_, sizes) = generated::SIZES.iter().find(|(known, _)| *known == manager)?;
+    let at = sizes.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    sizes.get(at).map(|(_, megabytes)| u64::from(*megabytes) * 1_000_000)
+}
+
 /// Programs that a system package brings, besides one of its own name.
 pub fn programs_of(package: &str) -> &'static [&'static str] {
     let at = generated::PROGRAMS.binary_search_by(|(known, _)| (*known).cmp(package));

@@ -155,6 +155,8 @@ pub struct Codename {
     pub product: &'static str,
     /// The release's number.
     pub version: &'static str,
+    /// The major version of the GCC whose libraries it has; 0 where nobody looked.
+    pub gcc: u32,
 }
 
 /// A month of a year.

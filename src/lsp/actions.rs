@@ -9,7 +9,7 @@ use crate::report::INVALID;
 use crate::rule::Diagnostic;
 use crate::source::Span;
 use lsp_types::{
-    AnnotatedTextEdit, ChangeAnnotation, CodeAction, CodeActionKind, DocumentChanges, OneOf,
+    AnnotatedTextEdit, ChangeAnnotation, CodeAction, CodeActionKind, DocumentChanges, NumberOrString, OneOf,
     OptionalVersionedTextDocumentIdentifier, TextDocumentEdit, TextEdit, WorkspaceEdit,
 };
 use std::collections::HashMap;
@@ -43,19 +43,26 @@ fn wanted(only: Option<&[CodeActionKind]>, kind: &CodeActionKind) -> bool {
     only.is_none_or(|only| only.iter().any(above))
 }
 
-/// The actions for a place.
+/// The actions for a place, and for the findings that the editor names: some send those of the whole
+/// line, wherever in it the cursor is, and not all count columns right when they do.
 pub fn all(
     analyst: &Analyst<'_>,
     document: &Document,
     place: Span,
+    named: &[lsp_types::Diagnostic],
     only: Option<&[CodeActionKind]>,
     abilities: Abilities,
 ) -> Vec<CodeAction> {
     let findings = document.findings.as_deref().unwrap_or_default();
     let mut actions = Vec::new();
     let touches = |span: Span| span.start <= place.end && place.start <= span.end;
+    let is = |finding: &Diagnostic, known: &lsp_types::Diagnostic| {
+        let start = document.index.position(&document.text, finding.primary.span.start);
+        let rule = matches!(&known.code, Some(NumberOrString::String(code)) if code == finding.rule.id);
+        rule && known.range.start.line == start.line
+    };
     for finding in findings {
-        let here = touches(finding.primary.span);
+        let here = touches(finding.primary.span) || named.iter().any(|known| is(finding, known));
         let fix = finding.fix.as_ref().filter(|fix| !fix.edits.is_empty());
         if let Some(fix) = fix.filter(|fix| fix.applicability > Applicability::DisplayOnly) {
             let rewrite = is_rewrite(fix);

@@ -373,6 +373,7 @@ impl Session {
                     analyst,
                     document,
                     place,
+                    &context.diagnostics,
                     context.only.as_deref(),
                     self.abilities,
                 ))

@@ -14,6 +14,7 @@ use super::split;
 use super::{CacheMounts, Level};
 use crate::knowledge::ecosystem::{self, Cache};
 use crate::model::{Dockerfile, Instruction, Keyword, Kind, Mount};
+use crate::shell::lies_in;
 use crate::syntax::expand::references_in;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,7 +171,7 @@ impl<'l, 's> Look<'l, 's> {
                 .map(|a| a.path.as_str())
                 .chain(trees.iter().map(String::as_str));
             let mut copied = copied.map(|path| path.trim_end_matches('/'));
-            if copied.any(|path| is_below(path, &dir) || is_below(&dir, path)) || self.is_copied_to(&dir) {
+            if copied.any(|path| lies_in(path, &dir) || lies_in(&dir, path)) || self.is_copied_to(&dir) {
                 return;
             }
             // Whatever may need what is in it gets it, too.
@@ -225,7 +226,7 @@ impl<'l, 's> Look<'l, 's> {
             return;
         };
         let asked = self.site.options.cache_mounts == CacheMounts::On;
-        let inside: Vec<&Artifact> = artifacts.iter().filter(|a| is_below(&a.path, dir)).collect();
+        let inside: Vec<&Artifact> = artifacts.iter().filter(|a| lies_in(&a.path, dir)).collect();
         let index = run.instruction.index;
         let plain = inside.iter().all(|a| {
             let binary = matches!(a.kind, ArtifactKind::Binary { .. } | ArtifactKind::Jar);
@@ -288,7 +289,7 @@ impl<'l, 's> Look<'l, 's> {
                 .transfer()
                 .filter(|_| matches!(i.keyword, Keyword::Copy | Keyword::Add));
             let target = transfer.and_then(|t| t.destination.as_ref()?.value.strip_suffix('/').map(str::to_owned));
-            target.is_some_and(|target| is_below(&target, dir))
+            target.is_some_and(|target| lies_in(&target, dir))
         })
     }
 }
@@ -313,7 +314,7 @@ impl Runs<'_> {
                 let word = word.replacen('~', "/root", usize::from(word.starts_with('~')));
                 let word = word.replace("${HOME}", "/root").replace("$HOME", "/root");
                 let word = word.trim_end_matches("/*").trim_end_matches('/');
-                word.starts_with('/') && (is_below(word, dir) || removes && is_below(dir, word))
+                word.starts_with('/') && (lies_in(word, dir) || removes && lies_in(dir, word))
             })
         })
     }
@@ -336,12 +337,6 @@ impl Runs<'_> {
             !own && words.iter().any(|word| word.split('/').any(|part| part == folder))
         })
     }
-}
-
-/// Whether a path is a folder or lies in it.
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || folder.ends_with('/'))
 }
 
 impl Caches {

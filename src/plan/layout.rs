@@ -16,6 +16,13 @@ pub struct Block {
     pub body: String,
 }
 
+/// Where the last line of an instruction ends: behind its line break, or at the end of the file.
+pub fn end(file: &Dockerfile, instruction: &Instruction) -> usize {
+    let lines = file.source.lines();
+    let last = lines.line(instruction.span.end.saturating_sub(1));
+    lines.start(last + 1).min(file.source.text().len())
+}
+
 /// Where an instruction begins for its author: its line, or the comments right above it.
 pub fn start(file: &Dockerfile, instruction: &Instruction) -> usize {
     let lines = file.source.lines();

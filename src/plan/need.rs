@@ -16,9 +16,12 @@ use super::site::Site;
 use crate::context::{Context, ListedFile};
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::Operation;
+use crate::shell::lies_in;
 use literals::{Literals, Seen};
-use names::{Embedded, Names, ancestors, inside};
+use names::{Embedded, Names, ancestors};
+use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A file or folder that run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Needs {
 
 /// How many source files are read, and how many bytes of them.
 const MAX_SOURCES: usize = 1_500;
+/// So many are read by one thread before it asks for more.
+const AT_ONCE: usize = 64;
 const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
 /// What the stage's programs need besides the artifacts.
@@ -89,27 +94,8 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         return out;
     }
     let listing = context.walk();
-    let mut literals = Literals::default();
-    let mut complete = !listing.capped;
-    let (mut count, mut bytes) = (0, 0);
-    for file in &listing.files {
-        let Some(ecosystem) = source_of(&ecosystems, &file.path) else {
-            continue;
-        };
-        if leftovers::is_test(&ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
-            continue;
-        }
-        count += 1;
-        bytes += file.size;
-        if count > MAX_SOURCES || bytes > MAX_BYTES {
-            complete = false;
-            break;
-        }
-        match context.read_text(&file.path) {
-            Some(text) => literals.read(ecosystem, &file.path, &text),
-            None => complete = false,
-        }
-    }
+    let said = said(context, &ecosystems);
+    let (literals, complete) = (&said.literals, said.complete);
     let mut chosen: HashMap<&str, Evidence> = HashMap::new();
     started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
     let modules = |a: &Artifact| a.path.ends_with("/node_modules/");
@@ -125,8 +111,8 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     let workdir = site.workdir();
     let build_scripts = build_scripts(site);
     let sourced = sourced(&landing, &ecosystems, &listing.files);
-    let names = Names::of(site, &literals);
-    let embedded = Embedded::of(&literals);
+    let names = Names::of(site, literals);
+    let embedded = Embedded::of(literals);
     let mut kept: HashMap<&str, usize> = HashMap::new();
     for file in &listing.files {
         let places = landing.image_of(&file.path);
@@ -142,7 +128,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         // A server out of node_modules reads the configuration beside package.json.
         let configures =
             artifacts.found.iter().any(modules) && file.path.contains(".config.") && !file.path.contains('/');
-        let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| inside(p, root)));
+        let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| lies_in(p, root)));
         if in_project || embedded.holds(&file.path) {
             continue;
         }
@@ -171,9 +157,9 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     }
     group(site, &landing, &listing.files, &chosen, &kept, &mut out);
     too_many(&mut out);
-    absent(site, &landing, context, &literals, &mut out);
-    written(site, &literals, &mut out);
-    out.env = literals.env;
+    absent(site, &landing, context, literals, &mut out);
+    written(site, literals, &mut out);
+    out.env = literals.env.clone();
     out.env.sort();
     let evidence = |(says, seen): &(String, Seen)| {
         Evidence::source(seen.path.clone(), Some(seen.line), format!("`{says}` is used"))
@@ -184,10 +170,12 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .map(evidence)
         .or_else(|| foreign_code(site, &ecosystems));
     out.zones = literals.zones.as_ref().map(evidence);
-    for (program, seen) in literals.programs {
+    for (program, seen) in &literals.programs {
         let says = format!("`{program}` is started");
-        out.programs
-            .push((program, Evidence::source(seen.path, Some(seen.line), says)));
+        out.programs.push((
+            program.clone(),
+            Evidence::source(seen.path.clone(), Some(seen.line), says),
+        ));
     }
     if !landing.is_empty() {
         let what = "what is left out are sources, manifests, tests and documents";
@@ -202,6 +190,59 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         });
     }
     out
+}
+
+/// What the sources of a context say.
+struct Said {
+    literals: Literals,
+    /// All of them were read.
+    complete: bool,
+}
+
+/// Reads the sources of these ecosystems, once for a context.
+fn said(context: &Context, ecosystems: &[&'static Ecosystem]) -> Arc<Said> {
+    let names: Vec<&str> = ecosystems.iter().map(|e| e.name).collect();
+    context.derived(names.join(" "), || {
+        let listing = context.walk();
+        let mut complete = !listing.capped;
+        let mut sources = Vec::new();
+        let mut bytes = 0;
+        for file in &listing.files {
+            let Some(ecosystem) = source_of(ecosystems, &file.path) else {
+                continue;
+            };
+            if leftovers::is_test(ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
+                continue;
+            }
+            bytes += file.size;
+            if sources.len() == MAX_SOURCES || bytes > MAX_BYTES {
+                complete = false;
+                break;
+            }
+            sources.push((ecosystem, file.path.as_str()));
+        }
+        let read = |part: &[(&Ecosystem, &str)]| {
+            let mut literals = Literals::default();
+            let mut complete = true;
+            for (ecosystem, path) in part {
+                match context.text(path) {
+                    Some(text) => literals.read(ecosystem, path, &text),
+                    None => complete = false,
+                }
+            }
+            Said { literals, complete }
+        };
+        let parts: Vec<Said> = sources.par_chunks(AT_ONCE).map(read).collect();
+        let none = Said {
+            literals: Literals::default(),
+            complete,
+        };
+        parts.into_iter().fold(none, |mut said, part| {
+            said.literals.extend(part.literals);
+            said.complete &= part.complete;
+            said
+        })
+    })
 }
 
 /// How many files and folders that nothing speaks for may be copied one by one.
@@ -363,7 +404,7 @@ fn script_is(word: &str, path: &str) -> bool {
 fn sourced(landing: &Landing, ecosystems: &[&'static Ecosystem], files: &[ListedFile]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (image, context) in landing.trees() {
-        let of_tree = |f: &&ListedFile| context.is_empty() || inside(&f.path, context);
+        let of_tree = |f: &&ListedFile| context.is_empty() || lies_in(&f.path, context);
         let mut own = files.iter().filter(of_tree);
         if own.any(|f| leftovers::is_source(ecosystems, &f.path)) {
             found.push(image.to_owned());
@@ -378,9 +419,9 @@ fn within_reach(landing: &Landing, workdir: Option<&str>, sourced: &[String], pl
     let Some(workdir) = workdir else { return true };
     places.iter().any(|(place, _)| {
         let trees = landing.trees().map(|(image, _)| image);
-        let tree = trees.filter(|image| inside(place, image)).max_by_key(|i| i.len());
+        let tree = trees.filter(|image| lies_in(place, image)).max_by_key(|i| i.len());
         // A working directory below the sources may look up to them.
-        inside(place, workdir) || tree.is_none_or(|tree| !sourced.iter().any(|s| s == tree) || inside(workdir, tree))
+        lies_in(place, workdir) || tree.is_none_or(|tree| !sourced.iter().any(|s| s == tree) || lies_in(workdir, tree))
     })
 }
 
@@ -500,7 +541,7 @@ fn mentions(word: &str, path: &str) -> bool {
         && (word == path
             || word.ends_with(&format!("/{base}"))
             || word == base
-            || inside(path, word)
+            || lies_in(path, word)
             || word.contains(&format!("{path}/")))
 }
 
@@ -556,7 +597,7 @@ fn written(site: &Site<'_>, literals: &Literals, out: &mut Needs) {
         let Some(path) = absolute(workdir.as_deref(), name) else {
             continue;
         };
-        if ["/tmp", "/dev", "/proc", "/sys"].iter().any(|d| inside(&path, d))
+        if ["/tmp", "/dev", "/proc", "/sys"].iter().any(|d| lies_in(&path, d))
             || out.files.iter().any(|n| n.path == path)
         {
             continue;

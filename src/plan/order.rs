@@ -12,6 +12,7 @@ use super::site::Site;
 use crate::context::Context;
 use crate::facts::dependencies;
 use crate::model::{Instruction, Keyword, Kind};
+use crate::plan::layout;
 use crate::shell::{BuildTool, Operation};
 
 /// One step of the builder.
@@ -107,8 +108,7 @@ pub fn reordered(site: &Site<'_>) -> Option<String> {
     }
     let line_of = |i: &Instruction| {
         let start = lines.start(lines.line(i.span.start));
-        let end = lines.start(lines.line(i.span.end.saturating_sub(1)) + 1);
-        (start, end.min(text.len()))
+        (start, layout::end(file, i))
     };
     let mut inserted = String::new();
     let mut gone = Vec::new();

@@ -7,6 +7,7 @@ use super::program::{Program, What};
 use super::site::Site;
 use super::system::Use;
 use crate::knowledge::{self, Brings};
+use crate::shell::lies_in;
 
 /// Whether a program's files are in the stage that the parts make.
 pub fn resolves(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, program: &Program) -> Condition {
@@ -89,11 +90,6 @@ fn evidence(site: &Site<'_>, program: &Program, says: impl Into<String>) -> Evid
     }
 }
 
-fn below(path: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
 /// A path that may hold one `*`, against one that holds none.
 fn fits(pattern: &str, path: &str) -> bool {
     match pattern.split_once('*') {
@@ -113,7 +109,7 @@ fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Op
             .application
             .map_or(artifact.path.as_str(), |a| a.destination(&artifact.path));
         let hit = if artifact.path.ends_with('/') {
-            below(path, lands)
+            lies_in(path, lands)
         } else {
             fits(&artifact.path, path)
         };
@@ -124,13 +120,13 @@ fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Op
             )));
         }
     }
-    if let Some(tree) = parts.trees.iter().find(|tree| below(path, tree)) {
+    if let Some(tree) = parts.trees.iter().find(|tree| lies_in(path, tree)) {
         return Some(Evidence::tool(format!("`{tree}` is copied from the builder")));
     }
-    if let Some(need) = parts.files.iter().find(|n| below(path, &n.path)) {
+    if let Some(need) = parts.files.iter().find(|n| lies_in(path, &n.path)) {
         return Some(Evidence::tool(format!("`{}` is copied from the context", need.path)));
     }
-    if let Some(extra) = parts.base.files.iter().find(|f| below(path, &f.to)) {
+    if let Some(extra) = parts.base.files.iter().find(|f| lies_in(path, &f.to)) {
         return Some(Evidence::tool(format!("`{}` is copied from the builder", extra.to)));
     }
     for (role, lot) in site.roles.iter().zip(&parts.deal.lots) {
@@ -144,7 +140,7 @@ fn file(site: &Site<'_>, known: &Known<'_>, parts: &Parts<'_>, path: &str) -> Op
             continue;
         };
         let to = super::artifact::absolute(site.workdir_at(instruction.index).as_deref(), &destination)?;
-        if below(path, &to) {
+        if lies_in(path, &to) {
             return Some(Evidence::command(
                 instruction.span,
                 "it is copied into the stage that runs",

@@ -8,7 +8,7 @@
 
 use crate::facts::Facts;
 use crate::model::{Form, Instruction, Kind};
-use crate::shell::{Command, Link, Operator, Script};
+use crate::shell::{Command, Link, Operator, Script, is_errexit};
 use crate::source::Span;
 
 /// A RUN that may be cut.
@@ -85,9 +85,7 @@ fn state(script: &Script, link: &Link) -> State {
             "" if command.assignments.is_empty() => {}
             "" => return State::Other("it sets variables of the shell"),
             "set" | "shopt" if alone => {
-                let errexit = command.words.iter().any(|w| {
-                    w.text == "errexit" || w.text.starts_with('-') && !w.text.starts_with("--") && w.text.contains('e')
-                });
+                let errexit = command.words.iter().any(|w| is_errexit(&w.text));
                 return State::Repeatable { errexit };
             }
             "cd" | "pushd" if alone && command.words.iter().all(|w| w.literal) && command.words.len() == 1 => {

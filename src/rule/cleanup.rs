@@ -3,6 +3,7 @@
 use super::layout;
 use crate::edit::Edit;
 use crate::facts::{CommandView, Facts};
+use crate::shell::lies_in;
 use crate::shell::operations::{Action, Packages};
 use crate::shell::{Operation, Operator, Script};
 
@@ -126,8 +127,7 @@ fn holds(path: &str, folder: &str) -> bool {
         return true;
     }
     let name = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-    folder == path
-        || folder.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+    lies_in(folder, path)
         || !path.starts_with('/') && name(path) == name(folder)
         || !folder.starts_with('/') && name(path) == name(folder)
 }

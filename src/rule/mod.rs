@@ -15,6 +15,7 @@ pub mod layout;
 pub mod matcher;
 pub mod meta;
 pub mod registry;
+pub mod rewrite;
 pub mod schema;
 pub mod shellcheck;
 pub mod suppression;

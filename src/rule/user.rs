@@ -9,6 +9,7 @@ use super::registry;
 use super::schema::{
     self, CondFile, EditFile, FixFile, Hook, Level, MatchFile, Piece, RuleFile, TestFile, Trust, YieldFile,
 };
+use crate::config::nearest;
 use crate::edit::{Applicability, Effect};
 use serde::Deserialize;
 use thiserror::Error;
@@ -17,7 +18,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RuleError {
     /// Not YAML of the right shape.
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Shape(#[from] serde_yaml::Error),
     /// Well-formed, but not a rule.
     #[error("{0}")]
@@ -31,6 +32,25 @@ impl RuleError {
             RuleError::Shape(error) => error.location().map(|l| (l.line(), l.column())),
             RuleError::Meaning(_) => None,
         }
+    }
+}
+
+/// The reader's words without the place, which stands in front of them; instead of all the names that
+/// could stand there, the one that was meant.
+fn said(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+    let Some((wrong, names)) = text.split_once(", expected one of ") else {
+        return text.to_owned();
+    };
+    let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let names = quoted(names);
+    match quoted(wrong)
+        .last()
+        .and_then(|word| nearest(word, names.iter().map(String::as_str)))
+    {
+        Some(near) => format!("{wrong}; did you mean `{near}`?"),
+        None => text.to_owned(),
     }
 }
 
@@ -275,5 +295,16 @@ mod tests {
             .unwrap()
             .to_string();
         assert_eq!(refused, "yields to `no-such-rule`, which is no built-in rule's id");
+    }
+
+    #[test]
+    fn a_misspelt_name_is_told_with_the_one_that_is_near() {
+        let told = |rest: &str| rule(rest).err().unwrap().to_string();
+        assert!(told("hlep: x\n").ends_with("unknown field `hlep`; did you mean `help`?"));
+        let far = told("zzzzzzzz: x\n");
+        assert!(
+            far.contains("expected one of `summary`") && !far.contains("line"),
+            "{far}"
+        );
     }
 }

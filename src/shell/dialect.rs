@@ -119,6 +119,12 @@ pub(super) fn is_shell(name: &ShellWord) -> bool {
     )
 }
 
+/// Whether a word of `set`, or of a shell's own call, ends scripts at the first failing command: `-e`,
+/// `-euo`, the `errexit` behind `-o`.
+pub fn is_errexit(word: &str) -> bool {
+    word == "errexit" || word.starts_with('-') && !word.starts_with("--") && word.contains('e')
+}
+
 /// Whether a shell does this itself, without a program: POSIX's and bash's own commands.
 pub fn is_builtin(name: &str) -> bool {
     matches!(

@@ -11,12 +11,14 @@ mod grammar;
 mod mask;
 mod nested;
 pub mod operations;
+mod paths;
 mod walk;
 mod word;
 mod wrappers;
 
-pub use dialect::{Dialect, is_builtin};
+pub use dialect::{Dialect, is_builtin, is_errexit};
 pub use operations::{Action, Build, BuildTool, Manager, Operation, Package, Packages, Selection};
+pub use paths::lies_in;
 pub use word::{ShellWord, Variable};
 pub use wrappers::Effective;
 

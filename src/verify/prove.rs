@@ -393,7 +393,7 @@ impl<'a> Work<'a> {
         let begun = Instant::now();
         // The original may still be running for the second time.
         let first = before.first()?;
-        let (is, ran, sizes) = std::thread::scope(|scope| {
+        let (mut is, mut run, sizes) = std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let is = site.open(&made, &rewrite.text)?;
                 let sizes = site.measure(layers_of(&is.contents), site.cancel)?;
@@ -407,7 +407,6 @@ impl<'a> Work<'a> {
         if learnt.cannot_start().is_some() {
             return Ok(Verdict::OriginalFails);
         }
-        let (mut is, mut run) = (is, ran);
         is.size.set_compressed(&sizes);
         let (old, new) = (&was.contents.config, &is.contents.config);
         let mut base_only = site.input.base_only.clone();
@@ -427,19 +426,19 @@ impl<'a> Work<'a> {
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let probes = &site.options.manner.probes;
-            let mut compared = learnt.compare(probes, &run);
+            let mut compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
                 // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
-                compared = learnt.compare(probes, &run);
+                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             }
             if compared.iter().any(Check::is_failure) {
                 // What is around may have changed meanwhile (a registry that tells of updates): then the
                 // original does otherwise, too.
                 let third = site.observe(before.made, Some(learnt.first()))?;
                 let learnt = Learnt::new(learnt.first().clone(), third);
-                compared = learnt.compare(probes, &run);
+                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
             }
             checks.extend(compared);
         }

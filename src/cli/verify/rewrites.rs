@@ -4,11 +4,10 @@
 use super::Failure;
 use super::place::Place;
 use crate::config;
-use crate::edit::Applicability;
 use crate::knowledge;
 use crate::model::Dockerfile;
 use crate::plan::{Candidate, Level, Observed, Plan, Verdict};
-use crate::report::plan::level_name;
+use crate::report::plan::{applicability_name, level_name};
 use crate::source::SourceFile;
 use crate::verify::{Planned, Rewrite};
 use std::collections::BTreeSet;
@@ -111,11 +110,7 @@ impl<'p> Source<'p> {
                 .map(|stage| stage.name.clone()),
             planned: Some(Planned {
                 level: level_name(candidate.level),
-                applicability: match candidate.applicability {
-                    Applicability::Safe => "safe",
-                    Applicability::Unsafe => "unsafe",
-                    Applicability::DisplayOnly => "display-only",
-                },
+                applicability: applicability_name(candidate.applicability),
             }),
             text: candidate.text,
             announced: candidate.effects,

@@ -9,7 +9,7 @@ mod node_lock;
 mod package_json;
 mod present;
 mod pyproject;
-mod toml;
+pub mod toml;
 mod xml;
 
 pub use cargo::CargoToml;

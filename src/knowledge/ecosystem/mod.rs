@@ -57,8 +57,9 @@ pub struct Brought {
     pub sources: &'static [&'static str],
     /// Packages that it loads by name where they are installed.
     pub loads: &'static [&'static str],
-    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
-    pub only_builds: &'static [&'static str],
+    /// Packages that it depends on, and that no program loads which runs with it: its builds, its prompt
+    /// or interpreters of old use them; names may end with a `*`.
+    pub other_uses: &'static [&'static str],
     /// About what it takes with what only it needs, unpacked, in millions of bytes; 0 where nobody
     /// looked.
     pub size: u32,

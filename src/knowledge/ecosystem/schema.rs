@@ -112,9 +112,10 @@ pub struct BroughtFile {
     /// Packages that it loads by name where they are installed.
     #[serde(default)]
     pub loads: Vec<String>,
-    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    /// Packages that it depends on, and that no program loads which runs with it: its builds, its prompt
+    /// or interpreters of old use them; names may end with a `*`.
     #[serde(default)]
-    pub only_builds: Vec<String>,
+    pub other_uses: Vec<String>,
     /// About what it takes with what only it needs, unpacked, in millions of bytes.
     #[serde(default)]
     pub size: u32,
@@ -326,8 +327,8 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             .iter()
             .map(|b| {
                 format!(
-                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, only_builds: &{:?}, size: {} }}",
-                    b.package, b.programs, b.reads, b.sources, b.loads, b.only_builds, b.size
+                    "Brought {{ package: {:?}, programs: &{:?}, reads: &{:?}, sources: &{:?}, loads: &{:?}, other_uses: &{:?}, size: {} }}",
+                    b.package, b.programs, b.reads, b.sources, b.loads, b.other_uses, b.size
                 )
             })
             .collect();

@@ -5,6 +5,7 @@
 //! fills a folder, or something that any image with the language can run. What no room knows stays
 //! where it can do no harm: in the builder where it needs its tools, in the stage that runs else.
 
+mod groups;
 mod native;
 mod node;
 mod packages;
@@ -74,6 +75,8 @@ pub struct Part {
 pub struct Lean {
     /// What the builder does at its end so that only what run time needs is left.
     pub trims: Vec<Trim>,
+    /// Prefixes that are filled with less, and how.
+    pub altered: Vec<(String, Alteration)>,
     /// Prefixes that only the build needs.
     pub left: Vec<String>,
     /// Artifacts of which only a part is needed: theirs, and the part's path.
@@ -86,9 +89,9 @@ pub struct Lean {
     pub packages: Vec<Package>,
     /// What must hold.
     pub conditions: Vec<Condition>,
-    /// What the user is told.
+    /// What the user is told of all but the trims.
     pub announces: Vec<String>,
-    /// About how much it is, in bytes.
+    /// About how much it is without the trims, in bytes.
     pub leaves: u64,
 }
 
@@ -111,6 +114,26 @@ pub struct Trim {
     pub command: String,
     /// Where it runs, absolute, without a `/` at its end; empty for the root.
     pub folder: String,
+    /// What it changes there, relative to the folder.
+    pub touches: Vec<&'static str>,
+    /// What the user is told.
+    pub announces: Vec<String>,
+    /// About how much it removes, in bytes.
+    pub leaves: u64,
+}
+
+impl Lean {
+    /// What the user is told.
+    pub fn all_announces(&self) -> impl Iterator<Item = &String> {
+        self.announces
+            .iter()
+            .chain(self.trims.iter().flat_map(|trim| &trim.announces))
+    }
+
+    /// About how much stays behind, in bytes.
+    pub fn all_leaves(&self) -> u64 {
+        self.leaves + self.trims.iter().map(|trim| trim.leaves).sum::<u64>()
+    }
 }
 
 /// A package of the language.
@@ -229,6 +252,7 @@ pub fn application(site: &Site<'_>, programs: &[Program], made: &[Artifact]) -> 
     if out.steps.iter().all(|s| s.goes != Goes::Builder) {
         return None;
     }
+    groups::groups(site, programs, &mut out);
     let mut named: Vec<&'static str> = out.prefixes.iter().map(|p| p.ecosystem).collect();
     named.retain(|name| !out.ecosystems.contains(name));
     named.dedup();

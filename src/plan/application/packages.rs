@@ -260,6 +260,17 @@ fn left_out(lock: Option<&NodeLock>, folder: &str, manifest: &PackageJson, split
     .sum()
 }
 
+/// A list for a sentence.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        all if all.len() <= 6 => all.join(", "),
+        all => {
+            let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
+            format!("{} and {} more", first.join(", "), all.len() - 5)
+        }
+    }
+}
+
 /// Where an evidence stands, for a sentence.
 pub(super) fn place(evidence: &Evidence) -> String {
     match &evidence.from {

@@ -21,7 +21,7 @@ pub struct Wanted {
     pub language: Language,
     /// As sources name it: `@scope/name`, `yaml` (not the distribution `pyyaml`), `sinatra`.
     pub name: String,
-    /// Packages that it depends on, and that only its builds use; names may end with a `*`.
+    /// Packages that it depends on, and that nothing loads which runs with it; names may end with a `*`.
     pub without: &'static [&'static str],
     /// The first place that asks for it.
     pub evidence: Evidence,
@@ -55,7 +55,7 @@ pub fn wanted(site: &Site<'_>, programs: &[Program], installed: &[Package]) -> V
         };
         out.extend(found.into_iter().map(|(name, evidence)| Wanted {
             language,
-            without: ecosystem::brought(&name).map_or(&[], |b| b.only_builds),
+            without: ecosystem::brought(&name).map_or(&[], |b| b.other_uses),
             name,
             evidence,
         }));

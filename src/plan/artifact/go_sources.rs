@@ -3,6 +3,7 @@
 use super::linkage::library;
 use crate::context::Context;
 use crate::plan::evidence::Evidence;
+use rayon::prelude::*;
 
 /// Packages of the standard library that are linked against the C library where cgo is on.
 const WITH_C: &[&str] = &[
@@ -33,6 +34,8 @@ const WITH_C: &[&str] = &[
 
 /// How many files are read at most.
 const MAX_FILES: usize = 4_000;
+/// So many are read by one thread before it asks for more.
+const AT_ONCE: usize = 64;
 
 /// What the Go files of a folder show.
 #[derive(Debug, Default)]
@@ -59,7 +62,7 @@ impl GoSources {
         let mut out = GoSources::default();
         let listing = context.walk();
         out.partial = listing.capped;
-        let mut count = 0;
+        let mut sources = Vec::new();
         for file in listing.below(folder) {
             let Some(rest) = file.path.strip_prefix(folder) else {
                 continue;
@@ -69,16 +72,19 @@ impl GoSources {
             if !is_built(rest) {
                 continue;
             }
-            count += 1;
-            if count > MAX_FILES {
+            if sources.len() == MAX_FILES {
                 out.partial = true;
                 break;
             }
-            let Some(text) = context.read_text(&file.path) else {
-                out.partial = true;
-                continue;
-            };
-            out.file(&file.path, rest, &text);
+            sources.push((file.path.as_str(), rest));
+        }
+        let read = sources.par_iter().with_min_len(AT_ONCE);
+        let texts: Vec<_> = read.map(|(path, _)| context.text(path)).collect();
+        for ((path, rest), text) in sources.into_iter().zip(texts) {
+            match text {
+                Some(text) => out.file(path, rest, &text),
+                None => out.partial = true,
+            }
         }
         out
     }

@@ -5,6 +5,7 @@ use super::outputs::{Output, Outputs};
 use super::step::Step;
 use crate::knowledge::ecosystem::Ecosystem;
 use crate::plan::evidence::Evidence;
+use crate::shell::lies_in;
 
 fn output(
     step: &Step,
@@ -295,10 +296,7 @@ pub fn jar(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
     // What goes into the archive is not wanted beside it.
     let taken: Vec<String> = step.words.iter().filter_map(|w| step.path(w)).collect();
     for known in &mut outputs.list {
-        if taken
-            .iter()
-            .any(|t| known.path.trim_end_matches('/') == t || known.path.starts_with(&format!("{t}/")))
-        {
+        if taken.iter().any(|t| lies_in(&known.path, t)) {
             known.explicit = false;
         }
     }

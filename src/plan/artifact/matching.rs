@@ -11,6 +11,7 @@ use crate::plan::Observed;
 use crate::plan::evidence::{Condition, Evidence, EvidenceSource};
 use crate::plan::program::{Program, What};
 use crate::plan::site::Site;
+use crate::shell::lies_in;
 
 /// Decides which outputs are wanted.
 pub fn conclude(
@@ -389,7 +390,7 @@ fn serve(site: &Site<'_>, program: &Program, folder: Option<String>, list: &mut 
         }
         let own = output.path.trim_end_matches('/');
         let fits = match &path {
-            Some(path) => own == path || own.starts_with(&format!("{path}/")),
+            Some(path) => lies_in(own, path),
             // nginx and its like serve what lies in their folder.
             None => [
                 "/usr/share/nginx/html",

@@ -4,6 +4,7 @@ use super::ArtifactKind;
 use super::outputs::{Output, Outputs};
 use super::step::Step;
 use crate::config::glob::Glob;
+use crate::shell::lies_in;
 
 /// Whether the step was one of them.
 pub fn step(outputs: &mut Outputs<'_>, step: &Step) -> bool {
@@ -12,10 +13,7 @@ pub fn step(outputs: &mut Outputs<'_>, step: &Step) -> bool {
         "rm" => {
             for word in step.operands(&[]) {
                 let Some(path) = step.path(word) else { continue };
-                outputs.list.retain(|o| {
-                    let gone = o.path.trim_end_matches('/') == path || o.path.starts_with(&format!("{path}/"));
-                    !gone
-                });
+                outputs.list.retain(|o| !lies_in(&o.path, &path));
             }
         }
         _ => return false,

@@ -244,32 +244,34 @@ fn trimmed<'s>(
         }
     };
     let workdir = site.workdir_at(parts.deal.anchor + 1);
-    let workdir = workdir.map(|dir| dir.trim_end_matches('/').to_owned());
     let name = own.as_ref().map_or(source, |w| w.stage.name.clone());
     stages.extend(own);
     if let Some(writer) = stages.last_mut() {
-        let mut trims: Vec<Trim> = Vec::new();
-        for trim in parts.trims {
-            match trims.last_mut() {
-                Some(last) if last.folder == trim.folder => {
-                    last.command = format!("{} && {}", last.command, trim.command);
-                }
-                _ => trims.push(trim.clone()),
-            }
-        }
-        for trim in trims {
-            let here = workdir.as_deref() == Some(trim.folder.as_str());
-            let folder = if trim.folder.is_empty() { "/" } else { &trim.folder };
-            let command = if here {
-                trim.command.clone()
-            } else {
-                format!("cd {folder} && {}", trim.command)
-            };
-            let run = format!("{} {command}", style.keyword("RUN"));
-            writer.ours(&wrapped(&run, style));
+        for run in trim_commands(parts.trims, workdir.as_deref(), style) {
+            writer.ours(&run);
         }
     }
     name
+}
+
+/// The RUNs that trim, for a stage that ends in a working directory.
+pub fn trim_commands(trims: &[Trim], workdir: Option<&str>, style: &Style) -> Vec<String> {
+    let mut joined: Vec<(String, &str)> = Vec::new();
+    for trim in trims {
+        match joined.last_mut() {
+            Some((command, folder)) if *folder == trim.folder => {
+                *command = format!("{command} && {}", trim.command);
+            }
+            _ => joined.push((trim.command.clone(), &trim.folder)),
+        }
+    }
+    let run = |(command, folder): (String, &str)| {
+        let here = workdir.map(|dir| dir.trim_end_matches('/')) == Some(folder);
+        let to = if folder.is_empty() { "/" } else { folder };
+        let command = if here { command } else { format!("cd {to} && {command}") };
+        wrapped(&format!("{} {command}", style.keyword("RUN")), style)
+    };
+    joined.into_iter().map(run).collect()
 }
 
 /// A line no longer than a screen is wide, where it has words to break it between.
@@ -419,9 +421,7 @@ fn tail(site: &Site<'_>) -> String {
     let Some(last) = file.instructions.last() else {
         return String::new();
     };
-    let lines = file.source.lines();
-    let start = lines.start(lines.line(last.span.end.saturating_sub(1)) + 1);
-    let rest = layout::text(file, Span::new(start, file.source.text().len()));
+    let rest = layout::text(file, Span::new(layout::end(file, last), file.source.text().len()));
     if rest.trim().is_empty() { String::new() } else { rest }
 }
 

@@ -12,6 +12,7 @@ use crate::plan::role::{Role, RoleOf};
 use crate::plan::runtime::{self, RuntimeBase};
 use crate::plan::site::Site;
 use crate::plan::{Level, Tester};
+use crate::shell::lies_in;
 
 /// Where a piece goes, before it is known where the builder ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,9 +309,7 @@ fn alone_with_install(site: &Site<'_>, role: &RoleOf, application: &Application)
 /// Whether a clean-up works in a folder that comes from the builder, cleaned.
 fn lands_in_trees(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
     let workdir = site.workdir_at(at).unwrap_or_default();
-    trees
-        .iter()
-        .any(|tree| workdir == *tree || workdir.starts_with(&format!("{tree}/")))
+    trees.iter().any(|tree| lies_in(&workdir, tree))
 }
 
 /// What is not proven, or is broken, where something that no room knows stays in the builder: what it
@@ -320,8 +319,7 @@ fn left_behind(site: &Site<'_>, role: &RoleOf) -> Option<Condition> {
     let landing = Landing::of(site);
     let folders = crate::plan::levels::own_folders(folders_of(site, &landing));
     let inside = |path: &str| {
-        let below = |folder: &String| path == folder || path.starts_with(&format!("{folder}/"));
-        path.starts_with("/tmp") || path.starts_with("/dev/null") || folders.iter().any(below)
+        path.starts_with("/tmp") || path.starts_with("/dev/null") || folders.iter().any(|f| lies_in(path, f))
     };
     let here = site.workdir_at(role.place.instruction).is_some_and(|dir| inside(&dir));
     let paths = text
@@ -366,12 +364,7 @@ fn lands_in(site: &Site<'_>, at: usize, trees: &[String]) -> bool {
     let path = destination
         .and_then(|word| site.file().expand(word, at).ok())
         .and_then(|e| crate::plan::artifact::absolute(site.workdir_at(at).as_deref(), &e.value));
-    path.is_some_and(|path| {
-        trees.iter().any(|tree| {
-            let tree = tree.trim_end_matches('/');
-            path == tree || path.strip_prefix(tree).is_some_and(|rest| rest.starts_with('/'))
-        })
-    })
+    path.is_some_and(|path| trees.iter().any(|tree| lies_in(&path, tree)))
 }
 
 /// Whether run time may read a manifest, and no later COPY brings it again.

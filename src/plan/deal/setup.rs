@@ -6,6 +6,7 @@ use crate::model::{Keyword, Kind};
 use crate::plan::artifact::Artifact;
 use crate::plan::role::{Role, RoleOf};
 use crate::plan::site::{Place, Site};
+use crate::shell::{Operation, lies_in};
 
 /// Whether something up to the anchor refers to accounts that the file adds.
 pub(super) fn needs_accounts(site: &Site<'_>, anchor: Place) -> bool {
@@ -88,7 +89,7 @@ pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
             })
             || ["/go", "/src", "/build", "/tmp", "/root/go", "/usr/src"]
                 .iter()
-                .any(|f| path == f || path.starts_with(&format!("{f}/")))
+                .any(|f| lies_in(&path, f))
     };
     makes
         && !folders.is_empty()
@@ -108,12 +109,7 @@ pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifa
             return false;
         };
         let path = path.trim_end_matches('/').to_owned();
-        let holds = |other: &str| other == path || other.starts_with(&format!("{path}/"));
-        let inside = |tree: &String| {
-            let rest = path.strip_prefix(tree.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if artifacts.iter().any(|a| holds(a.path.trim_end_matches('/'))) || trees.iter().any(inside) {
+        if artifacts.iter().any(|a| lies_in(&a.path, &path)) || trees.iter().any(|tree| lies_in(&path, tree)) {
             return true;
         }
         // What needs the folder comes behind what makes it.
@@ -131,8 +127,8 @@ pub(super) fn is_made_anyway(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifa
         workdirs
             .filter(|i| i.index < needed)
             .filter_map(|i| site.workdir_at(i.index + 1))
-            .any(|dir| holds(&dir))
-            || destinations(site).any(|(at, dir)| at < needed && holds(&dir))
+            .any(|dir| lies_in(&dir, &path))
+            || destinations(site).any(|(at, dir)| at < needed && lies_in(&dir, &path))
     };
     let folders = paths(site, role.place);
     !folders.is_empty() && folders.iter().all(made)
@@ -183,10 +179,6 @@ pub(super) fn permission(
     let workdir = site.workdir_at(role.place.instruction);
     let words = paths(site, role.place);
     let owns = commands(site, role.place).any(|name| name == "chown" || name == "chgrp");
-    let below = |path: &str, folder: &str| {
-        let folder = folder.trim_end_matches('/');
-        path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-    };
     // The first word is the mode or the owner.
     let targets: Vec<String> = words
         .iter()
@@ -194,7 +186,7 @@ pub(super) fn permission(
         .filter_map(|w| crate::plan::artifact::absolute(workdir.as_deref(), w.trim_end_matches("/*")))
         .collect();
     let copied = |path: &String| {
-        let inside = |other: &str| below(other.trim_end_matches('/'), path) || below(path, other);
+        let inside = |other: &str| lies_in(other, path) || lies_in(path, other);
         artifacts.iter().any(|a| inside(&a.path)) || trees.iter().any(|t| inside(t))
     };
     let made = |path: &String| {
@@ -203,9 +195,9 @@ pub(super) fn permission(
                 && r.place != role.place
                 && (is_file_setup(site, r) || !is_permission(site, r.place))
                 && site.file().source.slice(r.span).contains(path.as_str())
-        }) || site.workdir().is_some_and(|dir| below(&dir, path))
+        }) || site.workdir().is_some_and(|dir| lies_in(&dir, path))
             || site.instructions().any(|i| match &i.kind {
-                Kind::Volume(words) => words.iter().any(|w| below(&w.value, path)),
+                Kind::Volume(words) => words.iter().any(|w| lies_in(&w.value, path)),
                 _ => false,
             })
             || EVERYWHERE.contains(&path.as_str())
@@ -257,8 +249,27 @@ pub(super) fn file_setup(site: &Site<'_>, role: &RoleOf, anchor: Place) -> (bool
     (named, true)
 }
 
+/// Whether a piece installs or removes system packages.
+fn works_on_packages(site: &Site<'_>, place: Place) -> bool {
+    let Some(instruction) = site.file().instructions.get(place.instruction) else {
+        return false;
+    };
+    let run = site.facts.run(instruction);
+    let link = run.and_then(|run| place.piece.and_then(|p| run.script.chain.get(p)));
+    let mut commands = site.facts.commands(instruction);
+    commands.any(|command| {
+        let is_here = link.is_none_or(|link| link.commands.contains(&command.index));
+        let mut operations = command.operations.iter();
+        is_here && operations.any(|o| matches!(o, Operation::Packages(p) if p.manager.is_system()))
+    })
+}
+
 /// Whether a clean-up removes something inside one of the folders that are copied as a whole.
 pub(super) fn cleans_inside(site: &Site<'_>, role: &RoleOf, trees: &[String]) -> bool {
+    // The stage that runs has other packages: to remove those of the old one could even fail there.
+    if works_on_packages(site, role.place) {
+        return false;
+    }
     let text = site.file().source.slice(role.span);
     let workdir = site.workdir_at(role.place.instruction).unwrap_or_default();
     let relative = text

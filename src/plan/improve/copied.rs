@@ -2,6 +2,7 @@
 
 use super::here;
 use crate::model::Kind;
+use crate::plan::layout;
 use crate::plan::site::Site;
 use crate::plan::{Evidence, Reason};
 
@@ -40,9 +41,7 @@ pub(super) fn inherited(site: &Site<'_>) -> Option<Inherited> {
     let text = file.source.text();
     let lines = file.source.lines();
     let start = lines.start(lines.line(copy.span.start));
-    let end = lines
-        .start(lines.line(copy.span.end.saturating_sub(1)) + 1)
-        .min(text.len());
+    let end = layout::end(file, copy);
     Some(Inherited {
         text: format!(
             "{}{name}{}{}",

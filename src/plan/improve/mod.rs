@@ -6,6 +6,7 @@
 //! that was built elsewhere.
 
 mod copied;
+mod development;
 mod names;
 mod swap;
 mod tested;
@@ -17,6 +18,7 @@ use crate::edit::{Applicability, Edit, Effect};
 use crate::facts::Facts;
 use crate::model::Dockerfile;
 use crate::source::SourceFile;
+use development::Shed;
 use swap::Swap;
 
 /// Whether the target's own stage copies from other stages: it was split by somebody already.
@@ -51,26 +53,43 @@ pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
         }
     }
     let mut refused: Option<Reason> = None;
+    let shed = development::shed(site);
+    if let Some(shed) = &shed {
+        plan.levels.insert(
+            0,
+            Considered {
+                level: Level::Application,
+                conditions: shed.conditions.clone(),
+            },
+        );
+        plan.candidates.push(shed_alone(site, shed, &named));
+    }
     for swap in swaps {
         match swap.broken() {
             Some(reason) => refused = refused.or(Some(reason)),
-            None => match rewritten(site, &swap, &named) {
-                Ok(candidate) => {
-                    plan.estimate = plan.estimate.or(swap.estimate);
-                    plan.candidates.push(candidate);
+            None => {
+                // With fewer packages, and without.
+                for shed in shed.as_ref().map(Some).into_iter().chain([None]) {
+                    match rewritten(site, &swap, shed, &named) {
+                        Ok(candidate) => {
+                            plan.estimate = plan.estimate.or(swap.estimate);
+                            plan.candidates.push(candidate);
+                        }
+                        Err(wrong) => {
+                            refused = refused.or(Some(Reason {
+                                says: format!("its last stage cannot be put on another image: {wrong}"),
+                                evidence: Vec::new(),
+                            }));
+                        }
+                    }
                 }
-                Err(wrong) => {
-                    refused = refused.or(Some(Reason {
-                        says: format!("its last stage cannot be put on another image: {wrong}"),
-                        evidence: Vec::new(),
-                    }));
-                }
-            },
+            }
         }
     }
     let safest = (0..plan.candidates.len()).min_by_key(|at| {
         let candidate = plan.candidates.get(*at);
-        candidate.map(|c| (c.unsafe_because.len(), *at))
+        // Another base weighs more than packages.
+        candidate.map(|c| (c.unsafe_because.len(), c.runtime.is_none(), *at))
     });
     plan.verdict = match safest {
         Some(at) => Verdict::Rewrite(at),
@@ -96,29 +115,36 @@ pub fn improve(site: &Site<'_>, programs: &[Program], plan: &mut Plan) {
 /// were built on that stage, which also brings settings that a copy does not.
 fn root(site: &Site<'_>) -> Option<Candidate> {
     let copied = copied::inherited(site)?;
-    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), copied.text));
-    let again = super::once(&Facts::new(&file, site.context), site.options);
+    let (again, _) = planned(site, &copied.text);
     let chosen = again.chosen().filter(|c| c.level > Level::Order)?.clone();
     let says = format!(
         "the image no longer holds the whole root of `{}`, and has the settings of that stage",
         copied.from
     );
-    let mut effects = chosen.effects.clone();
-    effects.extend([Effect::Env, Effect::Files]);
-    effects.sort_unstable();
-    effects.dedup();
-    Some(Candidate {
-        effects,
-        applicability: chosen.applicability.min(Applicability::Unsafe),
-        unsafe_because: std::iter::once(Reason {
-            says: says.clone(),
-            evidence: copied.evidence,
-        })
-        .chain(chosen.unsafe_because.iter().cloned())
-        .collect(),
-        announces: chosen.announces.iter().cloned().chain([says]).collect(),
-        ..chosen
-    })
+    let reason = Reason {
+        says: says.clone(),
+        evidence: copied.evidence,
+    };
+    let announces = chosen.announces.iter().cloned().chain([says]).collect();
+    let chosen = Candidate { announces, ..chosen };
+    Some(changed_before(chosen, reason, [Effect::Env, Effect::Files]))
+}
+
+/// The plan of another text in the file's place, and that text's file.
+fn planned(site: &Site<'_>, text: &str) -> (Plan, Dockerfile) {
+    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), text.to_owned()));
+    let plan = super::once(&Facts::new(&file, site.context), site.options);
+    (plan, file)
+}
+
+/// A candidate that was planned for a text with a change of its own, for a reason that makes it unsafe.
+fn changed_before(mut candidate: Candidate, reason: Reason, effects: [Effect; 2]) -> Candidate {
+    candidate.effects.extend(effects);
+    candidate.effects.sort_unstable();
+    candidate.effects.dedup();
+    candidate.applicability = candidate.applicability.min(Applicability::Unsafe);
+    candidate.unsafe_because.insert(0, reason);
+    candidate
 }
 
 /// The rewrite of a file whose last stage runs tests: they stand in a stage of their own, and the rest
@@ -138,9 +164,8 @@ fn without_tests(site: &Site<'_>) -> Option<Candidate> {
             .into_iter()
             .collect(),
     };
-    let file = Dockerfile::parse(SourceFile::new(site.file().source.name(), moved.text.clone()));
-    let again = super::once(&Facts::new(&file, site.context), site.options);
-    let chosen = match again.chosen() {
+    let (again, file) = planned(site, &moved.text);
+    let mut chosen = match again.chosen() {
         Some(chosen) => chosen.clone(),
         None => Candidate {
             text: moved.text,
@@ -148,31 +173,41 @@ fn without_tests(site: &Site<'_>) -> Option<Candidate> {
             ..candidate(site, &[], Level::Order, &[], Vec::new())
         },
     };
-    let mut effects = chosen.effects.clone();
-    effects.extend([Effect::Stages, Effect::Layers]);
-    effects.sort_unstable();
-    effects.dedup();
-    Some(Candidate {
-        effects,
-        applicability: chosen.applicability.min(Applicability::Unsafe),
-        unsafe_because: std::iter::once(reason)
-            .chain(chosen.unsafe_because.iter().cloned())
-            .collect(),
-        announces: std::iter::once(announced)
-            .chain(chosen.announces.iter().cloned())
-            .collect(),
-        ..chosen
-    })
+    chosen.announces.insert(0, announced);
+    Some(changed_before(chosen, reason, [Effect::Stages, Effect::Layers]))
 }
 
-/// The file on another base, its stages named.
-fn rewritten(site: &Site<'_>, swap: &Swap, named: &names::Named) -> Result<Candidate, String> {
+/// The file with less to copy, its stages named.
+fn shed_alone(site: &Site<'_>, shed: &Shed, named: &names::Named) -> Candidate {
+    let mut edits = shed.edits.clone();
+    edits.extend(named.edits.iter().cloned());
+    let mut candidate = candidate(site, &edits, Level::Application, &SHED, shed.unproven());
+    candidate.announces = shed.announces.clone();
+    candidate.leaves = shed.leaves;
+    candidate
+}
+
+/// What of the image changes where it gets fewer packages.
+const SHED: [Effect; 3] = [Effect::Files, Effect::Layers, Effect::Packages];
+
+/// The file on another base, with less to copy where that is known, its stages named.
+fn rewritten(site: &Site<'_>, swap: &Swap, shed: Option<&Shed>, named: &names::Named) -> Result<Candidate, String> {
     let mut edits = swap.edits.clone();
     edits.extend(named.edits.iter().cloned());
-    let unproven = swap.unproven();
-    let mut candidate = candidate(site, &edits, Level::Slim, &swap.effects, unproven);
+    let mut unproven = swap.unproven();
+    let mut effects = swap.effects.clone();
+    if let Some(shed) = shed {
+        edits.extend(shed.edits.iter().cloned());
+        unproven.extend(shed.unproven());
+        effects.extend(SHED);
+    }
+    let mut candidate = candidate(site, &edits, Level::Slim, &effects, unproven);
     super::audit::audit(site, &candidate.text, &swap.carried)?;
     candidate.announces = swap.carried.lost.clone();
+    if let Some(shed) = shed {
+        candidate.announces.extend(shed.announces.iter().cloned());
+        candidate.leaves = shed.leaves;
+    }
     candidate.runtime = Some(swap.base.clone());
     Ok(candidate)
 }
@@ -214,6 +249,7 @@ fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
     let old = site.file().source.text();
     let mut edits: Vec<&Edit> = edits.iter().collect();
     edits.sort_by_key(|e| (e.span.start, e.span.end));
+    let crlf = old.matches("\r\n").count() * 2 > old.matches('\n').count();
     let mut out = String::with_capacity(old.len() + 256);
     let mut done = 0;
     for edit in edits {
@@ -221,7 +257,10 @@ fn applied(site: &Site<'_>, edits: &[Edit]) -> String {
             continue;
         }
         out.push_str(old.get(done..edit.span.start).unwrap_or_default());
-        out.push_str(&edit.text);
+        match crlf {
+            true => out.push_str(&edit.text.replace('\n', "\r\n")),
+            false => out.push_str(&edit.text),
+        }
         done = edit.span.end;
     }
     out.push_str(old.get(done..).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! A smaller base for a last stage that only runs what another one built.
 
-use super::{estimate, here};
+use super::{development, estimate, here};
 use crate::edit::{Edit, Effect};
 use crate::knowledge::{self, Kind as ImageKind, Role as ImageRole};
 use crate::model::{Kind, Stage, StageId, StageRef};
@@ -16,6 +16,7 @@ use crate::plan::runtime::{self, RuntimeBase};
 use crate::plan::site::{self, Site};
 use crate::plan::system::{self, Use};
 use crate::plan::{Estimate, Level, Reason, levels, neighbour, replay, resolve};
+use crate::shell::lies_in;
 use std::collections::BTreeMap;
 
 /// Another base for the last stage.
@@ -88,7 +89,13 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             break;
         }
     }
-    let (artifacts, needs) = received(site, programs, &mut common);
+    let mut libraries = Vec::new();
+    let (artifacts, needs) = received(site, programs, &mut common, &mut libraries);
+    // An interpreted application may be known whole where it was built.
+    let proven = match libraries.is_empty() {
+        true => None,
+        false => development::runs_on(site),
+    };
     let system = system::system_packages(site, programs, &needs);
     for neighbour in neighbour::neighbours(site) {
         let what = "nothing else relies on the image as it is";
@@ -130,6 +137,17 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             continue;
         }
         let mut conditions = common.clone();
+        let same = |proven: &&RuntimeBase| proven.reference == base.reference && proven.files == base.files;
+        let is_proven = match proven.as_ref().filter(same) {
+            Some(proven) => {
+                base.packages.clone_from(&proven.packages);
+                true
+            }
+            None => {
+                conditions.extend(libraries.iter().cloned());
+                false
+            }
+        };
         conditions.extend(base.conditions.iter().cloned());
         let mut carried = carry::carry(site, programs, &base, &deal);
         levels::drop_idle_path(&mut carried, &artifacts.found, &base);
@@ -158,7 +176,10 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             base: &base,
             carried: &carried,
         };
-        conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
+        // That holds what is started, too.
+        if !is_proven {
+            conditions.extend(programs.iter().map(|p| resolve::resolves(site, &known, &parts, p)));
+        }
         // What the stage installs itself stands in it.
         for packages in &mut base.packages {
             let own = |name: &String| {
@@ -201,11 +222,19 @@ fn installs_again(site: &Site<'_>, base: &RuntimeBase, conditions: &mut Vec<Cond
 }
 
 /// What the stage copies from others, as artifacts at the places where it puts them, and what the
-/// sources of these say of run time.
-fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Condition>) -> (Artifacts, Needs) {
+/// sources of these say of run time; with what must hold for these, and for the libraries of what an
+/// interpreter loads.
+fn received(
+    site: &Site<'_>,
+    programs: &[Program],
+    conditions: &mut Vec<Condition>,
+    libraries: &mut Vec<Condition>,
+) -> (Artifacts, Needs) {
     let mut out = Artifacts::default();
     let mut needs = Needs::default();
     let mut made: BTreeMap<StageId, Vec<Artifact>> = BTreeMap::new();
+    let family = site.base.map_or("", |b| b.image.family);
+    let interpreted = matches!(family, "node" | "python" | "ruby" | "php" | "perl" | "pypy");
     for instruction in site.file().instructions_of(site.stage) {
         let Some(transfer) = instruction.transfer() else {
             continue;
@@ -235,12 +264,8 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
             let Some(path) = absolute(Some("/"), &source) else {
                 continue;
             };
-            let below = |known: &str| {
-                let known = known.trim_end_matches('/');
-                known == path || known.starts_with(&format!("{}/", path.trim_end_matches('/')))
-            };
             let mut any = false;
-            for artifact in found.iter().filter(|a| below(&a.path)) {
+            for artifact in found.iter().filter(|a| lies_in(&a.path, &path)) {
                 any = true;
                 let inside = artifact.path.strip_prefix(path.as_str()).unwrap_or_default();
                 let single = inside.is_empty() && !artifact.path.ends_with('/');
@@ -260,7 +285,8 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
                 });
             }
             if !any {
-                conditions.push(Condition::unproven(
+                let to = if interpreted { &mut *libraries } else { &mut *conditions };
+                to.push(Condition::unproven(
                     format!("`{source}` needs no library that only the old base image has"),
                     vec![here(site, instruction.index, "how it is made is not known")],
                     "a build that looks at its files",
@@ -277,11 +303,8 @@ fn received(site: &Site<'_>, programs: &[Program], conditions: &mut Vec<Conditio
         }
     }
     // What an interpreter loads may be native.
-    let family = site.base.map_or("", |b| b.image.family);
-    if matches!(family, "node" | "python" | "ruby" | "php" | "perl" | "pypy")
-        && let Some(tree) = out.found.iter().find(|a| a.kind == ArtifactKind::Tree)
-    {
-        conditions.push(Condition::unproven(
+    if interpreted && let Some(tree) = out.found.iter().find(|a| a.kind == ArtifactKind::Tree) {
+        libraries.push(Condition::unproven(
             format!(
                 "nothing in `{}` needs a library that only the full image has",
                 tree.path

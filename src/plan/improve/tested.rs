@@ -7,7 +7,7 @@ use crate::model::{Instruction, Kind, Stage, StageRef};
 use crate::plan::role::Role;
 use crate::plan::site::Site;
 use crate::plan::{Tester, artifact, layout};
-use crate::source::Span;
+use crate::shell::lies_in;
 
 /// A file whose last stage runs no tests.
 pub(super) struct Moved {
@@ -68,17 +68,13 @@ pub(super) fn moved(site: &Site<'_>) -> Option<Moved> {
         stage.push('\n');
     }
     let text = file.source.text();
-    let lines = file.source.lines();
     let start = layout::start(file, from);
     let mut out = format!("{}{stage}\n", text.get(..start)?);
     let mut done = start;
     for test in &tests {
         let from = layout::start(file, test);
-        let end = lines
-            .start(lines.line(test.span.end.saturating_sub(1)) + 1)
-            .min(text.len());
         out.push_str(text.get(done..from)?);
-        done = Span::new(from, end).end;
+        done = layout::end(file, test);
     }
     out.push_str(text.get(done..)?);
     Some(Moved { text: out, tester })
@@ -122,10 +118,6 @@ fn is_same_there(site: &Site<'_>, builder: &Stage, folder: &str) -> bool {
                 .and_then(|s| artifact::absolute(Some("/"), &s)),
             _ => None,
         };
-        let inside = |tree: &String| {
-            let rest = folder.strip_prefix(tree.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        from == Some(builder.id) && source.is_some() && source == target && source.as_ref().is_some_and(inside)
+        from == Some(builder.id) && source == target && source.is_some_and(|tree| lies_in(&folder, &tree))
     })
 }

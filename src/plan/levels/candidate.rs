@@ -4,6 +4,7 @@ use super::Known;
 use super::verdict::installed;
 use crate::edit::{Applicability, Effect};
 use crate::model::Kind;
+use crate::plan::application::Lean;
 use crate::plan::artifact::{Artifact, ArtifactKind};
 use crate::plan::compose::{Composed, Parts};
 use crate::plan::evidence::{Condition, Met};
@@ -56,8 +57,8 @@ pub(super) fn candidate(
     }
     let lean = known.application.and_then(|a| a.lean.as_deref());
     let lean = lean.filter(|_| parts.level == crate::plan::Level::Application);
-    announces.extend(lean.into_iter().flat_map(|l| l.announces.iter().cloned()));
-    let own = known.application.map_or(0, |a| a.leaves) + lean.map_or(0, |l| l.leaves);
+    announces.extend(lean.into_iter().flat_map(|l| l.all_announces().cloned()));
+    let own = known.application.map_or(0, |a| a.leaves) + lean.map_or(0, Lean::all_leaves);
     let mut seen = std::collections::BTreeSet::new();
     announces.retain(|a| seen.insert(a.clone()));
     Candidate {

@@ -192,6 +192,11 @@ fn with_base(
             if let Some((_, part)) = lean.narrowed.iter().find(|(whole, _)| *whole == artifact.path) {
                 artifact.path.clone_from(part);
             }
+            if let Some((_, alter)) = lean.altered.iter().find(|(path, _)| *path == artifact.path)
+                && artifact.alter.is_none()
+            {
+                artifact.alter = Some(alter.clone());
+            }
         }
     }
     let below = artifacts.iter().find(|a| {

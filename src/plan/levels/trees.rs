@@ -4,6 +4,7 @@ use crate::plan::artifact::{ArtifactKind, Artifacts, absolute};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::role::Role;
 use crate::plan::site::{Place, Site};
+use crate::shell::lies_in;
 
 /// Which folders come along at [`Level::Application`](crate::plan::Level::Application).
 #[derive(Debug, Default)]
@@ -93,8 +94,7 @@ pub fn is_removed(site: &Site<'_>, folder: &str) -> bool {
             && view.arguments().any(|word| {
                 let word = word.text.replace("${GOPATH}", "/go").replace("$GOPATH", "/go");
                 let word = word.trim_end_matches("/*").trim_end_matches('/');
-                let rest = folder.strip_prefix(word).filter(|_| word.starts_with('/'));
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                word.starts_with('/') && lies_in(folder, word)
             })
     })
 }

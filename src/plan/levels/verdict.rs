@@ -7,7 +7,7 @@ use crate::plan::evidence::{Evidence, Met};
 use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::{Base, Site};
 use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
-use crate::shell::Operation;
+use crate::shell::{Action, Operation, Packages};
 
 /// The candidate to take, of those that are worth it: the one with the least that is unproven, of
 /// several the boldest.
@@ -108,34 +108,74 @@ pub(super) fn installed(site: &Site<'_>, interpreted: bool, base: &RuntimeBase) 
     let mut compiler = false;
     let mut others = 0;
     let mut archive = false;
+    let slim = site
+        .base
+        .is_some_and(|b| matches!(b.variant.kind, knowledge::Kind::Slim | knowledge::Kind::Alpine));
     for instruction in site.instructions() {
         let Some(run) = site.facts.run(instruction) else {
             continue;
         };
         let cleans = ship::cleans_up(run.operations());
+        let gone = Gone::of(run.operations());
         for operation in run.operations() {
             match operation {
-                Operation::Packages(p) if p.manager.is_system() && p.installs() && cleans => {}
                 Operation::Packages(p) if p.manager.is_system() && p.installs() => {
                     let stays = |name: &str| {
                         let mut kept = base.packages.iter().flat_map(|p| &p.names);
                         kept.any(|kept| kept == name)
                     };
-                    for package in p.packages.iter().filter(|p| !stays(&p.name)) {
-                        match knowledge::package(p.manager.name(), &package.name) {
+                    for package in p.packages.iter().filter(|n| !stays(&n.name) && !gone.has(p, &n.name)) {
+                        let manager = p.manager.name();
+                        match knowledge::package(manager, &package.name) {
                             Some(PackageKind::Compiler) => compiler = true,
-                            Some(_) => others += 1,
+                            // The larger images have the large ones already.
+                            Some(_) if slim => {
+                                others += knowledge::package_size(manager, &package.name).unwrap_or(BUILD_PACKAGE);
+                            }
+                            Some(_) => others += BUILD_PACKAGE,
                             None => {}
                         }
                     }
                 }
-                Operation::Packages(p) if p.installs() && !interpreted && !cleans => others += 3,
+                Operation::Packages(p) if p.installs() && !interpreted && !cleans => others += 3 * BUILD_PACKAGE,
                 Operation::Extract(_) | Operation::GitClone(_) if !cleans => archive = true,
                 _ => {}
             }
         }
     }
-    others * BUILD_PACKAGE + if compiler { COMPILER } else { 0 } + if archive { ARCHIVE } else { 0 }
+    others + if compiler { COMPILER } else { 0 } + if archive { ARCHIVE } else { 0 }
+}
+
+/// System packages that a script removes again.
+#[derive(Default)]
+struct Gone<'a> {
+    /// Packages, or groups of them.
+    named: Vec<&'a str>,
+    /// Something is removed that it does not name: all that counts as not wanted.
+    unnamed: bool,
+}
+
+impl<'a> Gone<'a> {
+    fn of(operations: &'a [Operation]) -> Gone<'a> {
+        let mut out = Gone::default();
+        for operation in operations {
+            if let Operation::Packages(p) = operation
+                && p.manager.is_system()
+                && matches!(p.action, Action::Remove | Action::Autoremove)
+            {
+                out.named.extend(p.packages.iter().map(|package| package.name.as_str()));
+                out.unnamed |= p.packages.is_empty();
+            }
+        }
+        // What only sweeps up behind a removal by name.
+        out.unnamed &= out.named.is_empty();
+        out
+    }
+
+    fn has(&self, install: &Packages, name: &str) -> bool {
+        let named = |name: &str| self.named.contains(&name);
+        self.unnamed || named(name) || install.group.as_deref().is_some_and(named)
+    }
 }
 
 /// The sizes of the bases, and of what is installed for the build.

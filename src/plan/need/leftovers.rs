@@ -149,7 +149,7 @@ pub fn is_for_people(context: &Context, path: &str) -> bool {
         }),
         "png" | "gif" | "jpg" | "jpeg" | "svg" | "webp" => ["README.md", "readme.md", "README.rst"]
             .iter()
-            .filter_map(|readme| context.read_text(readme))
+            .filter_map(|readme| context.text(readme))
             .any(|text| text.contains(path)),
         _ => false,
     }

@@ -145,6 +145,27 @@ impl Literals {
         }
     }
 
+    /// Adds what later files say.
+    pub fn extend(&mut self, later: Literals) {
+        for (name, seen) in later.names {
+            self.names.entry(name).or_insert(seen);
+        }
+        self.embedded.extend(later.embedded);
+        for name in later.env {
+            if !self.env.contains(&name) {
+                self.env.push(name);
+            }
+        }
+        for (program, seen) in later.programs {
+            if !self.programs.iter().any(|(known, _)| *known == program) {
+                self.programs.push((program, seen));
+            }
+        }
+        self.written.extend(later.written);
+        self.tls = self.tls.take().or(later.tls);
+        self.zones = self.zones.take().or(later.zones);
+    }
+
     fn embed_line(&mut self, comment: &str, folder: &str) {
         if let Some(patterns) = comment.strip_prefix("//go:embed ") {
             for pattern in patterns.split_whitespace() {

@@ -3,6 +3,7 @@
 use super::literals::{Literals, Seen};
 use crate::config::glob::Glob;
 use crate::plan::site::Site;
+use crate::shell::lies_in;
 use std::collections::HashMap;
 
 /// Literals, looked up by what they may name.
@@ -73,15 +74,8 @@ impl Embedded {
     }
 
     pub fn holds(&self, path: &str) -> bool {
-        self.folders.iter().any(|f| path == f || inside(path, f)) || self.globs.iter().any(|g| g.matches(path))
+        self.folders.iter().any(|f| lies_in(path, f)) || self.globs.iter().any(|g| g.matches(path))
     }
-}
-
-/// Whether a path is a folder or lies in it.
-pub(super) fn inside(path: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The folders that a file lies in, the outermost first; the root is left out.

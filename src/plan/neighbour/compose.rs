@@ -2,6 +2,7 @@
 
 use super::command::reliance;
 use super::{Look, Neighbour, Relied};
+use crate::shell::lies_in;
 
 /// A line of YAML that is a key, or an item of a list.
 struct Line<'t> {
@@ -177,7 +178,7 @@ fn volumes(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
         let target = target.split(':').next().unwrap_or_default().trim_end_matches('/');
         let project = source == "." || source == "./" || source.starts_with("./") || source.starts_with("${PWD}");
         let whole = matches!(source.trim_end_matches('/'), "." | "${PWD}" | "$PWD");
-        if project && whole && !target.is_empty() && (workdir == target || workdir.starts_with(&format!("{target}/"))) {
+        if project && whole && !target.is_empty() && lies_in(&workdir, target) {
             out.push(Neighbour {
                 says: format!("{path} mounts the project over `{target}`"),
                 on: Relied::Folder(target.to_owned()),

@@ -302,25 +302,12 @@ pub fn is_shell(program: &str) -> bool {
     )
 }
 
-/// The GCC whose libstdc++ a release of Debian has (its package gcc-defaults).
-const GCC: [(&str, u32); 5] = [
-    ("stretch", 6),
-    ("buster", 8),
-    ("bullseye", 10),
-    ("bookworm", 12),
-    ("trixie", 14),
-];
-
 /// Whether the Debian release that a program of the image `gcc` is run on has a libstdc++ that is not
 /// older than the image's: the one that its tag names, or else the newest.
 pub fn has_its_libstdcxx(site: &Site<'_>) -> bool {
     let tag = knowledge::Tag::parse(site.base_tag());
     let newest = || knowledge::newest("debian").and_then(|version| knowledge::named("debian", version));
-    let release = tag.codename().or_else(newest).map(|c| c.codename);
-    let has = GCC
-        .iter()
-        .find(|(codename, _)| Some(*codename) == release)
-        .map(|(_, gcc)| *gcc);
+    let has = tag.codename().or_else(newest).map(|release| release.gcc);
     let own: Option<u32> = tag.major().and_then(|major| major.parse().ok());
     own.zip(has).is_some_and(|(own, has)| own <= has)
 }

@@ -1,7 +1,6 @@
 //! A plan for programs.
 
-use super::{level_name, source_name};
-use crate::edit::Applicability;
+use super::{applicability_name, level_name, source_name};
 use crate::model::Dockerfile;
 use crate::plan::{Candidate, Condition, Evidence, Met, Plan, Reason, Use, Verdict, What};
 use serde_json::{Value, json};
@@ -132,11 +131,7 @@ fn candidate(file: &Dockerfile, candidate: &Candidate) -> Value {
     json!({
         "level": level_name(candidate.level),
         "runtime": candidate.runtime.as_ref().map(|r| r.reference.clone()),
-        "applicability": match candidate.applicability {
-            Applicability::Safe => "safe",
-            Applicability::Unsafe => "unsafe",
-            Applicability::DisplayOnly => "display-only",
-        },
+        "applicability": applicability_name(candidate.applicability),
         "unsafe-because": candidate.unsafe_because.iter().map(|r| reason(file, r)).collect::<Vec<_>>(),
         "effects": candidate.effects,
         "announces": candidate.announces,

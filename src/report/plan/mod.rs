@@ -5,6 +5,7 @@ mod picture;
 mod svg;
 mod text;
 
+use crate::edit::Applicability;
 use crate::model::Dockerfile;
 use crate::plan::{Evidence, EvidenceSource, Level, Plan};
 
@@ -47,6 +48,15 @@ pub fn level_name(level: Level) -> &'static str {
         Level::Slim => "slim",
         Level::Application => "application",
         Level::Artifacts => "artifacts",
+    }
+}
+
+/// How far a rewrite can be trusted, in a word.
+pub fn applicability_name(applicability: Applicability) -> &'static str {
+    match applicability {
+        Applicability::Safe => "safe",
+        Applicability::Unsafe => "unsafe",
+        Applicability::DisplayOnly => "display-only",
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::super::plan::stages;
 use super::super::xml::escaped;
-use super::{change, setting, size};
+use super::{both_sizes, change, setting, size};
 use crate::model::Dockerfile;
 use crate::report::difference::{Change, Difference};
 use crate::source::SourceFile;
@@ -102,12 +102,7 @@ fn head(out: &mut String, report: &Report) {
     }
     if let (Some(before), Some(after)) = (&report.before, &report.after) {
         out.push_str("<div class=\"bars\">");
-        let rows = [
-            ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
-            ("compressed", before.compressed_bytes, after.compressed_bytes),
-        ];
-        for (name, old, new) in rows {
-            let (Some(old), Some(new)) = (old, new) else { continue };
+        for (name, old, new) in both_sizes(before, after) {
             let longest = old.max(new).max(1) as f64;
             for (name, bytes, class) in [(name, old, "was"), ("", new, "is")] {
                 let _ = write!(

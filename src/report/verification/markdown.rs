@@ -1,7 +1,7 @@
 //! For a pull request or a job's summary.
 
 use super::super::markdown::cell;
-use super::{by_stage, change, setting, size};
+use super::{both_sizes, by_stage, change, setting, size};
 use crate::verify::check::Outcome;
 use crate::verify::{Report, Verdict};
 use std::fmt::Write;
@@ -23,14 +23,8 @@ pub fn markdown(report: &Report) -> String {
     let _ = writeln!(out, "{}\n", cell(&report.reason));
     if let (Some(before), Some(after)) = (&report.before, &report.after) {
         let _ = writeln!(out, "| | before | after |\n|---|---:|---:|");
-        let rows = [
-            ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
-            ("compressed", before.compressed_bytes, after.compressed_bytes),
-        ];
-        for (name, old, new) in rows {
-            if let (Some(old), Some(new)) = (old, new) {
-                let _ = writeln!(out, "| {name} | {} | {} |", size(old), size(new));
-            }
+        for (name, old, new) in both_sizes(before, after) {
+            let _ = writeln!(out, "| {name} | {} | {} |", size(old), size(new));
         }
         let _ = writeln!(out, "| layers | {} | {} |", before.layers.len(), after.layers.len());
         let _ = writeln!(

@@ -19,6 +19,13 @@ pub fn json(report: &Report) -> String {
     text
 }
 
+/// What two images have in bytes, unpacked and, where both are known, compressed: name, before, after.
+pub(super) fn both_sizes(before: &ImageSize, after: &ImageSize) -> impl Iterator<Item = (&'static str, u64, u64)> {
+    let compressed = before.compressed_bytes.zip(after.compressed_bytes);
+    let unpacked = ("unpacked", before.unpacked_bytes, after.unpacked_bytes);
+    std::iter::once(unpacked).chain(compressed.map(|(old, new)| ("compressed", old, new)))
+}
+
 /// What each stage made of an image: `base image 719 MB, runtime 17.6 kB`.
 pub(super) fn by_stage(image: &ImageSize) -> String {
     let parts = image.stages.iter().map(|part| {

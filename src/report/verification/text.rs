@@ -1,6 +1,6 @@
 //! For a terminal: the verdict, the sizes with bars, what failed, what left.
 
-use super::{by_stage, change, setting, size};
+use super::{both_sizes, by_stage, change, setting, size};
 use crate::report::visible;
 use crate::verify::check::Outcome;
 use crate::verify::sizes::Group;
@@ -70,12 +70,7 @@ impl Page {
             return;
         };
         self.line("");
-        let rows = [
-            ("unpacked", Some(before.unpacked_bytes), Some(after.unpacked_bytes)),
-            ("compressed", before.compressed_bytes, after.compressed_bytes),
-        ];
-        for (name, old, new) in rows {
-            let (Some(old), Some(new)) = (old, new) else { continue };
+        for (name, old, new) in both_sizes(before, after) {
             let longest = old.max(new).max(1) as f64;
             let bar = |bytes: u64| "█".repeat(((bytes as f64 / longest * BAR).round() as usize).max(1));
             let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());

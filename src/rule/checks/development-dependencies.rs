@@ -2,8 +2,9 @@
 
 use crate::edit::{Edit, Effect, Fix};
 use crate::facts::CommandView;
-use crate::model::Kind;
-use crate::rule::{Cx, Finding, Inspect};
+use crate::model::{Instruction, Kind};
+use crate::plan;
+use crate::rule::{Cx, Finding, Inspect, rewrite};
 use crate::shell::Operation;
 use crate::shell::operations::{Action, Manager, Packages, Selection};
 
@@ -76,7 +77,34 @@ const HABITS: &[Habit] = &[
     },
 ];
 
+/// What comes along with a copy is worth a finding where it takes about this much, in bytes. The
+/// compiler alone takes less.
+const WORTH: u64 = 50_000_000;
+
 impl Inspect for Rule {
+    /// Packages that are installed in one stage and copied by the one that ships.
+    fn file(&self, cx: &mut Cx<'_>) {
+        let stages = &cx.settings.settings().stages;
+        if !stages.rewrite || cx.context.is_none() {
+            return;
+        }
+        let Some(copy) = copies_packages(cx) else { return };
+        let plan = plan::plan(cx.facts, &stages.into());
+        let Some(candidate) = plan
+            .chosen()
+            .filter(|c| c.level == plan::Level::Application && c.runtime.is_none() && c.leaves >= WORTH)
+        else {
+            return;
+        };
+        let megabytes = candidate.leaves / 1_000_000;
+        let finding = Finding::new(
+            copy.span,
+            format!("about {megabytes} MB that only the build needs are copied into the stage that ships"),
+        );
+        let finding = rewrite::offer(cx, finding, candidate);
+        cx.report(finding);
+    }
+
     fn command(&self, cx: &mut Cx<'_>, view: &CommandView<'_>) {
         let Some(packages) = view.operations.iter().find_map(packages) else {
             return;
@@ -120,6 +148,23 @@ impl Inspect for Rule {
         }
         cx.report(finding);
     }
+}
+
+/// The copy that brings packages which another stage installs.
+fn copies_packages<'a>(cx: &Cx<'a>) -> Option<&'a Instruction> {
+    let installs = |i: &Instruction| {
+        cx.facts
+            .run(i)
+            .is_some_and(|run| run.operations().iter().filter_map(packages).any(|p| p.installs() && !p.manager.is_system()))
+    };
+    let own = cx.file.instructions_of(cx.file.target()?);
+    let mut copies = own.iter().filter(|i| {
+        let from = i.transfer().and_then(|t| t.from.as_ref()?.1.stage());
+        let stage = from.and_then(|id| cx.file.stage(id));
+        stage.is_some_and(|stage| cx.file.chain(stage).any(|s| cx.file.instructions_of(s).iter().any(installs)))
+    });
+    let named = |i: &&Instruction| cx.file.source.slice(i.span).contains("node_modules");
+    copies.clone().find(named).or_else(|| copies.next())
 }
 
 fn packages(operation: &Operation) -> Option<&Packages> {

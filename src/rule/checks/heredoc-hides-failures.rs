@@ -3,7 +3,7 @@
 use crate::edit::{Edit, Effect, Fix};
 use crate::model::{Instruction, Kind};
 use crate::rule::{Cx, Finding, Inspect};
-use crate::shell::{Command, Link, Operator, Script};
+use crate::shell::{Command, Link, Operator, Script, is_errexit};
 
 /// See `rules/heredoc-hides-failures.yaml`.
 pub struct Rule;
@@ -87,8 +87,4 @@ fn can_fail(script: &Script, link: &Link) -> bool {
 fn decides_on_failures(command: &Command) -> bool {
     let decides = |word: &str| word == "+e" || is_errexit(word);
     command.name.text == "set" && command.words.iter().any(|word| decides(&word.text))
-}
-
-fn is_errexit(word: &str) -> bool {
-    word == "errexit" || word.starts_with('-') && !word.starts_with("--") && word.contains('e')
 }

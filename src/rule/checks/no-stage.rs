@@ -8,7 +8,8 @@ pub struct Rule;
 
 impl Inspect for Rule {
     fn file(&self, cx: &mut Cx<'_>) {
-        if !cx.file.stages.is_empty() {
+        // That there is nothing at all is an error of the file itself.
+        if !cx.file.stages.is_empty() || cx.file.instructions.is_empty() {
             return;
         }
         let text = cx.file.source.text();

@@ -4,6 +4,7 @@ use crate::facts::leftovers;
 use crate::model::{Instruction, Kind, Stage};
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::Operation;
+use crate::shell::lies_in;
 use crate::shell::operations::Action;
 use crate::source::Span;
 use std::collections::BTreeMap;
@@ -75,8 +76,8 @@ fn run(cx: &mut Cx<'_>, instruction: &Instruction, held: &mut Held) {
                         let Some(path) = absolute(cx, instruction, text).filter(|p| p.len() > 1) else {
                             continue;
                         };
-                        brought.retain(|(b, _)| !is_below(b, &path));
-                        let first = held.range(path.clone()..).next().filter(|(h, _)| is_below(h, &path));
+                        brought.retain(|(b, _)| !lies_in(b, &path));
+                        let first = held.range(path.clone()..).next().filter(|(h, _)| lies_in(h, &path));
                         if let Some((file, span)) = first.map(|(file, span)| (file.clone(), *span)) {
                             held.remove(&file);
                             found.push((word.span, file, span));
@@ -103,11 +104,6 @@ fn run(cx: &mut Cx<'_>, instruction: &Instruction, held: &mut Held) {
         );
     }
     held.extend(brought);
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_plain(path: &str) -> bool {

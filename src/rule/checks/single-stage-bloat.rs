@@ -1,13 +1,13 @@
 //! The image ships what it was built with.
 
-use crate::edit::{Edit, Fix};
+use crate::edit::Applicability;
 use crate::facts::ship;
 use crate::knowledge::{Kind as ImageKind, Role as ImageRole};
 use crate::model::Stage;
-use crate::plan::{self, Candidate, Plan, Verdict};
+use crate::plan::{self, Plan, Verdict};
+use crate::rule::rewrite::offer;
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::Operation;
-use crate::source::{SourceFile, Span};
 
 /// See `rules/single-stage-bloat.yaml`.
 pub struct Rule;
@@ -74,12 +74,14 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
         i.transfer()
             .is_some_and(|t| t.from.as_ref().is_some_and(|(_, from)| from.stage().is_some()))
     });
+    let is_full = base.is_some_and(|b| b.variant.kind == ImageKind::Full);
     let says = if copies {
-        if !is_kit || stage.parent().is_some() {
+        if !(is_kit || is_full) || stage.parent().is_some() {
             return;
         }
         let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
-        format!("the final stage runs on `{image}`, which is made to build")
+        let what = if is_kit { "is made to build" } else { "holds more than it needs" };
+        format!("the final stage runs on `{image}`, which {what}")
     } else {
         let installs = |operation: &Operation| matches!(operation, Operation::Packages(p) if p.installs() && !p.manager.is_system());
         let fills = own().any(|i| cx.facts.run(i).is_some_and(|run| run.operations().iter().any(installs)));
@@ -97,6 +99,8 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
     let Some(candidate) = plan
         .chosen()
         .filter(|c| c.level > plan::Level::Order && (c.runtime.is_some() || !copies))
+        // Of a full image `full-runtime-image` says what is not proven.
+        .filter(|c| is_kit || !copies || c.applicability == Applicability::Safe)
     else {
         return;
     };
@@ -104,50 +108,6 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
         Finding::new(from.span, says).help("install and build in a stage of its own, and run on a smaller image");
     let finding = offer(cx, finding, candidate);
     cx.report(finding);
-}
-
-/// The rewrite as a fix, and why it is not made by itself where it is not.
-fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Finding {
-    let Some(edit) = changed(&cx.file.source, &candidate.text) else {
-        return finding;
-    };
-    if let Some(reason) = candidate.unsafe_because.first() {
-        let more = match candidate.unsafe_because.len() {
-            1 => String::new(),
-            count => format!(" (and {} more)", count - 1),
-        };
-        finding.help = Some(format!(
-            "{}{more}; `mbopt plan` shows the rewrite and its reasons",
-            reason.says
-        ));
-    } else if let Some(first) = candidate.announces.first() {
-        finding.help = Some(first.clone());
-    }
-    let base = candidate
-        .runtime
-        .as_ref()
-        .map_or(String::new(), |base| format!(" and run on {}", base.reference));
-    let title = match candidate.level {
-        plan::Level::Slim
-            if cx
-                .file
-                .target()
-                .is_some_and(|s| s.depends_on.len() > usize::from(s.parent().is_some())) =>
-        {
-            let reference = candidate
-                .runtime
-                .as_ref()
-                .map_or("a smaller image", |r| r.reference.as_str());
-            format!("run on `{reference}`")
-        }
-        plan::Level::Order => "change the order of the stage's steps, or name what they refer to".to_owned(),
-        _ => format!("build in a stage of its own{base}"),
-    };
-    let fix = Fix {
-        applicability: candidate.applicability,
-        ..Fix::safe(title, vec![edit])
-    };
-    finding.fix(fix.with_effects(candidate.effects.iter().copied()).isolated("stages"))
 }
 
 /// What is said where no rewrite can be offered.
@@ -159,30 +119,4 @@ fn refused(help: &str, plan: &Plan) -> String {
         },
         Verdict::Rewrite(_) => help.to_owned(),
     }
-}
-
-/// One edit that makes the new text of the old: the lines between the first and the last that
-/// differ. None where all are the same.
-fn changed(source: &SourceFile, new: &str) -> Option<Edit> {
-    let old = source.text();
-    let same = |a: &str, b: &str| a.trim_end_matches(['\r', '\n']) == b.trim_end_matches(['\r', '\n']);
-    let before: Vec<&str> = old.split_inclusive('\n').collect();
-    let after: Vec<&str> = new.split_inclusive('\n').collect();
-    let head = before.iter().zip(&after).take_while(|(a, b)| same(a, b)).count();
-    if head == before.len() && head == after.len() {
-        return None;
-    }
-    let most = before.len().min(after.len()) - head;
-    let tail = before
-        .iter()
-        .rev()
-        .zip(after.iter().rev())
-        .take(most)
-        .take_while(|(a, b)| a == b)
-        .count();
-    let length = |lines: &[&str]| lines.iter().map(|l| l.len()).sum::<usize>();
-    let start = length(before.get(..head)?);
-    let end = old.len() - length(before.get(before.len() - tail..)?);
-    let text: String = after.get(head..after.len() - tail)?.concat();
-    Some(Edit::replace(Span::new(start, end), text.replace("\r\n", "\n")))
 }

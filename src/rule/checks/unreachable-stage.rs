@@ -3,6 +3,7 @@
 use crate::edit::{Edit, Effect, Fix};
 use crate::facts::Facts;
 use crate::model::{Keyword, Kind, Stage};
+use crate::plan::layout;
 use crate::rule::{Cx, Finding, Inspect};
 use crate::shell::Operation;
 use crate::source::Span;
@@ -125,20 +126,6 @@ fn tests(facts: &Facts<'_>, stage: &Stage) -> bool {
         .any(|run| run.operations().iter().any(|o| matches!(o, Operation::Test(_))))
 }
 
-/// Where the comments begin that stand directly above a line, blank lines aside; those at the top of
-/// the file are the file's, and stay.
-fn comments_above(cx: &Cx<'_>, line: usize) -> usize {
-    let text = cx.file.source.text();
-    let mut start = line;
-    for above in text.get(..line).unwrap_or_default().split_inclusive('\n').rev() {
-        if !above.trim_start().starts_with('#') {
-            return start;
-        }
-        start -= above.len();
-    }
-    line
-}
-
 /// The stage's lines with the comments above its FROM, up to those above the next one; none where
 /// numbers of other stages would move.
 fn whole(cx: &Cx<'_>, stage: &Stage) -> Option<Span> {
@@ -151,7 +138,11 @@ fn whole(cx: &Cx<'_>, stage: &Stage) -> Option<Span> {
     let from = cx.file.from_of(stage)?;
     let last = cx.file.instructions_of(stage).last().unwrap_or(from);
     let next = cx.file.stages.get(stage.id.0 + 1).and_then(|s| cx.file.from_of(s))?;
-    let start = comments_above(cx, lines.start(lines.line(from.span.start)));
+    // Comments at the top of the file are the file's, and stay.
+    let start = match layout::start(cx.file, from) {
+        0 => lines.start(lines.line(from.span.start)),
+        start => start,
+    };
     let end = lines.start(lines.line(last.span.end) + 1);
     // Blank lines behind it go too.
     let rest = cx.file.source.text().get(end..next.span.start)?;

@@ -1,6 +1,7 @@
 //! Commands that fetch, unpack, remove or change files.
 
 use super::Operation;
+use crate::shell::lies_in;
 use crate::shell::{Command, ShellWord};
 use crate::source::Span;
 
@@ -74,7 +75,7 @@ impl Clean {
         self.paths.iter().any(|path| {
             let path = path.text.trim_end_matches("/*").trim_end_matches('/');
             let path = path.trim_end_matches("/*");
-            directory == path || directory.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+            lies_in(directory, path)
         })
     }
 }

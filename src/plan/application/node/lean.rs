@@ -5,6 +5,7 @@ use super::super::wanted::reached;
 use super::super::{Application, Lean, Trim};
 use super::{Install, Room};
 use crate::context::Context;
+use crate::context::manifests::PackageJson;
 use crate::knowledge::ecosystem;
 use crate::plan::artifact::absolute;
 use crate::plan::evidence::{Condition, Evidence};
@@ -12,6 +13,8 @@ use crate::plan::need::Need;
 use crate::plan::program::{Entries, Program, What, entries};
 use crate::plan::reach::{Language, Reach};
 use crate::plan::role::Role;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What can stay behind; none where nothing can, or what is started compiles first.
 pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
@@ -79,8 +82,9 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             ));
             continue;
         }
-        // What workspaces need of each other's lists is not looked through.
-        if install.production || manifest.dev_dependencies.is_empty() || !manifest.workspaces.is_empty() {
+        let members = room.members(&folder, &manifest);
+        let whole = joined(&manifest, &members);
+        if install.production || whole.dev_dependencies.is_empty() {
             continue;
         }
         if room.is_old_npm() && manifest.script("prepare").is_some() {
@@ -95,11 +99,18 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             ));
         }
         let last = installs.iter().rfind(|i| i.folder == install.folder);
-        if last.is_some_and(|last| last.instruction != install.instruction || last.production) {
+        if last.is_some_and(|last| last.instruction != install.instruction || last.production)
+            || room.is_pruned(install)
+        {
             continue;
         }
         let (lock, later) = room.lock(install, &folder);
-        let split = packages::split(context, &folder, &manifest, lock.as_deref(), (&reached, &own));
+        // A package that one of them lists for development only, and others for run time, is found
+        // from wherever it is asked for, or not at all.
+        if !members.is_empty() && needs_development(&manifest, &members, &packages::needed(&whole, (&reached, &own))) {
+            continue;
+        }
+        let split = packages::split(context, &folder, &whole, lock.as_deref(), (&reached, &own));
         trim(room, install, split, later, &mut out);
     }
     if let Some(started) = room
@@ -112,21 +123,7 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
             _ => None,
         };
         if let Some(folder) = folder.filter(|_| room.steps.iter().any(|s| s.program == "next" && s.has("build"))) {
-            out.leaves += NEXT_CACHE;
-            out.announces.push("the cache of `next build` is left out".to_owned());
-            let mut command = "rm -rf .next/cache".to_owned();
-            if compiles_apart(room, folder) {
-                out.leaves += NEXT_COMPILER;
-                out.announces.push(
-                    "Next.js' compiler (@next/swc-*) is left out: `next build` has used it, `next start` does not"
-                        .to_owned(),
-                );
-                command.push_str(" node_modules/@next/swc-*");
-            }
-            out.trims.push(Trim {
-                command,
-                folder: folder.to_owned(),
-            });
+            out.trims.extend(next_trims(room, folder));
         }
     }
     sources(room, context, application, &reached, &own, &mut out);
@@ -137,6 +134,70 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
 const NEXT_CACHE: u64 = 20_000_000;
 /// About what its compiler takes, in bytes: one for each C library that the lock file names.
 const NEXT_COMPILER: u64 = 120_000_000;
+
+/// What a project and the packages of its workspaces list, together.
+fn joined(manifest: &Arc<PackageJson>, members: &[(String, Arc<PackageJson>)]) -> Arc<PackageJson> {
+    if members.is_empty() {
+        return Arc::clone(manifest);
+    }
+    let mut out = PackageJson::clone(manifest);
+    for (_, member) in members {
+        let add = |to: &mut BTreeMap<String, String>, list: &BTreeMap<String, String>| {
+            to.extend(list.iter().map(|(name, range)| (name.clone(), range.clone())));
+        };
+        add(&mut out.dependencies, &member.dependencies);
+        add(&mut out.dev_dependencies, &member.dev_dependencies);
+        add(&mut out.optional_dependencies, &member.optional_dependencies);
+        add(&mut out.peer_dependencies, &member.peer_dependencies);
+    }
+    Arc::new(out)
+}
+
+/// Whether something that is needed is listed for development alone by one of them.
+fn needs_development(
+    manifest: &PackageJson,
+    members: &[(String, Arc<PackageJson>)],
+    needed: &BTreeMap<String, Evidence>,
+) -> bool {
+    let for_development = |package: &PackageJson| {
+        needed.keys().any(|name| {
+            package.dev_dependencies.contains_key(name)
+                && !package.dependencies.contains_key(name)
+                && !package.optional_dependencies.contains_key(name)
+        })
+    };
+    for_development(manifest) || members.iter().any(|(_, member)| for_development(member))
+}
+
+/// What `next build` leaves that `next start` does not read, in one command.
+fn next_trims(room: &Room<'_>, folder: &str) -> Option<Trim> {
+    let removed = |part: &str| {
+        let mut removals = room.steps.iter().filter(|s| s.program == "rm");
+        removals.any(|s| s.words.iter().any(|w| w.contains(part)))
+    };
+    let mut trim = Trim {
+        command: "rm -rf".to_owned(),
+        folder: folder.to_owned(),
+        touches: Vec::new(),
+        announces: Vec::new(),
+        leaves: 0,
+    };
+    if !removed(".next/cache") {
+        trim.command.push_str(" .next/cache");
+        trim.touches.push(".next/cache");
+        trim.announces.push("the cache of `next build` is left out".to_owned());
+        trim.leaves += NEXT_CACHE;
+    }
+    if !removed("@next/swc") && compiles_apart(room, folder) {
+        trim.command.push_str(" node_modules/@next/swc-*");
+        trim.touches.push("node_modules/@next");
+        trim.announces.push(
+            "Next.js' compiler (@next/swc-*) is left out: `next build` has used it, `next start` does not".to_owned(),
+        );
+        trim.leaves += NEXT_COMPILER;
+    }
+    (!trim.touches.is_empty()).then_some(trim)
+}
 
 /// Whether `next start` needs no compiler: it has none to read its configuration, and is of a release
 /// of which that is known.
@@ -219,7 +280,7 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
     };
     let mut says = format!(
         "packages that only development needs are left out: {}",
-        listed(&split.dropped)
+        packages::listed(&split.dropped)
     );
     if !split.kept.is_empty() {
         let kept: Vec<String> = split
@@ -230,25 +291,15 @@ fn trim(room: &Room<'_>, install: &Install, split: Split, later: bool, out: &mut
             .collect();
         says.push_str(&format!("; run time needs {}", kept.join(", ")));
     }
-    out.leaves += split.bytes;
-    out.announces.push(says);
     out.conditions.extend(split.conditions);
     out.packages.extend(split.packages);
     out.trims.push(Trim {
         command,
         folder: install.folder.clone(),
+        touches: vec!["node_modules"],
+        announces: vec![says],
+        leaves: split.bytes,
     });
-}
-
-/// A list for a sentence.
-fn listed(names: &[String]) -> String {
-    match names {
-        all if all.len() <= 6 => all.join(", "),
-        all => {
-            let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
-            format!("{} and {} more", first.join(", "), all.len() - 5)
-        }
-    }
 }
 
 /// Whether a program is a server of files that is given a folder which the build makes.

@@ -36,6 +36,40 @@ impl Room<'_> {
         (None, later)
     }
 
+    /// Whether the file itself takes packages out behind an install.
+    pub(super) fn is_pruned(&self, install: &Install) -> bool {
+        self.steps.iter().any(|step| {
+            let removes = match step.operands(&[]).first().copied() {
+                Some("prune" | "uninstall" | "remove" | "rm" | "un" | "unlink") => true,
+                Some("workspaces") => step.has("focus"),
+                _ => false,
+            };
+            removes
+                && matches!(step.program.as_str(), "npm" | "yarn" | "pnpm")
+                && step.place.instruction >= install.instruction
+                && self.folder(step).as_deref() == Some(install.folder.as_str())
+        })
+    }
+
+    /// Whether Yarn has the command that installs for run time alone, and fills a node_modules: Yarn 4
+    /// brings it, 2 and 3 by a plugin (<https://yarnpkg.com/cli/workspaces/focus>).
+    fn can_focus(&self, folder: &str) -> bool {
+        if !self.is_berry(folder) || self.is_plug_and_play(folder) {
+            return false;
+        }
+        let named = self.manifest(folder).and_then(|(_, m)| m.package_manager.clone());
+        let settings = self.site.context.and_then(|context| {
+            let file = self.landing.existing(context, &format!("{folder}/.yarnrc.yml"))?;
+            context.read_text(&file)
+        });
+        let major = |text: &str| text.split('.').next()?.parse::<u32>().ok();
+        let new = |text: &str| major(text).is_some_and(|major| major >= 4);
+        named.is_some_and(|n| n.strip_prefix("yarn@").is_some_and(new))
+            || settings.is_some_and(|text| {
+                text.contains("plugin-workspace-tools") || text.split("releases/yarn-").nth(1).is_some_and(new)
+            })
+    }
+
     /// Whether the stage's npm is older than 7, which knows other options. Node 14 and earlier bring
     /// such a one (nodejs.org/dist/index.json).
     pub(super) fn is_old_npm(&self) -> bool {
@@ -69,9 +103,18 @@ impl Room<'_> {
                     "yarn install --production --ignore-scripts --prefer-offline{frozen}"
                 ))
             }
-            Manager::Pnpm if kept.is_empty() && !later && !self.has(&install.folder, "pnpm-workspace.yaml") => {
-                Some("CI=true pnpm prune --prod".to_owned())
+            Manager::Yarn if kept.is_empty() && !later && self.can_focus(&install.folder) => {
+                let all = self
+                    .manifest(&install.folder)
+                    .is_some_and(|(_, m)| !m.workspaces.is_empty());
+                let all = if all { " --all" } else { "" };
+                Some(format!("yarn workspaces focus{all} --production"))
             }
+            // `pnpm prune` knows nothing of workspaces: <https://pnpm.io/cli/prune>.
+            Manager::Pnpm if kept.is_empty() && !later && self.has(&install.folder, "pnpm-workspace.yaml") => self
+                .has(&install.folder, "pnpm-lock.yaml")
+                .then(|| "CI=true pnpm install --prod --frozen-lockfile --prefer-offline".to_owned()),
+            Manager::Pnpm if kept.is_empty() && !later => Some("CI=true pnpm prune --prod".to_owned()),
             _ => None,
         }
     }

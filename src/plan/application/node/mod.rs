@@ -9,10 +9,21 @@ use super::steps::{Claim, Goes, is_fetched};
 use crate::context::manifests::PackageJson;
 use crate::facts::CommandView;
 use crate::plan::artifact::{Artifact, Landing, Step, Walker, absolute};
+use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::{Program, What};
 use crate::plan::site::Site;
+use crate::shell::lies_in;
 use crate::shell::{Action, Manager, Operation, Packages, Selection};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What is looked at of `pnpm-workspace.yaml`.
+#[derive(Debug, Default, Deserialize)]
+struct PnpmWorkspace {
+    #[serde(default)]
+    packages: Vec<String>,
+}
 
 /// What is known of the stage's Node.
 pub(super) struct Room<'r> {
@@ -104,6 +115,14 @@ impl<'r> Room<'r> {
             ecosystem: "node",
             ..Claim::default()
         };
+        if packages.manager == Manager::Corepack {
+            let goes = if self.starts_by_corepack() {
+                Goes::Both
+            } else {
+                Goes::Builder
+            };
+            return Some(claim(Some(goes), "package managers are set up".to_owned()));
+        }
         match packages.action {
             Install | InstallProject | Upgrade | Update | Fetch | Rebuild => {}
             Remove | Autoremove | Clean | Configure => {
@@ -111,16 +130,16 @@ impl<'r> Room<'r> {
             }
             _ => return Some(claim(None, "it only asks".to_owned())),
         }
-        if packages.manager == Manager::Corepack {
-            let started = ["yarn", "pnpm"].iter().any(|name| self.is_started(name));
-            let goes = if started { Goes::Both } else { Goes::Builder };
-            return Some(claim(Some(goes), "package managers are set up".to_owned()));
-        }
         if packages.global {
             let started = packages.packages.iter().any(|p| self.is_started(&p.name));
             // What installs the rest is needed there, too.
-            let installer = |name: &str| matches!(name.split('@').next(), Some("npm" | "yarn" | "pnpm" | "corepack"));
-            if started && packages.packages.iter().any(|p| installer(&p.name)) {
+            let installer = |name: &str| {
+                matches!(name.split('@').next(), Some("npm" | "yarn" | "pnpm" | "corepack"))
+                    || name == "@yarnpkg/cli-dist"
+            };
+            let corepack = packages.packages.iter().any(|p| p.name == "corepack");
+            if started && packages.packages.iter().any(|p| installer(&p.name)) || corepack && self.starts_by_corepack()
+            {
                 return Some(claim(Some(Goes::Both), format!("`{name}` installs a package manager")));
             }
             // What is started is installed where it runs; what only builds stays with the build.
@@ -132,10 +151,11 @@ impl<'r> Room<'r> {
         }
         let step = self.step(view)?;
         let folder = self.folder(step)?;
-        let fills = vec![match is_fetched(self.site, &folder) {
+        let mut fills = vec![match is_fetched(self.site, &folder) {
             true => format!("{folder}/"),
             false => format!("{folder}/node_modules/"),
         }];
+        fills.extend(self.fetched_manager(view.instruction.index));
         let manifest = self.manifest(&folder).map(|(_, m)| m);
         let named = packages.packages.iter().any(|p| !p.is_file);
         let scripts = manifest
@@ -163,6 +183,81 @@ impl<'r> Room<'r> {
         self.site
             .context
             .is_some_and(|c| self.landing.existing(c, &format!("{folder}/{name}")).is_some())
+    }
+
+    /// Whether the image starts a package manager that corepack stands for.
+    fn starts_by_corepack(&self) -> bool {
+        ["yarn", "pnpm"].iter().any(|name| self.is_started(name))
+    }
+
+    /// Where corepack keeps the package manager that it fetches when an install first asks for it, and
+    /// that the image starts later on, ending in `/`: `folderUtils.ts` of nodejs/corepack.
+    fn fetched_manager(&self, at: usize) -> Option<String> {
+        let mut used = self.steps.iter().filter(|s| s.program == "corepack").peekable();
+        used.peek()?;
+        let explicit = |s: &Step| matches!(s.operands(&[]).first(), Some(&("prepare" | "install" | "use")));
+        if used.any(explicit) || !self.starts_by_corepack() {
+            return None;
+        }
+        let set = self
+            .site
+            .file()
+            .view_at(at)
+            .get("COREPACK_HOME")
+            .and_then(|v| v.value.clone());
+        match set {
+            Some(home) => Some(format!("{}/", home.trim_end_matches('/'))),
+            None => {
+                let user = self.site.file().settings_at(at).user.and_then(|u| u.value);
+                let root = user.is_none_or(|u| matches!(u.as_ref(), "root" | "0" | "0:0" | "root:root"));
+                root.then(|| "/root/.cache/node/corepack/".to_owned())
+            }
+        }
+    }
+
+    /// Whether Yarn keeps packages in archives, and none in node_modules.
+    fn is_plug_and_play(&self, folder: &str) -> bool {
+        let Some(context) = self.site.context.filter(|_| self.is_berry(folder)) else {
+            return false;
+        };
+        let settings = self.landing.existing(context, &format!("{folder}/.yarnrc.yml"));
+        let text = settings.and_then(|file| context.read_text(&file));
+        !text.is_some_and(|text| {
+            text.lines().any(|line| {
+                line.strip_prefix("nodeLinker:").is_some_and(|linker| {
+                    !linker.trim().trim_matches(['"', '\'']).starts_with("pnp") || linker.contains("pnpm")
+                })
+            })
+        })
+    }
+
+    /// The packages of a project with workspaces: their folders in the context, and what they list.
+    fn members(&self, folder: &str, manifest: &PackageJson) -> Vec<(String, Arc<PackageJson>)> {
+        let Some(context) = self.site.context else {
+            return Vec::new();
+        };
+        let inside = |name: &str| match folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        };
+        let mut patterns = manifest.workspaces.clone();
+        let listed = context.read_text(&inside("pnpm-workspace.yaml"));
+        let list = listed.and_then(|text| serde_yaml::from_str::<PnpmWorkspace>(&text).ok());
+        patterns.extend(list.unwrap_or_default().packages);
+        let mut out: BTreeMap<String, Arc<PackageJson>> = BTreeMap::new();
+        for pattern in patterns.iter().filter(|p| !p.starts_with('!')) {
+            let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
+            for file in context.glob(&inside(&format!("{pattern}/package.json"))) {
+                let member = file.rsplit_once('/').map_or("", |(member, _)| member);
+                if !member.contains("node_modules")
+                    && member != folder
+                    && let Some(own) = context.package_json(member)
+                {
+                    out.insert(member.to_owned(), own);
+                }
+            }
+        }
+        out.into_iter().collect()
     }
 
     /// Yarn 2 and later, which may install into no node_modules at all.
@@ -220,13 +315,14 @@ impl<'r> Room<'r> {
                 }
                 self.builds(step)
             }
-            "corepack" => {
-                let started = ["yarn", "pnpm"].iter().any(|name| self.is_started(name));
-                claim(
-                    Some(if started { Goes::Both } else { Goes::Builder }),
-                    "package managers are set up",
-                )
-            }
+            "corepack" => claim(
+                Some(if self.starts_by_corepack() {
+                    Goes::Both
+                } else {
+                    Goes::Builder
+                }),
+                "package managers are set up",
+            ),
             // What the build made is moved and cleaned where it was made.
             "cp" | "mv" | "rm" | "ln" | "mkdir" | "sed" | "touch" | "find" => {
                 let inside = |word: &String| {
@@ -234,7 +330,7 @@ impl<'r> Room<'r> {
                     path.is_some_and(|path| {
                         self.artifacts.iter().any(|a| {
                             let own = a.path.trim_end_matches('/');
-                            a.ecosystem == "node" && (path == own || path.starts_with(&format!("{own}/")))
+                            a.ecosystem == "node" && lies_in(&path, &own)
                         }) || path.contains("/node_modules")
                     })
                 };
@@ -331,6 +427,18 @@ impl<'r> Room<'r> {
     /// What is known once all pieces have been looked at.
     pub fn finish(&self, out: &mut Application) {
         out.leaves += self.cache();
+        for install in self.all_installs() {
+            if self.is_plug_and_play(&install.folder) {
+                let span = self.site.file().instructions.get(install.instruction).map(|i| i.span);
+                out.conditions.push(Condition::not_met(
+                    "what Yarn installs is in `node_modules`",
+                    span.map(|s| Evidence::command(s, "`nodeLinker` is not set to `node-modules`"))
+                        .into_iter()
+                        .collect(),
+                ));
+                break;
+            }
+        }
         native::natives(self, out);
         out.lean = lean::lean(self, out).map(Box::new);
     }

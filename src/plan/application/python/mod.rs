@@ -15,6 +15,7 @@ use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages};
 use layout::Layout;
 use listed::List;
+pub(super) use listed::requirement;
 pub(super) use tested::tested;
 
 /// What is known of the stage's Python.
