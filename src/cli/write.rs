@@ -24,6 +24,9 @@ pub enum WriteError {
     /// There is a file already.
     #[error("not written: there is one by now, with another text")]
     Exists,
+    /// Neither the folder nor the one above it exists.
+    #[error("cannot be written: there is no folder {}", .0.display())]
+    Nowhere(PathBuf),
     /// The system says no.
     #[error("cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -126,13 +129,37 @@ pub fn report(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         }
         Ok(_) => Ok(fs::write(path, bytes)?),
         Err(_) => {
-            let folder = path
-                .parent()
-                .filter(|p| !p.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
-            fs::create_dir_all(folder)?;
+            make_folder(path)?;
             Ok(fs::write(path, bytes)?)
         }
+    }
+}
+
+/// Makes the folder of a file that is to be written.
+fn make_folder(path: &Path) -> Result<(), WriteError> {
+    check_folder(path)?;
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => Ok(fs::create_dir_all(folder)?),
+        None => Ok(()),
+    }
+}
+
+/// Whether the folder of a file that is to be written is there, or may be made: below the current
+/// folder as deep as it is named (`reports/lint/today.json`), elsewhere only the last one, since a path
+/// that leads nowhere is more likely a mistake there.
+///
+/// # Errors
+/// It leads nowhere.
+pub fn check_folder(path: &Path) -> Result<(), WriteError> {
+    let folders = path.ancestors().skip(1);
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let elsewhere = folder.has_root() || folder.components().any(|part| part == Component::ParentDir);
+    let missing: Vec<&Path> = folders
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    match missing.get(1) {
+        Some(above) if elsewhere => Err(WriteError::Nowhere((*above).to_owned())),
+        _ => Ok(()),
     }
 }
 
@@ -164,6 +191,21 @@ fn sync_folder(_folder: &Path) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reports_make_folders_that_are_near() {
+        let (folder, _) = sample();
+        let near = folder.path().join("reports/x.json");
+        report(&near, b"x").unwrap();
+        assert!(near.exists());
+        let far = folder.path().join("no/such/folder/x.json");
+        let error = report(&far, b"x").unwrap_err();
+        let above = folder.path().join("no/such");
+        assert!(matches!(&error, WriteError::Nowhere(path) if *path == above), "{error}");
+        assert!(!folder.path().join("no").exists());
+        assert!(check_folder(Path::new("a/b/c/x.json")).is_ok() && check_folder(Path::new("x.json")).is_ok());
+        assert!(check_folder(Path::new("../no-such-folder/at/all/x.json")).is_err());
+    }
 
     fn sample() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 //! daemon or a registry.
 
 pub mod archive;
+mod background;
 pub mod cancel;
 mod client;
 pub mod config;
@@ -30,6 +31,7 @@ pub mod select;
 pub mod shellcheck;
 pub mod trace;
 
+pub use background::in_background;
 pub use cancel::Cancel;
 pub use config::{Healthcheck, History, ImageConfig, Platform};
 pub use contents::{ImageContents, LayerContents, LayerSource};

@@ -14,7 +14,7 @@ use super::traced::{self, Missed, Used};
 use super::tree;
 use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use crate::edit::Effect;
-use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink};
+use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, in_background};
 use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -111,6 +111,7 @@ pub fn prove(
         original: Original::of(input),
         lessons: Lessons::default(),
         unreachable: Vec::new(),
+        taken: None,
     };
     work.prove(next)?;
     Ok(work.report)
@@ -153,6 +154,8 @@ struct Work<'a> {
     lessons: Lessons,
     /// Rewrites by name whose base image cannot be had: nothing that is learnt changes that.
     unreachable: Vec<String>,
+    /// The image of the rewrite that is taken, until all images are removed.
+    taken: Option<Made<'a>>,
 }
 
 /// The original, as far as it is known while its rewrites are built.
@@ -225,7 +228,7 @@ impl<'a> Work<'a> {
         // Running is mostly waiting, and compressing wants all that nobody else wants: both are done
         // while the rewrite is built. What is in vain after all is given up.
         let (build, measure) = (site.cancel.child(), site.cancel.child());
-        std::thread::scope(|scope| {
+        let compared = std::thread::scope(|scope| {
             let guess = self.guess(next, &build, scope);
             let (tell, first) = mpsc::channel();
             let building = &build;
@@ -242,7 +245,7 @@ impl<'a> Work<'a> {
                 .inspect_err(|_| build.cancel())?;
             self.report.before = Some(opened.size.clone());
             let layers = layers_of(&opened.contents);
-            let measuring = scope.spawn(|| site.measure(layers, &measure));
+            let measuring = scope.spawn(|| in_background(|| site.measure(layers, &measure)));
             let mut before = Before {
                 made,
                 opened: &opened,
@@ -282,7 +285,13 @@ impl<'a> Work<'a> {
                 size.set_compressed(&sizes);
             }
             Ok(())
-        })
+        });
+        let taken = self.taken.take();
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(taken));
+            drop(made);
+        });
+        compared
     }
 
     /// Begins to build what is most likely tried first.
@@ -483,6 +492,7 @@ impl<'a> Work<'a> {
         self.report.reduction = Some(reduction(old, new));
         self.report.after = Some(is.size);
         self.report.checks = checks;
+        self.taken = Some(made);
         self.report.reason = match verdict {
             Verdict::Smaller => "it is smaller, and every check holds".to_owned(),
             _ => "every check holds, but it is not smaller".to_owned(),

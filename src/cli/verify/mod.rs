@@ -106,6 +106,10 @@ fn attempt<L: Lint>(lint: &L, args: &Verify, global: Global) -> Result<Outcome, 
     if let Some(Place { file, .. }) = place.as_ref().filter(|place| !place.file.exists()) {
         return Err(Failure::Nothing(file.display().to_string()));
     }
+    // That nothing can be written there is better known before hours of builds than after them.
+    for path in args.output.iter().chain(&args.write) {
+        write::check_folder(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    }
     let colour_err = colour::wanted_here(global.color, io::stderr().is_terminal());
     let around = Surroundings::new(lint, source, Selection::default(), here, colour_err);
     let file = place.as_ref().map_or(Path::new("Dockerfile"), |place| &place.file);

@@ -1,0 +1,48 @@
+//! Work that nobody waits for yet, done with what others leave of the processors.
+
+/// Does it on threads of its own, which the kernel lets run when others do not want to. Where that
+/// cannot be had, it is done all the same.
+pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .start_handler(|_| yield_to_others())
+        .build();
+    match pool {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+/// From here on this thread, with the threads that it starts, goes behind others.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    // Linux keeps a niceness for each thread. It is a wish: nothing depends on it.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() {}
+
+/// As `nice` takes it: a third of what others get where they want it, so that it comes to its end
+/// on a machine that is never idle, too.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_threads_are_nice() {
+        #[cfg(target_os = "linux")]
+        let here = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        #[cfg(not(target_os = "linux"))]
+        let here = || 0;
+        let before = here();
+        let (there, sum) = in_background(|| {
+            use rayon::prelude::*;
+            (here(), (0..1000).into_par_iter().sum::<i32>())
+        });
+        assert_eq!((here(), sum), (before, 499_500));
+        assert!(!cfg!(target_os = "linux") || there >= NICENESS.min(19));
+    }
+}
