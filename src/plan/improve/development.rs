@@ -243,6 +243,10 @@ fn edits(site: &Site<'_>, stage: &Stage, trims: &[Trim], own: &[(&Instruction, V
                     || file.source.slice(i.span).contains("from=")
             })
     });
+    // Somebody builds it by its name, to develop in it.
+    let at = Site { stage, ..*site };
+    let named = neighbour::neighbours(&at);
+    let used = used || named.iter().any(|n| n.evidence.says.contains("target"));
     if !used {
         return Some(vec![Edit::insert(last.span.end, format!("\n{runs}"))]);
     }
