@@ -275,7 +275,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
     }
     let mut row = Row {
         opened: BTreeSet::new(),
-        needed: needed(plan, &installed, files),
+        needed: needed(plan, &installed, files, &lists(app)),
         kept: BTreeSet::new(),
         installed: installed.len(),
         files: 0,
@@ -284,6 +284,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
     };
     for path in trace.opened.iter().filter(|p| !trace.written.contains(*p)) {
         let at = resolve(files, path).map_or_else(|_| path.clone(), |(at, _)| at);
+        let at = source_of(&at).unwrap_or(at);
         row.files += usize::from(files.node(&at).is_some_and(|n| n.layer >= base));
         // Metadata is listed and read to find what others may have registered.
         if at.contains(".dist-info/") || at.contains(".egg-info/") {
@@ -322,6 +323,9 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         let Some(node) = files.node(path).filter(|node| node.layer >= base) else {
             continue;
         };
+        // What a run compiled is compiled anew where its source is.
+        let source = source_of(path);
+        let path = source.as_ref().unwrap_or(path);
         if matches!(node.kind, Kind::Special) || trace.written.contains(path) || resolve(after, path).is_ok() {
             continue;
         }
@@ -336,6 +340,12 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         }
     }
     Ok(row)
+}
+
+/// The source that Python has compiled to a file: `a/__pycache__/b.cpython-311.pyc` of `a/b.py`.
+fn source_of(path: &str) -> Option<String> {
+    let (folder, name) = path.split_once("/__pycache__/")?;
+    Some(format!("{folder}/{}.py", name.split('.').next()?))
 }
 
 /// The folder of the package that a file lies in.
@@ -355,7 +365,8 @@ fn node_package(path: &str) -> Option<&str> {
 fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
     let mut found: Vec<(String, bool)> = Vec::new();
     files.each(&mut |path, node| {
-        if node.layer < base {
+        // What a package manager keeps in its cache is not installed.
+        if node.layer < base || path.contains("/.cache/") {
             return;
         }
         if path.ends_with("/package.json") && node_package(path) == path.strip_suffix("/package.json") {
@@ -464,14 +475,28 @@ fn python(files: &dyn Files, path: &str, text: &str) -> Installed {
     out
 }
 
+/// The Dockerfile, and the lists of Python packages beside it, with names as metadata has them.
+fn lists(app: &Path) -> String {
+    let mut out = String::new();
+    for entry in std::fs::read_dir(app).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let list = ["txt", "toml", "py", "cfg"]
+            .iter()
+            .any(|end| name.ends_with(&format!(".{end}")));
+        if list || name == "Pipfile" || name == "Dockerfile" {
+            out += &std::fs::read_to_string(entry.path()).unwrap_or_default();
+            out.push('\n');
+        }
+    }
+    out.to_lowercase().replace(['_', '.'], "-")
+}
+
 /// What the plan wants, and what that needs in turn.
-fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>, files: &dyn Files) -> BTreeSet<String> {
+fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>, files: &dyn Files, lists: &str) -> BTreeSet<String> {
     let mut out: BTreeSet<String> = BTreeSet::new();
     let mut open: Vec<String> = Vec::new();
-    // Extras that were asked for on a command line or in a list are not in any metadata.
-    const TOOLS: &[&str] = &[
-        "test", "tests", "testing", "dev", "doc", "docs", "lint", "typing", "develop",
-    ];
+    // Extras that are asked for on a command line or in a list are not in any metadata: `name[extra]`.
+    let asks = |name: &str| lists.contains(&format!("{name}["));
     for wanted in &plan.wanted {
         let names = match wanted.language {
             Language::JavaScript => vec![wanted.name.clone()],
@@ -506,7 +531,7 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>, files: &dyn File
                     None => true,
                     Some(extra) => {
                         extras.contains(&(package.name.clone(), extra.clone()))
-                            || roots.contains(&key) && !TOOLS.contains(&extra.as_str())
+                            || roots.contains(&key) && asks(&package.name)
                     }
                 };
                 if asked {
