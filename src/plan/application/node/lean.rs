@@ -61,7 +61,7 @@ pub(super) fn lean(room: &Room<'_>, application: &Application) -> Option<Lean> {
         }
     }
     let installs = room.all_installs();
-    if standalone(room, context, &mut out) {
+    if standalone(room, context, &mut out) || nitro(room, context, &mut out) {
         out.left.extend(application.prefixes.iter().map(|p| p.path.clone()));
         out.left.retain(|path| path.ends_with("/node_modules/"));
         return Some(out);
@@ -249,6 +249,79 @@ fn standalone(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
     }
     true
 }
+
+/// Whether what is started is the server that Nuxt writes with all that it needs, into `.output`:
+/// <https://nuxt.com/docs/getting-started/deployment#nodejs-server>.
+fn nitro(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
+    const SERVER: &str = ".output/server/index.mjs";
+    let started = room.programs.iter().find_map(|p| match &p.what {
+        What::Interpreter { script: Some(path), .. } => path.strip_suffix(SERVER),
+        _ => None,
+    });
+    let Some(folder) = started else { return false };
+    let made = format!("{folder}.output/");
+    let builds = |s: &&crate::plan::artifact::Step| matches!(s.program.as_str(), "nuxt" | "nuxi") && s.has("build");
+    if !room.artifacts.iter().any(|a| a.path == made) || !room.steps.iter().any(|s| builds(&s)) {
+        return false;
+    }
+    let config = ["nuxt.config.ts", "nuxt.config.js", "nuxt.config.mjs"]
+        .iter()
+        .find_map(|name| room.landing.existing(context, &format!("{folder}{name}")));
+    let Some(config) = config else { return false };
+    let text = context.read_text(&config).unwrap_or_default();
+    let of_its_own = [
+        "preset",
+        "serverDir",
+        "noExternals",
+        "externals",
+        "fsStorage",
+        "storage",
+    ];
+    let manifest = room.manifest(folder.trim_end_matches('/'));
+    // Engines that are found beside the package at run time are not always traced.
+    let engines = manifest.is_none_or(|(_, m)| m.depends_on("@prisma/client"));
+    if engines || of_its_own.iter().any(|word| text.contains(word)) {
+        return false;
+    }
+    // Its own routes may open files where they start.
+    let root = config.rsplit_once('/').map_or("", |(root, _)| root);
+    let server = match root {
+        "" => "server/".to_owned(),
+        root => format!("{root}/server/"),
+    };
+    let files: Vec<String> = context
+        .walk()
+        .files
+        .iter()
+        .filter(|f| f.path.starts_with(&server) && Language::of(&f.path) == Some(Language::JavaScript))
+        .map(|f| f.path.clone())
+        .collect();
+    let own = Entries {
+        files,
+        ..Entries::default()
+    };
+    let routes = reached(context, &own, Language::JavaScript);
+    if routes.opens.is_some() || !routes.literals.is_empty() || !routes.programs.is_empty() {
+        return false;
+    }
+    out.conditions.push(Condition::met(
+        format!("`{folder}{SERVER}` comes with all that it needs"),
+        vec![Evidence::manifest(config, None, "Nuxt builds a server for Node")],
+    ));
+    out.leaves += NUXT;
+    for role in room
+        .site
+        .roles
+        .iter()
+        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
+    {
+        out.idle.push(role.place.instruction);
+    }
+    true
+}
+
+/// About what Nuxt takes with all that builds with it, in bytes.
+const NUXT: u64 = 200_000_000;
 
 /// Whether something that is reached lies in a folder, and in no folder below it that has packages
 /// of its own.

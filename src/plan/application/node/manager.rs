@@ -110,10 +110,14 @@ impl Room<'_> {
                 let all = if all { " --all" } else { "" };
                 Some(format!("yarn workspaces focus{all} --production"))
             }
-            // `pnpm prune` knows nothing of workspaces: <https://pnpm.io/cli/prune>.
-            Manager::Pnpm if kept.is_empty() && !later && self.has(&install.folder, "pnpm-workspace.yaml") => self
-                .has(&install.folder, "pnpm-lock.yaml")
-                .then(|| "CI=true pnpm install --prod --frozen-lockfile --prefer-offline".to_owned()),
+            // `pnpm prune` knows nothing of workspaces: <https://pnpm.io/cli/prune>. An install keeps what
+            // it unlinks for a week, unless it is told not to.
+            Manager::Pnpm if kept.is_empty() && !later && self.has(&install.folder, "pnpm-workspace.yaml") => {
+                self.has(&install.folder, "pnpm-lock.yaml").then(|| {
+                    "CI=true pnpm install --prod --frozen-lockfile --prefer-offline --config.modules-cache-max-age=0"
+                        .to_owned()
+                })
+            }
             Manager::Pnpm if kept.is_empty() && !later => Some("CI=true pnpm prune --prod".to_owned()),
             _ => None,
         }

@@ -3,8 +3,9 @@
 use super::{Install, Room};
 use crate::context::manifests::NodeLock;
 use crate::knowledge::{self, Brings, ecosystem};
-use crate::plan::application::Application;
+use crate::plan::application::{Application, Part};
 use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::site::Place;
 use std::collections::BTreeMap;
 
 /// What builds or fetches native code for the package that needs it.
@@ -159,14 +160,46 @@ fn browser(room: &Room<'_>, install: &Install, lock: Option<&NodeLock>, folder: 
         .and_then(|lock| lock.packages.get(lock.find(folder, "puppeteer")?))
         .and_then(|p| p.version.split('.').next()?.parse::<u32>().ok())
         .is_some_and(|major| major < 19);
-    if !old {
+    if old {
+        return;
+    }
+    let evidence = Evidence::manifest(
+        format!("{folder}/package.json").trim_start_matches('/'),
+        None,
+        "`puppeteer` fetches its browser into the cache of the user who installs",
+    );
+    let at = install.instruction;
+    let set = view.get("PUPPETEER_CACHE_DIR").map(|v| v.value.clone());
+    let user = room.site.file().settings_at(at).user.and_then(|u| u.value);
+    let root = user.is_none_or(|u| matches!(u.as_ref(), "root" | "0" | "0:0" | "root:root"));
+    let cache = match set {
+        // It may lie in a folder that comes along anyway.
+        Some(folder) => folder.filter(|f| f.starts_with('/')).map(|f| f.to_string()),
+        None => root.then(|| "/root/.cache/puppeteer".to_owned()),
+    };
+    let Some(cache) = cache else {
         out.conditions.push(Condition::not_met(
             "the browser that `puppeteer` fetches is known to be copied",
-            vec![Evidence::manifest(
-                format!("{folder}/package.json").trim_start_matches('/'),
-                None,
-                "it is fetched into the cache of the user who installs",
-            )],
+            vec![evidence],
         ));
-    }
+        return;
+    };
+    out.conditions.push(Condition::unproven(
+        "every library that the browser of `puppeteer` links is installed",
+        vec![evidence.clone()],
+        "a build that looks at it",
+    ));
+    out.part(Part {
+        path: format!("{}/", cache.trim_end_matches('/')),
+        made_by: Place {
+            instruction: at,
+            piece: out
+                .prefixes
+                .iter()
+                .find(|p| p.made_by.instruction == at)
+                .and_then(|p| p.made_by.piece),
+        },
+        ecosystem: "node",
+        evidence,
+    });
 }
