@@ -102,7 +102,7 @@ fn verify(base: &Base, folder: &Path) -> Result<Option<&'static str>, String> {
     let case: Case = serde_yaml::from_str(&text).map_err(|error| error.to_string())?;
     match case.needs.as_deref() {
         Some("static") if !base.has_static => return Ok(Some("this machine links no static programs")),
-        
+
         _ => {}
     }
     let output = mbopt(base)
