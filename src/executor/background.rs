@@ -1,4 +1,4 @@
-//! Work that nobody waits for yet, done with what others leave of the processors.
+//! Work that nobody waits for yet, done with what others leave of the processors; and how much that is.
 
 /// Does it on threads of its own, which the kernel lets run when others do not want to. Where that
 /// cannot be had, it is done all the same.
@@ -10,6 +10,15 @@ pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
+}
+
+/// How many times as long as on an idle machine something may take here: from 1 to 4, by how many
+/// processes wanted to run at a time during the last minute, for each processor.
+pub fn crowding() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (load / processors as f64).clamp(1.0, 4.0)
 }
 
 /// From here on this thread, with the threads that it starts, goes behind others.
@@ -30,6 +39,11 @@ const NICENESS: i32 = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn crowding_is_bounded() {
+        assert!((1.0..=4.0).contains(&crowding()));
+    }
 
     #[test]
     fn only_its_own_threads_are_nice() {

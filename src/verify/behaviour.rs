@@ -8,7 +8,7 @@
 use super::http::{self, Response};
 use super::normalise::normalise;
 use super::probe::{DEFAULT_TIMEOUT, Probe};
-use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, Limits, Trace};
+use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, Limits, Trace, crowding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -238,12 +238,10 @@ fn settle(
     cancel: &Cancel,
 ) -> Result<(), Error> {
     let begun = Instant::now();
-    // A slower start is no other behaviour: the rewrite may take longer than the original did.
-    let patience = if like.is_some() {
-        manner.patience * 2
-    } else {
-        manner.patience
-    };
+    // A slower start is no other behaviour: the rewrite may take longer than the original did. And what
+    // does not come up because others are at work shows nothing.
+    let least = if like.is_some() { 2.0 } else { 1.0 };
+    let patience = manner.patience.mul_f64(crowding().max(least));
     let expected = like.map(|like| &like.up);
     let (mut written, mut changed) = ((0, 0), Instant::now());
     // Some kernels have much to go through for the list of ports: most of the time is the container's.

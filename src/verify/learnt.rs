@@ -104,7 +104,7 @@ impl Learnt {
                 (_, None) => continue,
                 (None, _) => Check::skipped(name, "it speaks no HTTP"),
                 (Some(was), Some(again)) => match is {
-                    Some(Some(is)) => answers(name, was, again.as_ref(), is),
+                    Some(Some(is)) => answers(name, "GET /", was, again.as_ref(), is),
                     _ => Check::failed(
                         name,
                         format!("the original answers GET / with {}, the rewrite not at all", was.status),
@@ -214,7 +214,7 @@ fn difference(was: &str, is: &str) -> String {
     }
 }
 
-fn answers(name: String, was: &Answer, again: Option<&Answer>, is: &Answer) -> Check {
+fn answers(name: String, asked: &str, was: &Answer, again: Option<&Answer>, is: &Answer) -> Check {
     let Some(again) = again else {
         return Check::skipped(name, "the original does not always answer");
     };
@@ -223,7 +223,7 @@ fn answers(name: String, was: &Answer, again: Option<&Answer>, is: &Answer) -> C
     }
     if was.status != is.status {
         let says = format!(
-            "GET / brings status {} from the original, {} from the rewrite",
+            "{asked} brings status {} from the original, {} from the rewrite",
             was.status, is.status
         );
         return Check::failed(name, says);
@@ -249,7 +249,7 @@ fn answers(name: String, was: &Answer, again: Option<&Answer>, is: &Answer) -> C
         false => Check::ok(
             name,
             format!(
-                "GET / brings the same (status {}, {} bytes)",
+                "{asked} brings the same (status {}, {} bytes)",
                 was.status,
                 was.body.len()
             ),
@@ -265,7 +265,7 @@ fn probed(name: String, was: &Outcome, again: &Outcome, is: &Outcome) -> Check {
         (Outcome::Failed(why), ..) => Check::skipped(name, format!("it fails with the original: {why}")),
         (_, Outcome::Failed(why), _) => Check::skipped(name, format!("it sometimes fails with the original: {why}")),
         (_, _, Outcome::Failed(why)) => Check::failed(name, format!("it works with the original only: {why}")),
-        (Outcome::Http(was), Outcome::Http(again), Outcome::Http(is)) => answers(name, was, Some(again), is),
+        (Outcome::Http(was), Outcome::Http(again), Outcome::Http(is)) => answers(name, "it", was, Some(again), is),
         (Outcome::Connected, _, Outcome::Connected) => Check::ok(name, "both take the connection"),
         (Outcome::Ran(code, out, err), Outcome::Ran(again, out2, err2), Outcome::Ran(is, out3, err3)) => {
             if code != again {
