@@ -110,11 +110,17 @@ impl Room<'_> {
                 let all = if all { " --all" } else { "" };
                 Some(format!("yarn workspaces focus{all} --production"))
             }
-            // `pnpm prune` knows nothing of workspaces: <https://pnpm.io/cli/prune>. An install keeps what
-            // it unlinks for a week, unless it is told not to.
+            // `pnpm prune` knows nothing of workspaces, and its manual says to install anew. An install over
+            // another one would leave packages, or links to nothing.
             Manager::Pnpm if kept.is_empty() && !later && self.has(&install.folder, "pnpm-workspace.yaml") => {
-                self.has(&install.folder, "pnpm-lock.yaml").then(|| {
-                    "CI=true pnpm install --prod --frozen-lockfile --prefer-offline --config.modules-cache-max-age=0"
+                let (folder, manifest) = self.manifest(&install.folder)?;
+                let members = self.members(&folder, &manifest);
+                let mut all = members.iter().map(|(_, member)| member).chain([&manifest]);
+                // Their scripts would run once more, and may want what is left out.
+                let scripts = all.any(|m| m.lifecycle_scripts().next().is_some());
+                (self.has(&install.folder, "pnpm-lock.yaml") && !scripts).then(|| {
+                    "find . -name node_modules -prune -exec rm -rf {} + && \
+                     pnpm install --prod --frozen-lockfile --prefer-offline"
                         .to_owned()
                 })
             }
