@@ -89,7 +89,7 @@ pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
             })
             || ["/go", "/src", "/build", "/tmp", "/root/go", "/usr/src"]
                 .iter()
-                .any(|f| lies_in(&path, f))
+                .any(|f| lies_in(path, f))
     };
     makes
         && !folders.is_empty()

@@ -50,7 +50,7 @@ const LEAST: u64 = 10_000_000;
 
 /// What the last stage need not copy; none where nothing is known of which that holds.
 pub(super) fn shed(site: &Site<'_>) -> Option<Shed> {
-    if Level::Application > site.options.level || !may_copy_packages(site) {
+    if Level::Application > site.options.level || site.context.is_none() {
         return None;
     }
     // What runs in the last stage may need what it copied.
@@ -73,13 +73,15 @@ pub(super) fn shed(site: &Site<'_>) -> Option<Shed> {
     stages
         .into_iter()
         .filter_map(|id| file.stage(id))
+        .filter(|stage| is_interpreted(site, stage))
         .find_map(|stage| from_stage(site, stage))
         .filter(|shed| shed.leaves >= LEAST && shed.conditions.iter().all(|c| c.met != Met::No))
 }
 
-/// Whether a manifest of the context lists development packages at all.
-fn may_copy_packages(site: &Site<'_>) -> bool {
-    site.context.is_some() && copies(site).next().is_some()
+/// Whether a stage is built on an image of a language whose packages are told apart.
+fn is_interpreted(site: &Site<'_>, stage: &Stage) -> bool {
+    let base = site::base_of(site.file(), stage);
+    base.is_some_and(|b| matches!(b.image.family, "node" | "python" | "ruby" | "php"))
 }
 
 /// The copies of the last stage from other stages of the file.
@@ -241,6 +243,10 @@ fn edits(site: &Site<'_>, stage: &Stage, trims: &[Trim], own: &[(&Instruction, V
                     || file.source.slice(i.span).contains("from=")
             })
     });
+    // Somebody builds it by its name, to develop in it.
+    let at = Site { stage, ..*site };
+    let named = neighbour::neighbours(&at);
+    let used = used || named.iter().any(|n| n.evidence.says.contains("target"));
     if !used {
         return Some(vec![Edit::insert(last.span.end, format!("\n{runs}"))]);
     }

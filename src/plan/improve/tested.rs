@@ -118,6 +118,6 @@ fn is_same_there(site: &Site<'_>, builder: &Stage, folder: &str) -> bool {
                 .and_then(|s| artifact::absolute(Some("/"), &s)),
             _ => None,
         };
-        from == Some(builder.id) && source == target && source.is_some_and(|tree| lies_in(&folder, &tree))
+        from == Some(builder.id) && source == target && source.is_some_and(|tree| lies_in(folder, &tree))
     })
 }

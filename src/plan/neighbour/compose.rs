@@ -2,6 +2,7 @@
 
 use super::command::reliance;
 use super::{Look, Neighbour, Relied};
+use crate::model::Stage;
 use crate::shell::lies_in;
 
 /// A line of YAML that is a key, or an item of a list.
@@ -143,6 +144,15 @@ fn service(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
             evidence: look.evidence(path, line, format!("target: {target}")),
             breaks: true,
         });
+    }
+    // Another stage that is not built on this one is another image.
+    if let Some((target, _)) = target {
+        let file = look.site.file();
+        let named = |stage: &&Stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(target));
+        let other = file.stages.iter().find(named);
+        if other.is_some_and(|stage| file.chain(stage).all(|s| s.id != look.site.stage.id)) {
+            return;
+        }
     }
     for key in ["command", "entrypoint"] {
         let Some((command, line)) = value(body, key) else {

@@ -67,7 +67,12 @@ fn gemfile(text: &str) -> Option<(Vec<String>, Vec<String>)> {
             return None;
         }
         if let Some(rest) = line.strip_prefix("group ").or_else(|| line.strip_prefix("group(")) {
-            open.push(symbols(rest));
+            let mut names = symbols(rest);
+            // It is not installed unless it is asked for.
+            if rest.contains("optional: true") || rest.contains(":optional => true") {
+                names.push("optional".to_owned());
+            }
+            open.push(names);
         } else if line.ends_with(" do") || line.ends_with('|') && line.contains(" do ") {
             open.push(Vec::new());
         } else if ["if ", "unless ", "case ", "begin"]
@@ -255,7 +260,8 @@ mod tests {
         let text = "source 'https://rubygems.org'\nruby '3.3.0'\n\ngem 'rails', '~> 7.1' # the frame\n\
             group :development, :test do\n  gem 'rspec-rails'\n  platforms :mri do\n    gem \"debug\", '1'\n  end\nend\n\
             gem 'web-console', group: :development\ngem 'spring', groups: [:development, :staging]\n\
-            group :production do\n  gem 'lograge'\nend\ngem 'pg'\n";
+            group :production do\n  gem 'lograge'\nend\ngem 'pg'\n\
+            group :development, optional: true do\n  gem 'rack-test'\nend\n";
         let (names, groups) = gemfile(text).unwrap_or_default();
         assert_eq!(names, ["debug", "rspec-rails", "web-console"]);
         assert_eq!(groups, ["development", "test"]);

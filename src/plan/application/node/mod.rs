@@ -330,7 +330,7 @@ impl<'r> Room<'r> {
                     path.is_some_and(|path| {
                         self.artifacts.iter().any(|a| {
                             let own = a.path.trim_end_matches('/');
-                            a.ecosystem == "node" && lies_in(&path, &own)
+                            a.ecosystem == "node" && lies_in(&path, own)
                         }) || path.contains("/node_modules")
                     })
                 };
