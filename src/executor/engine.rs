@@ -350,6 +350,12 @@ pub trait Container: Send {
         self.pid().and_then(super::dial::listening)
     }
 
+    /// Whether SIGTERM does nothing to its first process, where that can be seen: to stop it by that is
+    /// to wait for the kill.
+    fn ignores_term(&self) -> bool {
+        self.pid().is_some_and(super::deaf::ignores_term)
+    }
+
     /// Sends the image's stop signal, and kills it where it still runs after `grace`.
     ///
     /// # Errors

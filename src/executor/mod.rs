@@ -10,6 +10,7 @@ pub mod cancel;
 mod client;
 pub mod config;
 pub mod contents;
+mod deaf;
 pub mod dial;
 pub mod digest;
 pub mod docker;

@@ -12,7 +12,7 @@ use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How long a process is waited for after the stop signal, once another run ignored it.
+/// How long a process is waited for after the stop signal that is known to ignore it.
 const DEAF: Duration = Duration::from_secs(2);
 
 /// Between two looks at a process that starts.
@@ -138,6 +138,8 @@ pub struct Expected<'r> {
     pub like: Option<&'r Run>,
     /// The image names ports: where nothing else is known, some port is waited for.
     pub exposes: bool,
+    /// The image is stopped by SIGTERM, as most are.
+    pub stopped_by_term: bool,
     /// What is as it was in the earlier run is taken to be up at once, where else it is left alone for
     /// a while: a server may listen before it can answer. To be looked at again where it then differs.
     pub quick: bool,
@@ -206,8 +208,9 @@ pub fn observe(
     if run.exit.is_none() {
         // Some ports are opened late, or by a request.
         run.ports.extend(container.listening().unwrap_or_default());
-        // What ignores the signal is not waited for as long a second time.
-        let deaf = like.and_then(|like| like.stop).is_some_and(|stop| stop.killed);
+        // What ignored the signal before, or is seen to do so, is not waited for as long.
+        let deaf = like.and_then(|like| like.stop).is_some_and(|stop| stop.killed)
+            || expected.stopped_by_term && container.ignores_term();
         let grace = if deaf { manner.grace.min(DEAF) } else { manner.grace };
         let stopped = container.stop(grace)?;
         run.stop = Some(Stop {
@@ -233,7 +236,9 @@ pub fn observe(
 fn settle(
     container: &mut dyn Container,
     manner: &Manner,
-    Expected { like, exposes, quick }: Expected<'_>,
+    Expected {
+        like, exposes, quick, ..
+    }: Expected<'_>,
     run: &mut Run,
     cancel: &Cancel,
 ) -> Result<(), Error> {

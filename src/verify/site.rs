@@ -125,6 +125,7 @@ impl<'a> Site<'a> {
         let expected = Expected {
             like,
             exposes: !config.exposed_ports.is_empty(),
+            stopped_by_term: matches!(config.stop_signal.as_deref(), None | Some("SIGTERM" | "TERM" | "15")),
             quick,
         };
         observe(self.engine, id, &self.options.manner, expected, self.cancel)
