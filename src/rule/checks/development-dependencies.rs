@@ -153,15 +153,22 @@ impl Inspect for Rule {
 /// The copy that brings packages which another stage installs.
 fn copies_packages<'a>(cx: &Cx<'a>) -> Option<&'a Instruction> {
     let installs = |i: &Instruction| {
-        cx.facts
-            .run(i)
-            .is_some_and(|run| run.operations().iter().filter_map(packages).any(|p| p.installs() && !p.manager.is_system()))
+        cx.facts.run(i).is_some_and(|run| {
+            run.operations()
+                .iter()
+                .filter_map(packages)
+                .any(|p| p.installs() && !p.manager.is_system())
+        })
     };
     let own = cx.file.instructions_of(cx.file.target()?);
     let mut copies = own.iter().filter(|i| {
         let from = i.transfer().and_then(|t| t.from.as_ref()?.1.stage());
         let stage = from.and_then(|id| cx.file.stage(id));
-        stage.is_some_and(|stage| cx.file.chain(stage).any(|s| cx.file.instructions_of(s).iter().any(installs)))
+        stage.is_some_and(|stage| {
+            cx.file
+                .chain(stage)
+                .any(|s| cx.file.instructions_of(s).iter().any(installs))
+        })
     });
     let named = |i: &&Instruction| cx.file.source.slice(i.span).contains("node_modules");
     copies.clone().find(named).or_else(|| copies.next())

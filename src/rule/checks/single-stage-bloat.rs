@@ -80,7 +80,11 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
             return;
         }
         let image = stage.image.as_ref().map_or("", |i| i.text.as_str());
-        let what = if is_kit { "is made to build" } else { "holds more than it needs" };
+        let what = if is_kit {
+            "is made to build"
+        } else {
+            "holds more than it needs"
+        };
         format!("the final stage runs on `{image}`, which {what}")
     } else {
         let installs = |operation: &Operation| matches!(operation, Operation::Packages(p) if p.installs() && !p.manager.is_system());
