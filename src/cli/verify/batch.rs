@@ -213,10 +213,11 @@ impl<L: Lint> Work<'_, L> {
         Ok(row)
     }
 
-    /// A result holds for this Dockerfile, what is asked of it, and this engine.
+    /// A result holds for this Dockerfile, what is asked of it, this engine, and this version of mbopt.
     fn key(&self, project: &Project) -> String {
         let Project { place, own, .. } = project;
         let mut hash = Sha256::new();
+        hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(std::fs::read(&place.file).unwrap_or_default());
         hash.update(place.context.display().to_string());
         let args = self.session.args;
