@@ -128,6 +128,10 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         // A server out of node_modules reads the configuration beside package.json.
         let configures =
             artifacts.found.iter().any(modules) && file.path.contains(".config.") && !file.path.contains('/');
+        // A source is for builds, whatever names it.
+        if !configures && leftovers::is_source(&ecosystems, &file.path) {
+            continue;
+        }
         let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| lies_in(p, root)));
         if in_project || embedded.holds(&file.path) {
             continue;
@@ -138,7 +142,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
             by_name = names.exact(&file.path, &places);
         }
         if let Some((name, seen)) = by_name
-            && !leftovers::is_source(&ecosystems, &file.path)
+            && !(configures && leftovers::is_source(&ecosystems, &file.path))
         {
             chosen.insert(
                 &file.path,

@@ -37,7 +37,7 @@ pub struct RecipeLine {
 /// How deep variables and rules are followed.
 const MAX_DEPTH: usize = 32;
 /// How many recipe lines are given at most.
-const MAX_LINES: usize = 400;
+const MAX_LINES: usize = 1_500;
 /// How long an expansion may grow, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
 
