@@ -11,6 +11,8 @@ use crate::context::Context;
 use crate::edit::Applicability;
 use crate::facts::{CommandView, Facts};
 use crate::model::{Dockerfile, Instruction, Stage};
+use crate::plan::{self, Plan};
+use std::cell::OnceCell;
 
 /// A rule: what it says of itself, what it wants to see, and how it decides.
 pub struct Rule {
@@ -54,12 +56,20 @@ pub struct Cx<'a> {
     pub context: Option<&'a Context>,
     /// The settings in force.
     pub settings: &'a FileSettings<'a>,
+    pub(super) plan: &'a OnceCell<Plan>,
     pub(super) rule: &'static RuleMeta,
     pub(super) severity: Severity,
     pub(super) out: &'a mut Vec<Diagnostic>,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// How the file would be split into stages, by its settings; planned at the first call, for all
+    /// rules.
+    pub fn plan(&self) -> &'a Plan {
+        let stages = &self.settings.settings().stages;
+        self.plan.get_or_init(|| plan::plan(self.facts, &stages.into()))
+    }
+
     /// Reports a finding. A fix that edits text inside the rule's own limits is attached as it is;
     /// its applicability may not be better than the rule's documentation promises.
     pub fn report(&mut self, finding: Finding) {

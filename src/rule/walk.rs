@@ -14,7 +14,9 @@ use crate::config::{Candidate, FileSettings};
 use crate::context::Context;
 use crate::facts::{CommandView, Facts};
 use crate::model::{Dockerfile, Instruction, Kind, Phase, Refusal, Stage};
+use crate::plan::Plan;
 use crate::syntax::suppress;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -150,6 +152,7 @@ pub fn lint_with(
         .collect();
     let facts = Facts::new(file, context);
     let mut out = Vec::new();
+    let plan = OnceCell::new();
     let mut walk = Walk {
         registry,
         severities,
@@ -157,6 +160,7 @@ pub fn lint_with(
         facts: &facts,
         context,
         settings,
+        plan: &plan,
         out: &mut out,
     };
     walk.file();
@@ -201,6 +205,7 @@ struct Walk<'a> {
     facts: &'a Facts<'a>,
     context: Option<&'a Context>,
     settings: &'a FileSettings<'a>,
+    plan: &'a OnceCell<Plan>,
     out: &'a mut Vec<Diagnostic>,
 }
 
@@ -222,6 +227,7 @@ impl<'a> Walk<'a> {
                 facts: self.facts,
                 context: self.context,
                 settings: self.settings,
+                plan: self.plan,
                 rule: rule.meta,
                 severity: *severity,
                 out: self.out,

@@ -89,8 +89,8 @@ impl Inspect for Rule {
             return;
         }
         let Some(copy) = copies_packages(cx) else { return };
-        let plan = plan::plan(cx.facts, &stages.into());
-        let Some(candidate) = plan
+        let Some(candidate) = cx
+            .plan()
             .chosen()
             .filter(|c| c.level == plan::Level::Application && c.runtime.is_none() && c.leaves >= WORTH)
         else {

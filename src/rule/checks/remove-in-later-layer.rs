@@ -3,9 +3,8 @@
 use crate::facts::leftovers;
 use crate::model::{Instruction, Kind, Stage};
 use crate::rule::{Cx, Finding, Inspect};
-use crate::shell::Operation;
-use crate::shell::lies_in;
 use crate::shell::operations::Action;
+use crate::shell::{Operation, lies_in};
 use crate::source::Span;
 use std::collections::BTreeMap;
 

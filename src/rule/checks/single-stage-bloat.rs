@@ -49,10 +49,10 @@ impl Inspect for Rule {
         }
         let stages = &cx.settings.settings().stages;
         if stages.rewrite {
-            let plan = plan::plan(cx.facts, &stages.into());
+            let plan = cx.plan();
             match plan.chosen() {
                 Some(candidate) => finding = offer(cx, finding, candidate),
-                None => finding.help = finding.help.map(|help| refused(&help, &plan)),
+                None => finding.help = finding.help.map(|help| refused(&help, plan)),
             }
         }
         cx.report(finding);
@@ -99,8 +99,8 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
         };
         format!("{what} ships more than run time needs")
     };
-    let plan = plan::plan(cx.facts, &stages.into());
-    let Some(candidate) = plan
+    let Some(candidate) = cx
+        .plan()
         .chosen()
         .filter(|c| c.level > plan::Level::Order && (c.runtime.is_some() || !copies))
         // Of a full image `full-runtime-image` says what is not proven.
