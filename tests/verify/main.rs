@@ -100,10 +100,8 @@ pub fn mbopt(base: &Base) -> Command {
 fn verify(base: &Base, folder: &Path) -> Result<Option<&'static str>, String> {
     let text = std::fs::read_to_string(folder.join("case.yaml")).unwrap();
     let case: Case = serde_yaml::from_str(&text).map_err(|error| error.to_string())?;
-    match case.needs.as_deref() {
-        Some("static") if !base.has_static => return Ok(Some("this machine links no static programs")),
-
-        _ => {}
+    if case.needs.as_deref() == Some("static") && !base.has_static {
+        return Ok(Some("this machine links no static programs"));
     }
     let output = mbopt(base)
         .args(["--format", "json"])
