@@ -103,10 +103,7 @@ impl Files for RootTree {
         self.get(path).filter(fits)?;
         match RootTree::open(self, path) {
             Some(file) => Some(Box::new(file)),
-            None => {
-                let bytes = RootTree::read(self, path, limit).ok()??;
-                Some(Box::new(Cursor::new(bytes)))
-            }
+            None => Some(Box::new(Cursor::new(Files::read(self, path, limit)?))),
         }
     }
 

@@ -45,14 +45,18 @@ pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Lessons {
     let files = |paths| gathered(paths).into_iter().map(|path| Observed::Opened { path });
     lessons.lacked.extend(files(opened));
     lessons.instead.extend(files(loaded));
-    let mut known: Vec<Observed> = Vec::new();
-    for lesson in lessons.lacked {
+    let lacked = std::mem::take(&mut lessons.lacked);
+    add(&mut lessons.lacked, lacked);
+    lessons
+}
+
+/// Adds what is new.
+pub fn add(known: &mut Vec<Observed>, more: impl IntoIterator<Item = Observed>) {
+    for lesson in more {
         if !known.contains(&lesson) {
             known.push(lesson);
         }
     }
-    lessons.lacked = known;
-    lessons
 }
 
 fn started(path: &str, owners: &Owners) -> Observed {
@@ -108,10 +112,7 @@ pub fn of_words(said: &str, before: &str) -> Vec<Observed> {
             (None, None) => None,
         };
         let Some((language, package)) = lesson else { continue };
-        let lesson = Observed::Loaded { language, package };
-        if !lessons.contains(&lesson) {
-            lessons.push(lesson);
-        }
+        add(&mut lessons, [Observed::Loaded { language, package }]);
     }
     lessons
 }

@@ -334,7 +334,7 @@ impl<'a> Work<'a> {
         let mut tried: Vec<Rewrite> = Vec::new();
         while tried.len() < MOST_TRIES {
             let mut lessons = std::mem::take(&mut self.lessons);
-            learn_more(&mut observed, lessons.lacked);
+            lessons::add(&mut observed, lessons.lacked);
             let untried = |rewrite: &Rewrite| {
                 !tried.iter().any(|known| known.text == rewrite.text) && !self.unreachable.contains(&rewrite.name)
             };
@@ -342,7 +342,7 @@ impl<'a> Work<'a> {
             // It is not the one that fell with what it lacked: that one is given the files themselves.
             let as_bold = |found: &Rewrite| tried.last().is_some_and(|fell| fell.name == found.name);
             if !lessons.instead.is_empty() && !found.as_ref().is_some_and(as_bold) {
-                learn_more(&mut observed, std::mem::take(&mut lessons.instead));
+                lessons::add(&mut observed, std::mem::take(&mut lessons.instead));
                 found = next(&observed).into_iter().find(untried);
             }
             let Some(rewrite) = found else { break };
@@ -467,10 +467,10 @@ impl<'a> Work<'a> {
                 self.lessons = lessons::of_trace(&missed, &was.owners, changed);
                 if !rewrite.starts_otherwise() {
                     let lacked = lessons::of_closure(was.image(), &was.owners, is.image());
-                    learn_more(&mut self.lessons.lacked, lacked);
+                    lessons::add(&mut self.lessons.lacked, lacked);
                 }
                 let (before, after) = (&learnt.first().stderr, &run.stderr);
-                learn_more(&mut self.lessons.lacked, lessons::of_words(after, before));
+                lessons::add(&mut self.lessons.lacked, lessons::of_words(after, before));
             }
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
@@ -588,15 +588,6 @@ impl<'a> Work<'a> {
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
-    }
-}
-
-/// Adds what is new.
-fn learn_more(known: &mut Vec<Observed>, more: Vec<Observed>) {
-    for lesson in more {
-        if !known.contains(&lesson) {
-            known.push(lesson);
-        }
     }
 }
 
