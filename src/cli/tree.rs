@@ -3,7 +3,7 @@
 use crate::context::{EntryKind, Tree};
 use std::collections::HashMap;
 use std::fs::{self, File, FileType};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -117,18 +117,9 @@ impl Tree for FolderTree {
             return None;
         }
         // What is written behind the end meanwhile does not count.
-        let mut bytes = vec![0; usize::try_from(metadata.len()).ok()?];
-        let mut file = File::open(&full).ok()?;
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return None,
-            }
-        }
-        bytes.truncate(filled);
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
+        let file = File::open(&full).ok()?;
+        file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
         Some(bytes.into())
     }
 

@@ -53,7 +53,7 @@ pub fn expand(tree: &dyn Tree, pattern: &str) -> Vec<String> {
 }
 
 /// A name in a folder.
-pub(super) fn join(folder: &str, name: &str) -> String {
+pub fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() {
         name.to_owned()
     } else {

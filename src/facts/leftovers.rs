@@ -2,9 +2,8 @@
 
 use super::{CommandView, Facts};
 use crate::model::{Instruction, Kind};
-use crate::shell::Operation;
-use crate::shell::lies_in;
 use crate::shell::operations::{Action, Clean, Manager, Packages};
+use crate::shell::{Operation, lies_in};
 
 /// What a command leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod listed;
 
 use super::packages::{DIRECT, listed as sentence};
 use super::wanted::reached;
-use super::{Application, Lean, Package, Trim, steps};
+use super::{Application, Package, Trim, steps};
 use crate::context::Context;
 use crate::edit::Edit;
 use crate::facts::CommandView;
@@ -177,24 +177,22 @@ fn leave_out(
         sentence(&found.names)
     );
     let leaves: u64 = found.names.iter().map(|name| size(name)).sum();
-    let Some(part) = out.prefixes.iter().find(|p| {
-        installs
-            .iter()
-            .any(|i| i.view.instruction.index == p.made_by.instruction)
+    let Some(path) = out.prefixes.iter().find_map(|p| {
+        let mut makers = installs.iter().map(|i| i.view.instruction.index);
+        makers.any(|at| at == p.made_by.instruction).then(|| p.path.clone())
     }) else {
         return;
     };
     // Elsewhere Bundler's setting would not come along with the gems.
-    let official = site.base.is_some_and(|b| b.image.family == "ruby") && part.path == "/usr/local/bundle/";
+    let official = site.base.is_some_and(|b| b.image.family == "ruby") && path == "/usr/local/bundle/";
     if manager == Manager::Bundle && !official {
         return;
     }
-    let mut lean = Lean::default();
     if tested {
-        let Some(command) = taken_out(site, install, found, &part.path) else {
+        let Some(command) = taken_out(site, install, found, &path) else {
             return;
         };
-        lean.trims.push(Trim {
+        out.lean.get_or_insert_default().trims.push(Trim {
             command,
             folder: install.folder.clone(),
             touches: Vec::new(),
@@ -202,16 +200,12 @@ fn leave_out(
             leaves,
         });
     } else {
-        let Some(edits) = installs
-            .iter()
-            .map(|i| left_out(site, i, found))
-            .collect::<Option<Vec<Edit>>>()
-        else {
-            return;
-        };
-        lean.leaves = leaves;
+        let edits: Option<Vec<Edit>> = installs.iter().map(|i| left_out(site, i, found)).collect();
+        let Some(edits) = edits else { return };
+        let lean = out.lean.get_or_insert_default();
+        lean.leaves += leaves;
         lean.altered.push((
-            part.path.clone(),
+            path,
             Alteration {
                 edits,
                 says,
@@ -220,6 +214,7 @@ fn leave_out(
             },
         ));
     }
+    let lean = out.lean.get_or_insert_default();
     for unknown in reach.unknown.iter().filter(|u| u.folder.is_none()).take(3) {
         lean.conditions.push(Condition::unproven(
             "what is loaded by a name made at run time is installed",
@@ -236,12 +231,6 @@ fn leave_out(
             "only development lists it, and nothing that starts reaches it",
         ),
     }));
-    let whole = out.lean.get_or_insert_default();
-    whole.trims.extend(lean.trims);
-    whole.altered.extend(lean.altered);
-    whole.leaves += lean.leaves;
-    whole.conditions.extend(lean.conditions);
-    whole.packages.extend(lean.packages);
 }
 
 /// Whether what is reached uses a package.
@@ -282,7 +271,7 @@ fn groups_of_bundler_hold(
 ) -> bool {
     let asks = reach.files.keys().any(|file| {
         context
-            .read_text(file)
+            .text(file)
             .is_some_and(|text| text.contains("Bundler.require") || text.contains("Bundler.setup("))
     });
     if !asks {

@@ -5,6 +5,7 @@ use super::outputs::{Output, Outputs};
 use super::step::Step;
 use super::{ArtifactKind, Linkage, absolute};
 use crate::context::Context;
+use crate::context::sources;
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{Ecosystem, How};
 use crate::plan::evidence::{Condition, Evidence};
@@ -274,10 +275,7 @@ const LIKELY: &[(&str, &str, &str, &str)] = &[
 /// Libraries that the direct dependencies of a package hint at; what they depend on themselves only a
 /// lock tells.
 fn likely(outputs: &Outputs<'_>, project: &Project) -> Vec<(&'static str, Evidence)> {
-    let file = match project.context.as_str() {
-        "" => "Cargo.toml".to_owned(),
-        folder => format!("{folder}/Cargo.toml"),
-    };
+    let file = sources::join(&project.context, "Cargo.toml");
     let Some(text) = outputs.site.context.and_then(|c| c.read_text(&file)) else {
         return Vec::new();
     };

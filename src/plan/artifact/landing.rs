@@ -100,7 +100,7 @@ impl Landing {
             let rest = below(path, &landed.to)?;
             match (rest.is_empty(), landed.tree) {
                 (true, _) => Some(landed.from.clone()),
-                (false, true) => Some(join_context(&landed.from, rest)),
+                (false, true) => Some(sources::join(&landed.from, rest)),
                 (false, false) => None,
             }
         })
@@ -113,7 +113,7 @@ impl Landing {
             let rest = below(path, &landed.to)?;
             let found = match (rest.is_empty(), landed.tree) {
                 (true, _) => landed.from.clone(),
-                (false, true) => join_context(&landed.from, rest),
+                (false, true) => sources::join(&landed.from, rest),
                 (false, false) => return None,
             };
             context.is_sent(&found).then_some(found)
@@ -202,14 +202,6 @@ fn below_context<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
         Some(path)
     } else {
         below(path, folder)
-    }
-}
-
-fn join_context(folder: &str, rest: &str) -> String {
-    if folder.is_empty() {
-        rest.to_owned()
-    } else {
-        format!("{folder}/{rest}")
     }
 }
 

@@ -38,7 +38,6 @@ pub struct Outputs<'a> {
     pub trees: Vec<BuildTree>,
     /// Modules of Go that the build itself sets up: folder of the image, the module's last element.
     pub modules: HashMap<String, String>,
-    go: HashMap<String, Arc<GoSources>>,
 }
 
 impl<'a> Outputs<'a> {
@@ -50,7 +49,6 @@ impl<'a> Outputs<'a> {
             conditions: Vec::new(),
             trees: Vec::new(),
             modules: HashMap::new(),
-            go: HashMap::new(),
         }
     }
 
@@ -132,13 +130,9 @@ impl<'a> Outputs<'a> {
     }
 
     /// What the Go sources of a folder of the context show.
-    pub fn go_sources(&mut self, folder: &str) -> Option<Arc<GoSources>> {
+    pub fn go_sources(&self, folder: &str) -> Option<Arc<GoSources>> {
         let context = self.site.context?;
-        let known = self
-            .go
-            .entry(folder.to_owned())
-            .or_insert_with(|| Arc::new(GoSources::read(context, folder)));
-        Some(known.clone())
+        Some(context.derived(folder.to_owned(), || GoSources::read(context, folder)))
     }
 
     /// Whether an absolute path is a folder, as far as WORKDIR, COPY and the system's layout tell.

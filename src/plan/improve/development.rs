@@ -17,7 +17,8 @@ use crate::plan::role::{self, Role};
 use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::{self, Site};
 use crate::plan::{Level, Reason, neighbour};
-use crate::source::SourceFile;
+use crate::shell::lies_in;
+use crate::source::{SourceFile, Span};
 
 /// What the stage that is copied from does besides, so that less is copied.
 #[derive(Debug, Clone)]
@@ -107,8 +108,7 @@ pub(super) fn runs_on(site: &Site<'_>) -> Option<RuntimeBase> {
         return None;
     }
     let joined = joined(site, stage, &copied(site, stage)?)?;
-    let joined = Dockerfile::parse(SourceFile::new(file.source.name(), joined));
-    let plan = crate::plan::once(&Facts::new(&joined, site.context), site.options);
+    let (plan, _) = super::planned(site, &joined);
     let chosen = plan.chosen()?;
     let enough = chosen.applicability == Applicability::Safe && chosen.level > Level::Order;
     chosen.runtime.clone().filter(|_| enough)
@@ -145,9 +145,8 @@ fn from_stage(site: &Site<'_>, stage: &Stage) -> Option<Shed> {
     let application = application::application(&again, &programs, &artifacts.found)?;
     let lean = *application.lean?;
     let covered = |path: &str| {
-        own.iter()
-            .flat_map(|(_, paths)| paths)
-            .any(|copied| path == copied || path.starts_with(&format!("{}/", copied.trim_end_matches('/'))))
+        let mut copied = own.iter().flat_map(|(_, paths)| paths);
+        copied.any(|copied| lies_in(path, copied))
     };
     let whole = |trim: &&Trim| {
         trim.touches
@@ -202,7 +201,6 @@ fn in_place(site: &Site<'_>, instruction: &Instruction, transfer: &Transfer) -> 
 fn joined(site: &Site<'_>, stage: &Stage, own: &[(&Instruction, Vec<String>)]) -> Option<String> {
     const NAME: &str = "joined-by-mbopt";
     let file = site.file();
-    let length = file.source.text().len();
     let from = file.from_of(site.stage)?;
     let Kind::From { image, .. } = &from.kind else {
         return None;
@@ -220,10 +218,8 @@ fn joined(site: &Site<'_>, stage: &Stage, own: &[(&Instruction, Vec<String>)]) -
     let lines = file.source.lines();
     for (instruction, _) in own {
         let start = lines.start(lines.line(instruction.span.start));
-        let end = lines
-            .start(lines.line(instruction.span.end.saturating_sub(1)) + 1)
-            .min(length);
-        edits.push(Edit::replace(crate::source::Span::new(start, end), ""));
+        let line = Span::new(start, layout::end(file, instruction));
+        edits.push(Edit::replace(line, ""));
     }
     Some(super::applied(site, &edits))
 }

@@ -225,7 +225,7 @@ fn look(resolver: &Resolver<'_>, path: &str) -> Option<Found> {
         let name = path.rsplit('/').next().unwrap_or(path);
         (!name.contains('.')).then_some(resolver.language)
     })?;
-    let text = resolver.context.read_text(path)?;
+    let text = resolver.context.text(path)?;
     if text.len() > FILE_LIMIT {
         return None;
     }

@@ -1,8 +1,7 @@
 //! Commands that fetch, unpack, remove or change files.
 
 use super::Operation;
-use crate::shell::lies_in;
-use crate::shell::{Command, ShellWord};
+use crate::shell::{Command, ShellWord, lies_in};
 use crate::source::Span;
 
 /// Fetches files by URL.

@@ -1,8 +1,8 @@
 //! What manifests list for development alone.
 
 use super::{Found, unique};
-use crate::context::Context;
 use crate::context::manifests::toml::{self, Table, Value};
+use crate::context::{Context, sources};
 use crate::plan::application::python::requirement;
 use crate::plan::reach::normalized;
 use crate::shell::Manager;
@@ -12,10 +12,7 @@ use std::collections::BTreeSet;
 /// What the manifest in a folder of the context lists for development alone; none where it is not
 /// there, or chooses its groups in a way that is not known here.
 pub(super) fn development(context: &Context, manager: Manager, folder: &str) -> Option<Found> {
-    let inside = |name: &str| match folder {
-        "" => name.to_owned(),
-        folder => format!("{folder}/{name}"),
-    };
+    let inside = |name: &str| sources::join(folder, name);
     let manifest = inside(manifest(manager));
     let text = context.read_text(&manifest)?;
     let (names, groups, words) = match manager {
@@ -197,7 +194,7 @@ pub(super) fn names(context: &Context, found: &Found) -> bool {
     };
     walk.capped
         || walk.files.len() > MAX_SOURCES * 4
-        || sources.any(|file| context.read_text(&file.path).is_none_or(|text| uses(&text)))
+        || sources.any(|file| context.text(&file.path).is_none_or(|text| uses(&text)))
 }
 
 /// Packages of the groups that poetry, uv or pipenv leave out where they are told to.

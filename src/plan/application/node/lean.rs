@@ -4,8 +4,8 @@ use super::super::packages::{self, Split};
 use super::super::wanted::reached;
 use super::super::{Application, Lean, Trim};
 use super::{Install, Room};
-use crate::context::Context;
 use crate::context::manifests::PackageJson;
+use crate::context::{Context, sources};
 use crate::knowledge::ecosystem;
 use crate::plan::artifact::absolute;
 use crate::plan::evidence::{Condition, Evidence};
@@ -239,14 +239,7 @@ fn standalone(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
         vec![Evidence::manifest(config, None, "its output is `standalone`")],
     ));
     out.leaves += NEXT_CACHE * 10;
-    for role in room
-        .site
-        .roles
-        .iter()
-        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
-    {
-        out.idle.push(role.place.instruction);
-    }
+    out.idle.extend(copies(room));
     true
 }
 
@@ -285,10 +278,7 @@ fn nitro(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
     }
     // Its own routes may open files where they start.
     let root = config.rsplit_once('/').map_or("", |(root, _)| root);
-    let server = match root {
-        "" => "server/".to_owned(),
-        root => format!("{root}/server/"),
-    };
+    let server = sources::join(root, "server/");
     let files: Vec<String> = context
         .walk()
         .files
@@ -309,15 +299,16 @@ fn nitro(room: &Room<'_>, context: &Context, out: &mut Lean) -> bool {
         vec![Evidence::manifest(config, None, "Nuxt builds a server for Node")],
     ));
     out.leaves += NUXT;
-    for role in room
-        .site
-        .roles
-        .iter()
-        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
-    {
-        out.idle.push(role.place.instruction);
-    }
+    out.idle.extend(copies(room));
     true
+}
+
+/// The instructions that copy sources and manifests.
+fn copies(room: &Room<'_>) -> impl Iterator<Item = usize> {
+    let roles = room.site.roles.iter();
+    roles
+        .filter(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
+        .map(|r| r.place.instruction)
 }
 
 /// About what Nuxt takes with all that builds with it, in bytes.

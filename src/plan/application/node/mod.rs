@@ -7,13 +7,14 @@ mod native;
 use super::Application;
 use super::steps::{Claim, Goes, is_fetched};
 use crate::context::manifests::PackageJson;
+use crate::context::sources;
 use crate::facts::CommandView;
+use crate::facts::identity::is_root;
 use crate::plan::artifact::{Artifact, Landing, Step, Walker, absolute};
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::{Program, What};
 use crate::plan::site::Site;
-use crate::shell::lies_in;
-use crate::shell::{Action, Manager, Operation, Packages, Selection};
+use crate::shell::{Action, Manager, Operation, Packages, Selection, lies_in};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,12 +117,7 @@ impl<'r> Room<'r> {
             ..Claim::default()
         };
         if packages.manager == Manager::Corepack {
-            let goes = if self.starts_by_corepack() {
-                Goes::Both
-            } else {
-                Goes::Builder
-            };
-            return Some(claim(Some(goes), "package managers are set up".to_owned()));
+            return Some(self.corepack());
         }
         match packages.action {
             Install | InstallProject | Upgrade | Update | Fetch | Rebuild => {}
@@ -190,6 +186,21 @@ impl<'r> Room<'r> {
         ["yarn", "pnpm"].iter().any(|name| self.is_started(name))
     }
 
+    /// Where corepack is called.
+    fn corepack(&self) -> Claim {
+        let goes = if self.starts_by_corepack() {
+            Goes::Both
+        } else {
+            Goes::Builder
+        };
+        Claim {
+            goes: Some(goes),
+            says: "package managers are set up".to_owned(),
+            ecosystem: "node",
+            ..Claim::default()
+        }
+    }
+
     /// Where corepack keeps the package manager that it fetches when an install first asks for it, and
     /// that the image starts later on, ending in `/`: `folderUtils.ts` of nodejs/corepack.
     fn fetched_manager(&self, at: usize) -> Option<String> {
@@ -209,7 +220,7 @@ impl<'r> Room<'r> {
             Some(home) => Some(format!("{}/", home.trim_end_matches('/'))),
             None => {
                 let user = self.site.file().settings_at(at).user.and_then(|u| u.value);
-                let root = user.is_none_or(|u| matches!(u.as_ref(), "root" | "0" | "0:0" | "root:root"));
+                let root = user.is_none_or(|u| is_root(&u));
                 root.then(|| "/root/.cache/node/corepack/".to_owned())
             }
         }
@@ -236,10 +247,7 @@ impl<'r> Room<'r> {
         let Some(context) = self.site.context else {
             return Vec::new();
         };
-        let inside = |name: &str| match folder {
-            "" => name.to_owned(),
-            folder => format!("{folder}/{name}"),
-        };
+        let inside = |name: &str| sources::join(folder, name);
         let mut patterns = manifest.workspaces.clone();
         let listed = context.read_text(&inside("pnpm-workspace.yaml"));
         let list = listed.and_then(|text| serde_yaml::from_str::<PnpmWorkspace>(&text).ok());
@@ -315,14 +323,7 @@ impl<'r> Room<'r> {
                 }
                 self.builds(step)
             }
-            "corepack" => claim(
-                Some(if self.starts_by_corepack() {
-                    Goes::Both
-                } else {
-                    Goes::Builder
-                }),
-                "package managers are set up",
-            ),
+            "corepack" => Some(self.corepack()),
             // What the build made is moved and cleaned where it was made.
             "cp" | "mv" | "rm" | "ln" | "mkdir" | "sed" | "touch" | "find" => {
                 let inside = |word: &String| {

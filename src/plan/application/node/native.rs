@@ -2,6 +2,7 @@
 
 use super::{Install, Room};
 use crate::context::manifests::NodeLock;
+use crate::facts::identity::is_root;
 use crate::knowledge::{self, Brings, ecosystem};
 use crate::plan::application::{Application, Part};
 use crate::plan::evidence::{Condition, Evidence};
@@ -171,7 +172,7 @@ fn browser(room: &Room<'_>, install: &Install, lock: Option<&NodeLock>, folder: 
     let at = install.instruction;
     let set = view.get("PUPPETEER_CACHE_DIR").map(|v| v.value.clone());
     let user = room.site.file().settings_at(at).user.and_then(|u| u.value);
-    let root = user.is_none_or(|u| matches!(u.as_ref(), "root" | "0" | "0:0" | "root:root"));
+    let root = user.is_none_or(|u| is_root(&u));
     let cache = match set {
         // It may lie in a folder that comes along anyway.
         Some(folder) => folder.filter(|f| f.starts_with('/')).map(|f| f.to_string()),
