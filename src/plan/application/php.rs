@@ -53,24 +53,11 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
             Some(folder) => crate::plan::artifact::absolute(Some(&workdir), &folder)?,
             None => workdir,
         };
-        let scripts = site
-            .context
-            .and_then(|c| c.read_text("composer.json"))
-            .is_none_or(|text| {
-                text.contains("post-install-cmd")
-                    || text.contains("post-autoload-dump")
-                    || text.contains("auto-scripts")
-                    || text.contains("\"path\"")
-            })
-            && !words.contains(&"--no-scripts");
+        let scripts = !words.contains(&"--no-scripts") && has_scripts(site);
         return match packages.action {
             Action::Configure | Action::Clean => Some(claim(Some(Goes::Builder), "composer is set up")),
             _ => Some(Claim {
-                fills: if scripts {
-                    Vec::new()
-                } else {
-                    vec![format!("{}/vendor/", folder.trim_end_matches('/'))]
-                },
+                fills: vec![format!("{}/vendor/", folder.trim_end_matches('/'))],
                 reads_sources: true,
                 writes_sources: scripts,
                 ..claim(Some(Goes::Builder), "composer installs packages")
@@ -89,6 +76,24 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         });
     }
     (name == "php").then(|| claim(Some(Goes::Runtime), "PHP runs it with what is installed"))
+}
+
+/// Events of composer that run what the project says while it installs.
+const EVENTS: [&str; 8] = [
+    "pre-install-cmd",
+    "post-install-cmd",
+    "pre-update-cmd",
+    "post-update-cmd",
+    "pre-autoload-dump",
+    "post-autoload-dump",
+    "post-package-install",
+    "auto-scripts",
+];
+
+/// Whether an install runs what the project says; true where that is not known.
+fn has_scripts(site: &Site<'_>) -> bool {
+    let text = site.context.and_then(|c| c.read_text("composer.json"));
+    text.is_none_or(|text| EVENTS.iter().any(|event| text.contains(event)))
 }
 
 /// What is known once every command was looked at.

@@ -74,7 +74,7 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
             let claim = |view: &CommandView<'_>| {
                 node.claim(view)
                     .or_else(|| python.claim(view, &views))
-                    .or_else(|| ruby::claim(site, view))
+                    .or_else(|| ruby::claim(site, programs, view))
                     .or_else(|| php::claim(site, view, text))
                     .or_else(|| perl::claim(site, view))
             };

@@ -204,7 +204,17 @@ impl Literals {
             }
             return;
         }
-        if is(reads.programs) {
+        // `$db->exec("CREATE TABLE x")` is a method of something else.
+        let is_called = |markers: &[&str]| {
+            markers.iter().any(|m| {
+                let Some(above) = before.strip_suffix(m.trim_end()) else {
+                    return false;
+                };
+                let joined = |c: char| c.is_alphanumeric() || c == '_';
+                !above.ends_with("->") && !(m.starts_with(joined) && above.ends_with(joined))
+            })
+        };
+        if is(reads.programs) && is_called(reads.programs) {
             let program = literal.split_whitespace().next().unwrap_or(literal);
             if !self.programs.iter().any(|(known, _)| known == program) {
                 self.programs.push((program.to_owned(), seen()));

@@ -7,7 +7,7 @@ use crate::plan::application::python::requirement;
 use crate::plan::reach::normalized;
 use crate::shell::Manager;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the manifest in a folder of the context lists for development alone; none where it is not
 /// there, or chooses its groups in a way that is not known here.
@@ -15,24 +15,23 @@ pub(super) fn development(context: &Context, manager: Manager, folder: &str) -> 
     let inside = |name: &str| sources::join(folder, name);
     let manifest = inside(manifest(manager));
     let text = context.read_text(&manifest)?;
-    let (names, groups, words) = match manager {
+    let mut found = Found {
+        manifest,
+        ..Found::default()
+    };
+    match manager {
         Manager::Bundle => {
-            let (names, groups) = gemfile(&text)?;
-            (names, groups, Vec::new())
+            found.of = gemfile(&text)?;
+            found.names = found.of.keys().cloned().collect();
+            found.groups = unique(found.of.values().flatten().cloned());
         }
         Manager::Composer => {
             let lock = context.read_text(&inside("composer.lock"))?;
-            let (names, words) = composer(&text, &lock)?;
-            (names, Vec::new(), words)
+            (found.names, found.words) = composer(&text, &lock)?;
         }
-        _ => (python(manager, &toml::tables(&text))?, Vec::new(), Vec::new()),
-    };
-    Some(Found {
-        manifest,
-        names,
-        words,
-        groups,
-    })
+        _ => found.names = python(manager, &toml::tables(&text))?,
+    }
+    Some(found)
 }
 
 /// The name of a manager's manifest.
@@ -48,12 +47,11 @@ pub(super) fn manifest(manager: Manager) -> &'static str {
 /// Groups that hold what development and tests use.
 const GROUPS: &[&str] = &["development", "test"];
 
-/// The gems that only groups of [`GROUPS`] hold, and those groups. None where gems are listed by code.
-fn gemfile(text: &str) -> Option<(Vec<String>, Vec<String>)> {
+/// The gems that only groups of [`GROUPS`] hold, with these. None where gems are listed by code.
+fn gemfile(text: &str) -> Option<BTreeMap<String, Vec<String>>> {
     let mut open: Vec<Vec<String>> = Vec::new();
-    let mut only: BTreeSet<String> = BTreeSet::new();
+    let mut only: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut others: BTreeSet<String> = BTreeSet::new();
-    let mut groups: Vec<String> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         let line = line.split(" #").next().unwrap_or(line).trim();
@@ -97,16 +95,14 @@ fn gemfile(text: &str) -> Option<(Vec<String>, Vec<String>)> {
                 of.extend(symbols(list));
             }
             if !of.is_empty() && of.iter().all(|group| GROUPS.contains(&group.as_str())) {
-                groups.extend(of.into_iter().filter(|g| !groups.contains(g)).collect::<Vec<_>>());
-                only.insert(name);
+                only.entry(name).or_default().extend(of);
             } else {
                 others.insert(name);
             }
         }
     }
-    groups.sort();
-    groups.dedup();
-    Some((only.difference(&others).cloned().collect(), groups))
+    only.retain(|name, _| !others.contains(name));
+    Some(only)
 }
 
 /// Symbols and strings of a list: `:development, :test do`.
@@ -259,9 +255,19 @@ mod tests {
             gem 'web-console', group: :development\ngem 'spring', groups: [:development, :staging]\n\
             group :production do\n  gem 'lograge'\nend\ngem 'pg'\n\
             group :development, optional: true do\n  gem 'rack-test'\nend\n";
-        let (names, groups) = gemfile(text).unwrap_or_default();
-        assert_eq!(names, ["debug", "rspec-rails", "web-console"]);
-        assert_eq!(groups, ["development", "test"]);
+        let found: Vec<String> = gemfile(text)
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, groups)| format!("{name} {}", groups.join(",")))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "debug development,test",
+                "rspec-rails development,test",
+                "web-console development"
+            ]
+        );
         assert!(gemfile("gem 'a'\ngemspec\n").is_none());
     }
 
