@@ -35,6 +35,8 @@ pub enum What {
     Base,
     /// Of a package of Node's that nothing in the rewrite asks for: some code tries whether it is there.
     Tried,
+    /// What RubyGems reads of every gem that is installed, of one that nothing was loaded of.
+    Listed,
 }
 
 /// What is needed to judge.
@@ -76,6 +78,8 @@ impl Used<'_> {
                 What::System
             } else if declared.is_only_tried(path, after) {
                 What::Tried
+            } else if self.is_only_listed(path) {
+                What::Listed
             } else if path == "/etc/ssl/openssl.cnf" && self.owners.of_file(path).is_some() {
                 // The library does the same without it.
                 What::Base
@@ -90,6 +94,27 @@ impl Used<'_> {
             });
         }
         found
+    }
+
+    /// Whether a file is the specification of a gem of which no file was opened: `specifications/x-1.gemspec`
+    /// beside `gems/x-1/`.
+    fn is_only_listed(&self, path: &str) -> bool {
+        let Some((root, name)) = path.split_once("/specifications/") else {
+            return false;
+        };
+        let Some(name) = name.strip_suffix(".gemspec") else {
+            return false;
+        };
+        let name = name.strip_prefix("default/").unwrap_or(name);
+        let [folder, compiled] = ["gems", "extensions"].map(|kind| format!("{root}/{kind}/"));
+        let of_it = |opened: &String| {
+            let rest = opened.strip_prefix(&folder);
+            rest.is_some_and(|rest| rest.split('/').next() == Some(name))
+                || opened
+                    .strip_prefix(&compiled)
+                    .is_some_and(|rest| rest.split('/').any(|part| part == name))
+        };
+        !self.trace.opened.iter().any(of_it)
     }
 
     /// The checks.
@@ -149,6 +174,14 @@ impl Used<'_> {
                 list(&tried)
             );
             checks.push(Check::ok("trace.optional", says));
+        }
+        let listed = of(What::Listed);
+        if !listed.is_empty() {
+            let says = format!(
+                "RubyGems read what these gems are, and nothing of them was loaded: {}",
+                list(&listed)
+            );
+            checks.push(Check::ok("trace.gems", says));
         }
         let base = of(What::Base);
         if !base.is_empty() {
@@ -358,6 +391,16 @@ mod tests {
             failed(&["/usr/share/zoneinfo/Europe/Berlin"], &[], &[], false),
             ["trace.system"]
         );
+    }
+
+    #[test]
+    fn specifications_of_gems_that_are_not_loaded_are_only_listed() {
+        let spec = "/usr/local/bundle/specifications/fake-0.1.0.gemspec";
+        assert_eq!(failed(&[spec], &[], &[], false), Vec::<String>::new());
+        let used = "/usr/local/bundle/gems/fake-0.1.0/lib/fake.rb";
+        assert_eq!(failed(&[spec, used], &[], &[], false), ["trace.files"]);
+        let compiled = "/usr/local/bundle/extensions/x86_64-linux/3.1.0/fake-0.1.0/fake.so";
+        assert_eq!(failed(&[spec, compiled], &[], &[], false), ["trace.files"]);
     }
 
     #[test]

@@ -73,6 +73,8 @@ struct Found {
     names: Vec<String>,
     /// Words that stand for them in sources, where they are not called by their names.
     words: Vec<String>,
+    /// Folders of the context that they are taken from.
+    folders: Vec<String>,
     /// Groups that they are listed in, where these have names.
     groups: Vec<String>,
     /// Packages with their groups, where each group can be left out by itself.

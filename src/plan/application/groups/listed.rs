@@ -28,6 +28,7 @@ pub(super) fn development(context: &Context, manager: Manager, folder: &str) -> 
         Manager::Composer => {
             let lock = context.read_text(&inside("composer.lock"))?;
             (found.names, found.words) = composer(&text, &lock)?;
+            found.folders = folders(&lock).iter().map(|path| inside(path)).collect();
         }
         _ => found.names = python(manager, &toml::tables(&text))?,
     }
@@ -136,21 +137,56 @@ fn composer(text: &str, lock: &str) -> Option<(Vec<String>, Vec<String>)> {
         keys.filter(|name| name.contains('/')).cloned().collect()
     };
     let only: Vec<String> = names("require-dev").difference(&names("require")).cloned().collect();
+    // A vendor's name may be that of packages that stay, too.
+    let stays: BTreeSet<String> = packages(&lock, "packages")?
+        .flat_map(|package| vocabulary(package))
+        .map(|word| word.split('\\').next().unwrap_or_default().to_owned())
+        .collect();
     let mut words = Vec::new();
-    for package in lock.get("packages-dev")?.as_array()? {
-        let name = package.get("name").and_then(Json::as_str).unwrap_or_default();
-        words.extend(name.split('/').map(|word| word.replace(['-', '_'], "").to_lowercase()));
-        for kind in ["psr-4", "psr-0"] {
-            let list = package
-                .get("autoload")
-                .and_then(|a| a.get(kind))
-                .and_then(Json::as_object);
-            let keys = list.into_iter().flat_map(|l| l.keys());
-            words.extend(keys.map(|key| key.trim_end_matches('\\').to_lowercase()));
+    for package in packages(&lock, "packages-dev")? {
+        let mut own = vocabulary(package);
+        own.retain(|word| word.len() > 2 && !stays.contains(word));
+        // Nothing tells its names.
+        if own.is_empty() {
+            return None;
         }
+        words.extend(own);
     }
-    words.retain(|word| word.len() > 2);
     Some((only, unique(words)))
+}
+
+/// Folders of the context that packages of `require-dev` are taken from.
+fn folders(lock: &str) -> Vec<String> {
+    let lock: Json = serde_json::from_str(lock).unwrap_or_default();
+    let paths = packages(&lock, "packages-dev")
+        .into_iter()
+        .flatten()
+        .filter_map(|package| {
+            let dist = package.get("dist")?;
+            let local = dist.get("type").and_then(Json::as_str) == Some("path");
+            dist.get("url").and_then(Json::as_str).filter(|_| local)
+        });
+    paths.map(|path| path.trim_end_matches('/').to_owned()).collect()
+}
+
+fn packages<'l>(lock: &'l Json, list: &str) -> Option<impl Iterator<Item = &'l Json> + use<'l>> {
+    Some(lock.get(list)?.as_array()?.iter())
+}
+
+/// What names of a package's code may begin with, in lower case.
+fn vocabulary(package: &Json) -> Vec<String> {
+    let name = package.get("name").and_then(Json::as_str).unwrap_or_default();
+    let parts = name.split('/').map(|word| word.replace(['-', '_'], "").to_lowercase());
+    let mut words: Vec<String> = parts.collect();
+    for kind in ["psr-4", "psr-0"] {
+        let list = package
+            .get("autoload")
+            .and_then(|a| a.get(kind))
+            .and_then(Json::as_object);
+        let keys = list.into_iter().flat_map(|l| l.keys());
+        words.extend(keys.map(|key| key.trim_end_matches('\\').to_lowercase()));
+    }
+    words
 }
 
 /// How many sources of PHP are looked at.
@@ -160,12 +196,14 @@ const MAX_SOURCES: usize = 4_000;
 /// application's own namespace is not among them, or nothing is known.
 pub(super) fn names(context: &Context, found: &Found) -> bool {
     let aside = |path: &str| {
-        path.split('/').any(|part| {
-            matches!(
-                part,
-                "vendor" | "tests" | "test" | "Tests" | "factories" | "seeders" | "node_modules"
-            )
-        })
+        let own = |folder: &String| path.starts_with(&format!("{folder}/"));
+        found.folders.iter().any(own)
+            || path.split('/').any(|part| {
+                matches!(
+                    part,
+                    "vendor" | "tests" | "test" | "Tests" | "factories" | "seeders" | "node_modules"
+                )
+            })
     };
     let walk = context.walk();
     let mut sources = walk
@@ -303,5 +341,10 @@ mod tests {
         let (names, words) = composer(json, lock).unwrap_or_default();
         assert_eq!(names, ["fakerphp/faker", "phpunit/phpunit"]);
         assert_eq!(words, ["faker", "fakerphp", "phpunit"]);
+        let json = r#"{"require": {"acme/log": "^1"}, "require-dev": {"acme/fake": "^1"}}"#;
+        let lock = r#"{"packages": [{"name": "acme/log", "autoload": {"psr-4": {"Acme\\Log\\": "src"}}}],
+            "packages-dev": [{"name": "acme/fake", "autoload": {"psr-4": {"Acme\\Fake\\": "src"}}}]}"#;
+        let (_, words) = composer(json, lock).unwrap_or_default();
+        assert_eq!(words, ["acme\\fake", "fake"]);
     }
 }
