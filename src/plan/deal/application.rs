@@ -188,7 +188,8 @@ pub fn application(
             (_, Role::RuntimeSetup) => Lot {
                 builder: before
                     && (accounts || !setup::is_account(site, role.place))
-                    && !is_permission(site, role.place),
+                    && !is_permission(site, role.place)
+                    && !setup::is_for_servers(site, role),
                 runtime: !is_made_anyway(site, role, artifacts, trees) || !before,
                 ..Lot::default()
             },

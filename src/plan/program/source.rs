@@ -193,9 +193,29 @@ pub(super) fn sources(walker: &Walker<'_>, step: &Step) -> Vec<Source> {
             if out.len() == before {
                 node_tool(walker, step, &mut out);
             }
+            if out.len() == before {
+                out.extend(script(walker, step));
+            }
         }
     }
     out
+}
+
+/// A script of the project, by the interpreter that its first line names: `bin/serve`.
+fn script(walker: &Walker<'_>, step: &Step) -> Option<Source> {
+    let path = step.path(&step.name).filter(|_| step.name.contains('/'))?;
+    let context = walker.site.context?;
+    let file = walker.landing.existing(context, &path)?;
+    let interpreter = super::shebang(&context.read_text(&file)?)?;
+    let language = match interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "ruby" => Language::Ruby,
+        "python" => Language::Python,
+        "php" => Language::Php,
+        "node" => Language::JavaScript,
+        _ => return None,
+    };
+    let begin = Begin::File(path);
+    Some(Source { language, begin })
 }
 
 fn file(step: &Step, language: Language, word: &str, out: &mut Vec<Source>) {
