@@ -148,13 +148,13 @@ impl Tree for FolderTree {
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
-        let mut full = self.resolve(path)?;
-        // What a list calls a file need not be looked at before it is opened.
+        // What a list calls a file lies inside, and need not be looked at before it is opened.
         if let Some(EntryKind::File(_)) = self.listed(path)
-            && let Some(file) = open_in_place(&full)
+            && let Some(file) = open_in_place(&self.root.join(path))
         {
             return content(file, limit);
         }
+        let mut full = self.resolve(path)?;
         let mut metadata = fs::symlink_metadata(&full).ok()?;
         if metadata.is_symlink() {
             full = fs::canonicalize(&full).ok()?;

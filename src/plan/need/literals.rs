@@ -271,25 +271,28 @@ impl Literals {
         if reader.writes.end(before) {
             self.written.push((literal.to_owned(), seen()));
         }
-        let odd =
-            |b: u8| b.is_ascii_control() || matches!(b, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\');
-        let (mut blank, mut slash) = (false, false);
-        for byte in literal.bytes() {
-            if odd(byte) {
-                return;
-            }
-            blank |= byte == b' ';
-            slash |= byte == b'/';
+        if literal.bytes().any(is_odd) {
+            return;
         }
+        let blank = memchr(b' ', literal.as_bytes()).is_some();
+        let slash = memchr(b'/', literal.as_bytes()).is_some();
         if blank && !slash || slash && literal.contains("://") {
             return;
         }
-        let name = literal.trim_start_matches("./");
+        let mut name = literal;
+        while let Some(rest) = name.strip_prefix("./") {
+            name = rest;
+        }
         // Most literals stand in many places.
         if !name.is_empty() && !self.names.contains_key(name) {
             self.names.insert(name.to_owned(), seen());
         }
     }
+}
+
+/// Whether a byte stands in no path that anyone writes.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\')
 }
 
 fn join(folder: &str, name: &str) -> String {
