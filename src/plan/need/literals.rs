@@ -80,6 +80,17 @@ impl Marks {
             .iter()
             .any(|mark| mark.as_bytes().last() == last && text.ends_with(mark))
     }
+
+    /// Whether one of them ends the text and is no method of something else, as in
+    /// `$db->exec("CREATE TABLE x")`, and no end of a longer name.
+    fn call(&self, text: &str) -> bool {
+        let joined = |c: char| c.is_alphanumeric() || c == '_';
+        let called = |mark: &str| {
+            text.strip_suffix(mark)
+                .is_some_and(|above| !above.ends_with("->") && !(mark.starts_with(joined) && above.ends_with(joined)))
+        };
+        self.end(text) && self.0.iter().any(|mark| called(mark))
+    }
 }
 
 /// Lines of a text, counted as far as someone asked.
@@ -262,7 +273,7 @@ impl Literals {
             }
             return;
         }
-        if reader.programs.end(before) {
+        if reader.programs.call(before) {
             let program = literal.split_whitespace().next().unwrap_or(literal);
             if !self.programs.iter().any(|(known, _)| known == program) {
                 self.programs.push((program.to_owned(), seen()));
