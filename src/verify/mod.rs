@@ -13,6 +13,7 @@ pub mod http;
 pub mod learn;
 pub mod learnt;
 pub mod lessons;
+mod lookup;
 pub mod normalise;
 mod original;
 pub mod owners;
