@@ -39,9 +39,9 @@ pub const REPORT_VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Smaller, and every check holds.
+    /// Smaller by more than two builds may differ, and every check holds.
     Smaller,
-    /// Every check holds, but the image is not smaller.
+    /// Every check holds, but the image is not smaller, or by too little to be one.
     NotSmaller,
     /// A check failed: the rewrite does something else than the original.
     Broken,

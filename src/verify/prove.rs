@@ -7,14 +7,14 @@ use super::learn::learn;
 use super::learnt::Learnt;
 use super::lessons::{self, Lessons};
 use super::original::Original;
-use super::site::{Made, Opened, Site, layers_of};
-use super::sizes::{ImageSize, removed};
+use super::site::{Beside, Made, Opened, Site, layers_of};
+use super::sizes::{ImageSize, is_smaller, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
 use super::tree;
 use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
 use crate::edit::Effect;
-use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, in_background};
+use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, available_memory, in_background};
 use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -68,6 +68,9 @@ pub struct Options {
     pub manner: Manner,
     /// Builds no tester stage.
     pub skip_tests: bool,
+    /// The machine is this verification's own, so that the rewrite may be built beside the original where
+    /// the engine and the memory allow it.
+    pub alone: bool,
     /// Times a rebuild after this file, relative to the context, was changed (in a copy of the
     /// context).
     pub rebuild: Option<Touch>,
@@ -99,13 +102,19 @@ pub fn prove(
     events: &dyn Sink,
     cancel: &Cancel,
 ) -> Result<Report, Error> {
+    let beside = Beside(events);
+    let site = Site {
+        engine,
+        input,
+        options,
+        events,
+        cancel,
+    };
     let mut work = Work {
-        site: Site {
-            engine,
-            input,
-            options,
-            events,
-            cancel,
+        site,
+        beside: Site {
+            events: &beside,
+            ..site
         },
         report: empty_report(engine, input),
         original: Original::of(input),
@@ -148,6 +157,8 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
 
 struct Work<'a> {
     site: Site<'a>,
+    /// The same, for what is built next to something else.
+    beside: Site<'a>,
     report: Report,
     original: Original,
     /// What the last rewrite lacked.
@@ -170,12 +181,44 @@ struct Before<'b, 's, 'a> {
     guess: Option<Guess<'s, 'a>>,
 }
 
+/// Bytes of memory that must be free for two builds at once.
+const TWO_BUILDS: u64 = 4 << 30;
+
 /// The rewrite that is tried first unless the original's image teaches otherwise: it is built while
 /// that image is still looked into.
 struct Guess<'s, 'a> {
     text: String,
     cancel: Cancel,
+    /// It was begun together with the original's build.
+    at_once: bool,
     building: ScopedJoinHandle<'s, Building<'a>>,
+}
+
+impl<'a> Guess<'_, 'a> {
+    /// What came of it; none where it failed and might not have if it had been built alone.
+    fn result(self) -> Option<Building<'a>> {
+        let built = joined(self.building);
+        let by_chance = |error| self.at_once && may_be_chance(error);
+        match &built {
+            Ok((Err(error), _)) if by_chance(error) => None,
+            _ => Some(built),
+        }
+    }
+
+    /// Gives it up.
+    fn end(self) {
+        self.cancel.cancel();
+        let _ = joined(self.building);
+    }
+}
+
+/// Whether a build may have failed because another one went on: there was not enough memory for both, or
+/// they got into each other's way.
+fn may_be_chance(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::Dockerfile { .. } | Error::Image { .. } | Error::Unsupported { .. }
+    )
 }
 
 /// What came of a build, and how long it took, in milliseconds.
@@ -202,7 +245,7 @@ impl<'a> Before<'_, '_, 'a> {
     fn guessed(&mut self, text: &str) -> Option<Building<'a>> {
         let guess = self.guess.take()?;
         if guess.text == text {
-            return Some(joined(guess.building));
+            return guess.result();
         }
         guess.cancel.cancel();
         None
@@ -211,32 +254,82 @@ impl<'a> Before<'_, '_, 'a> {
 
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
+        // Of all builds but the original's: what is in vain after all is given up.
+        let build = self.site.cancel.child();
+        std::thread::scope(|scope| {
+            let mut guess = match self.builds_at_once() {
+                true => self.guess(next, &build, true, scope),
+                false => None,
+            };
+            let begun = Instant::now();
+            let made = self.build_original(&mut guess).inspect_err(|_| build.cancel())?;
+            self.report.timing.build_before = millis(begun);
+            let made = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    build.cancel();
+                    self.report.verdict = Verdict::OriginalFails;
+                    self.report.reason = describe(&error);
+                    self.report.notes.extend(error.help().map(|help| help.to_string()));
+                    return Ok(());
+                }
+            };
+            let guess = guess.or_else(|| self.guess(next, &build, false, scope));
+            let compared = self.compare(next, &made, guess, &build);
+            let taken = self.taken.take();
+            std::thread::scope(|scope| {
+                scope.spawn(move || drop(taken));
+                drop(made);
+            });
+            compared
+        })
+    }
+
+    /// Whether the rewrite is built while the original is. The steps of a build that is timed run alone.
+    fn builds_at_once(&self) -> bool {
+        let Site { engine, options, .. } = self.site;
+        let roomy = || available_memory().is_none_or(|bytes| bytes >= TWO_BUILDS);
+        options.alone && options.rebuild.is_none() && engine.shares_steps() && roomy()
+    }
+
+    /// Builds the original; what fails next to another build, once more alone.
+    fn build_original(&self, beside: &mut Option<Guess<'_, 'a>>) -> Result<Result<Made<'a>, Error>, Error> {
+        let site = self.site;
+        let request = &site.input.request;
+        match (site.build(request, site.cancel)?, beside.take()) {
+            (Err(error), Some(guess)) if may_be_chance(&error) => {
+                guess.end();
+                site.build(request, site.cancel)
+            }
+            (made, guess) => {
+                *beside = guess;
+                Ok(made)
+            }
+        }
+    }
+
+    /// Runs the original and tries the rewrites.
+    fn compare<'s>(
+        &mut self,
+        next: &mut Next<'_>,
+        made: &Made<'a>,
+        guess: Option<Guess<'s, 'a>>,
+        build: &Cancel,
+    ) -> Result<(), Error>
+    where
+        'a: 's,
+    {
         let site = self.site;
         let begun = Instant::now();
-        let made = site.build(&site.input.request, site.cancel)?;
-        self.report.timing.build_before = millis(begun);
-        let made = match made {
-            Ok(made) => made,
-            Err(error) => {
-                self.report.verdict = Verdict::OriginalFails;
-                self.report.reason = describe(&error);
-                self.report.notes.extend(error.help().map(|help| help.to_string()));
-                return Ok(());
-            }
-        };
-        let begun = Instant::now();
+        let measure = site.cancel.child();
         // Running is mostly waiting, and compressing wants all that nobody else wants: both are done
-        // while the rewrite is built. What is in vain after all is given up.
-        let (build, measure) = (site.cancel.child(), site.cancel.child());
-        let compared = std::thread::scope(|scope| {
-            let guess = self.guess(next, &build, scope);
+        // while the rewrite is built.
+        std::thread::scope(|scope| {
             let (tell, first) = mpsc::channel();
-            let building = &build;
-            let made = &made;
             let running = scope.spawn(move || {
                 let learnt = site.learn_behaviour(made, &tell);
                 if !learnt.as_ref().is_ok_and(|learnt| learnt.cannot_start().is_none()) {
-                    building.cancel();
+                    build.cancel();
                 }
                 learnt
             });
@@ -254,7 +347,7 @@ impl<'a> Work<'a> {
                 learnt: None,
                 guess,
             };
-            let tried = self.try_all(next, &mut before, &build, begun);
+            let tried = self.try_all(next, &mut before, build, begun);
             if tried.is_err() {
                 measure.cancel();
             }
@@ -285,21 +378,21 @@ impl<'a> Work<'a> {
                 size.set_compressed(&sizes);
             }
             Ok(())
-        });
-        let taken = self.taken.take();
-        std::thread::scope(|scope| {
-            scope.spawn(move || drop(taken));
-            drop(made);
-        });
-        compared
+        })
     }
 
     /// Begins to build what is most likely tried first.
-    fn guess<'s>(&self, next: &mut Next<'_>, build: &Cancel, scope: &'s Scope<'s, '_>) -> Option<Guess<'s, 'a>>
+    fn guess<'s>(
+        &self,
+        next: &mut Next<'_>,
+        build: &Cancel,
+        at_once: bool,
+        scope: &'s Scope<'s, '_>,
+    ) -> Option<Guess<'s, 'a>>
     where
         'a: 's,
     {
-        let site = self.site;
+        let site = self.beside;
         let text = next(&[]).into_iter().next()?.text;
         let request = site.request(&text);
         let cancel = build.child();
@@ -308,7 +401,12 @@ impl<'a> Work<'a> {
             let begun = Instant::now();
             Ok((site.build(&request, &asked)?, millis(begun)))
         });
-        Some(Guess { text, cancel, building })
+        Some(Guess {
+            text,
+            cancel,
+            at_once,
+            building,
+        })
     }
 
     /// Nothing can be said of the rewrite.
@@ -475,7 +573,7 @@ impl<'a> Work<'a> {
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
         let (old, new) = (was.size.unpacked_bytes, is.size.unpacked_bytes);
-        let verdict = match new < old {
+        let verdict = match is_smaller(old, new) {
             true => Verdict::Smaller,
             false => Verdict::NotSmaller,
         };
@@ -494,9 +592,11 @@ impl<'a> Work<'a> {
         self.report.checks = checks;
         self.taken = Some(made);
         self.report.reason = match verdict {
-            Verdict::Smaller => "it is smaller, and every check holds".to_owned(),
-            _ => "every check holds, but it is not smaller".to_owned(),
-        };
+            Verdict::Smaller => "it is smaller, and every check holds",
+            _ if new < old => "every check holds, but it is smaller by no more than two builds may differ",
+            _ => "every check holds, but it is not smaller",
+        }
+        .to_owned();
         Ok(verdict)
     }
 

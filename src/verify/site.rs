@@ -22,6 +22,18 @@ pub(super) struct Site<'a> {
     pub cancel: &'a Cancel,
 }
 
+/// Where the first vertex of a build next to another one begins: above all numbers of that one.
+const BESIDE: usize = 1 << 24;
+
+/// Takes the events of a build next to another one.
+pub(super) struct Beside<'a>(pub &'a dyn Sink);
+
+impl Sink for Beside<'_> {
+    fn event(&self, event: Event<'_>) {
+        self.0.event(event.from_vertex(BESIDE));
+    }
+}
+
 /// An image that is removed in the end.
 pub(super) struct Made<'e> {
     pub engine: &'e dyn Engine,
