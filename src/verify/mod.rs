@@ -19,6 +19,7 @@ mod original;
 pub mod owners;
 pub mod probe;
 pub mod prove;
+mod rebuild;
 mod site;
 pub mod sizes;
 pub mod start;
@@ -159,6 +160,18 @@ pub struct Rebuild {
     pub before_steps: usize,
     /// Instructions that ran again, the rewrite.
     pub after_steps: usize,
+    /// Where the original's time is from; the rewrite was always built again.
+    pub before_from: RebuildFrom,
+}
+
+/// Where the time of a rebuild is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebuildFrom {
+    /// It was built again.
+    Rebuild,
+    /// From the same steps of the build from nothing.
+    FirstBuild,
 }
 
 /// Milliseconds spent.

@@ -7,12 +7,13 @@ use super::learn::learn;
 use super::learnt::Learnt;
 use super::lessons::{self, Lessons};
 use super::original::Original;
-use super::site::{Beside, Made, Opened, Site, layers_of};
+use super::rebuild::rebuild;
+use super::site::{Beside, Made, Opened, Site, layers_of, millis};
 use super::sizes::{ImageSize, is_smaller, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
 use super::tree;
-use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
+use super::{Candidate, Planned, REPORT_VERSION, RebuildFrom, Report, Timing, Verdict};
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, available_memory, in_background};
 use crate::plan::Observed;
@@ -449,7 +450,7 @@ impl<'a> Work<'a> {
             self.report.verdict = verdict;
             if verdict != Verdict::Broken {
                 if let (Verdict::Smaller, Some(touch)) = (verdict, self.site.options.rebuild.clone()) {
-                    self.rebuild(&rewrite, &touch)?;
+                    self.rebuild(before.made, &rewrite, &touch)?;
                 }
                 return Ok(());
             }
@@ -650,41 +651,23 @@ impl<'a> Work<'a> {
         Verdict::Broken
     }
 
-    /// Times both after a change to a source file; both have been built before, so that everything
-    /// that the change leaves alone is cached.
-    fn rebuild(&mut self, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
-        let site = self.site;
+    /// Times both after a change to a source file.
+    fn rebuild(&mut self, original: &Made<'_>, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
         let begun = Instant::now();
-        let mut timed = Vec::new();
-        for text in [&site.input.request.dockerfile, &rewrite.text] {
-            let request = BuildRequest {
-                dockerfile: text.clone(),
-                context: touch.context.clone(),
-                no_cache: false,
-                ..site.input.request.clone()
-            };
-            let begun = Instant::now();
-            match site.build(&request, site.cancel)? {
-                Ok(made) => {
-                    let ran = made.built.steps.iter().filter(|step| !step.cached).count();
-                    timed.push((millis(begun), ran));
+        match rebuild(self.site, original, &rewrite.text, touch)? {
+            Ok(timed) => {
+                if timed.before_from == RebuildFrom::FirstBuild {
+                    self.report.notes.push(
+                        "how long the original's rebuild takes is what these steps took when it was built from nothing"
+                            .to_owned(),
+                    );
                 }
-                Err(error) => {
-                    self.report
-                        .notes
-                        .push(format!("the rebuild could not be timed: {}", describe(&error)));
-                    return Ok(());
-                }
+                self.report.rebuild = Some(timed);
             }
-        }
-        if let [(before_millis, before_steps), (after_millis, after_steps)] = timed[..] {
-            self.report.rebuild = Some(Rebuild {
-                changed: touch.file.display().to_string(),
-                before_millis,
-                after_millis,
-                before_steps,
-                after_steps,
-            });
+            Err(error) => {
+                let note = format!("the rebuild could not be timed: {}", describe(&error));
+                self.report.notes.push(note);
+            }
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
@@ -701,10 +684,6 @@ fn reduction(before: u64, after: u64) -> f64 {
         0 => 0.0,
         _ => (before as f64 - after as f64) / before as f64,
     }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error with the end of what a failed step wrote.

@@ -11,6 +11,7 @@ use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, RootTree, Sink, root_tree,
 };
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 /// What all of the work shares, from several threads.
 #[derive(Clone, Copy)]
@@ -38,6 +39,8 @@ impl Sink for Beside<'_> {
 pub(super) struct Made<'e> {
     pub engine: &'e dyn Engine,
     pub built: BuiltImage,
+    /// How long the build took.
+    pub millis: u64,
 }
 
 impl Drop for Made<'_> {
@@ -73,11 +76,13 @@ impl<'a> Site<'a> {
         let mut tries = 0;
         loop {
             cancel.check()?;
+            let begun = Instant::now();
             match self.engine.build(request, self.events, cancel) {
                 Ok(built) => {
                     return Ok(Ok(Made {
                         engine: self.engine,
                         built,
+                        millis: millis(begun),
                     }));
                 }
                 Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
@@ -169,4 +174,9 @@ pub(super) fn layers_of(contents: &ImageContents) -> ImageContents {
         layers: contents.layers.clone(),
         keep: None,
     }
+}
+
+/// Milliseconds since then.
+pub(super) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
