@@ -13,9 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest `package.json` that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
-/// Endings of what Node.js loads packages for.
-const SOURCES: &[&str] = &["js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx"];
-
 /// Judges the files that the original opened and the rewrite lacks.
 pub(super) struct Lookup<'a> {
     trace: &'a Trace,
@@ -136,9 +133,9 @@ impl<'a> Lookup<'a> {
             .all(|path| listed.contains(&path) && !self.trace.executed.contains(&path))
     }
 
-    /// Who asked for the package brings one of their own, in the rewrite too, which has none of these
-    /// files: then the loader goes on upwards, and may find another copy there by chance. What Next.js
-    /// gathers to stand alone is such a copy.
+    /// Who asked for the package brings one of their own, in the rewrite too, which lacks what was asked
+    /// for: then the loader goes on upwards, and may find another copy there by chance, with all that this
+    /// needs in turn. What Next.js gathers to stand alone is such a copy.
     fn are_beyond_a_nearer_copy(&mut self, member: &Member<'_>, opened: &[&str]) -> bool {
         let (before, after) = (self.before, self.after);
         let below = format!("{}/", member.above);
@@ -147,30 +144,24 @@ impl<'a> Lookup<'a> {
             .iter()
             .filter(|holder| holder.starts_with(&below))
             .filter(|holder| {
-                [before, after]
-                    .iter()
-                    .all(|files| files.node(&folder_of(holder, member.name)).is_some())
+                let copy = folder_of(holder, member.name);
+                before.node(&copy).is_some() && after.node(&copy).is_some()
             })
-            .cloned()
+            .map(|holder| format!("{holder}/"))
             .collect();
         let lacked = |rest: &&str| {
-            let copies = nearer
+            let mut copies = nearer
                 .iter()
-                .map(|holder| format!("{}/{rest}", folder_of(holder, member.name)));
-            copies.into_iter().all(|path| before.node(&path).is_none())
+                .map(|holder| format!("{holder}node_modules/{}/{rest}", member.name));
+            copies.all(|path| before.node(&path).is_none())
         };
-        // Code beside them would have asked for the package that is gone.
-        let asks = |path: &&String| {
-            let is_source = path
-                .rsplit_once('.')
-                .is_some_and(|(_, ending)| SOURCES.contains(&ending));
-            let has_a_copy = nearer.iter().any(|holder| {
-                path.strip_prefix(holder.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            });
-            is_source && path.starts_with(&below) && !has_a_copy && resolve(after, path).is_ok()
+        // What is left beside them may have asked for the package that is gone.
+        let may_ask = |path: &String| {
+            path.starts_with(&below)
+                && !nearer.iter().any(|holder| path.starts_with(holder))
+                && resolve(after, path).is_ok()
         };
-        !nearer.is_empty() && opened.iter().all(lacked) && !self.trace.opened.iter().any(|path| asks(&path))
+        !nearer.is_empty() && opened.iter().any(lacked) && !self.trace.opened.iter().any(may_ask)
     }
 
     /// Folders of the rewrite that have a `node_modules`.
@@ -388,9 +379,10 @@ mod tests {
         assert!(standalone(&[]).tries("/app/node_modules/next/package.json"));
         // The nearer copy has it: somebody else asked.
         assert!(!standalone(&[("/app/out/node_modules/next/dist/webpack.js", "")]).tries(OUTER));
-        assert!(!standalone(&[("/app/node_modules/next/index.js", "")]).tries(OUTER));
+        // With what it needs in turn.
+        assert!(standalone(&[("/app/node_modules/next/index.js", "")]).tries("/app/node_modules/next/index.js"));
         // Code that has no copy of its own.
-        assert!(!standalone(&[("/app/run.js", "")]).tries(OUTER));
+        assert!(!standalone(&[("/app/bin/www", "")]).tries(OUTER));
         // There is no nearer copy of this one.
         let other = "/app/node_modules/other/index.js";
         assert!(!standalone(&[(other, "")]).tries(other));
