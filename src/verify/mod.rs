@@ -179,7 +179,7 @@ pub enum RebuildFrom {
 pub struct Timing {
     /// The original's build.
     pub build_before: u64,
-    /// The builds of all rewrites that were tried.
+    /// The builds of all rewrites that were tried; the first may have gone on beside the original's.
     pub build_after: u64,
     /// Everything else but tests and rebuilds: reading images, checks, probes. The original is run while
     /// the rewrite is built, which counts as building.
