@@ -3,12 +3,13 @@
 use super::behaviour::{Manner, Run};
 use super::check::Check;
 use super::config::{self, Terms};
+use super::guess::{Before, Guess, may_be_chance};
 use super::learn::learn;
 use super::learnt::Learnt;
 use super::lessons::{self, Lessons};
 use super::original::Original;
 use super::rebuild::rebuild;
-use super::site::{Beside, Made, Opened, Site, layers_of, millis};
+use super::site::{Beside, Made, Opened, Site, joined, layers_of, millis};
 use super::sizes::{ImageSize, is_smaller, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
@@ -20,11 +21,14 @@ use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::Scope;
 use std::time::Instant;
 
 /// How many rewrites are tried at most.
 const MOST_TRIES: usize = 6;
+
+/// Bytes of memory that must be free for two builds at once.
+const TWO_BUILDS: u64 = 4 << 30;
 
 /// The original, and how it is built.
 #[derive(Debug, Clone)]
@@ -170,89 +174,6 @@ struct Work<'a> {
     taken: Option<Made<'a>>,
 }
 
-/// The original, as far as it is known while its rewrites are built.
-struct Before<'b, 's, 'a> {
-    made: &'b Made<'a>,
-    opened: &'b Opened,
-    /// Its first run, once that is over.
-    first: mpsc::Receiver<Run>,
-    /// Its runs; none once they were waited for.
-    running: Option<ScopedJoinHandle<'s, Result<Learnt, Error>>>,
-    learnt: Option<Learnt>,
-    guess: Option<Guess<'s, 'a>>,
-}
-
-/// Bytes of memory that must be free for two builds at once.
-const TWO_BUILDS: u64 = 4 << 30;
-
-/// The rewrite that is tried first unless the original's image teaches otherwise: it is built while
-/// that image is still looked into.
-struct Guess<'s, 'a> {
-    text: String,
-    cancel: Cancel,
-    /// It was begun together with the original's build.
-    at_once: bool,
-    building: ScopedJoinHandle<'s, Building<'a>>,
-}
-
-impl<'a> Guess<'_, 'a> {
-    /// What came of it; none where it failed and might not have if it had been built alone.
-    fn result(self) -> Option<Building<'a>> {
-        let built = joined(self.building);
-        let by_chance = |error| self.at_once && may_be_chance(error);
-        match &built {
-            Ok((Err(error), _)) if by_chance(error) => None,
-            _ => Some(built),
-        }
-    }
-
-    /// Gives it up.
-    fn end(self) {
-        self.cancel.cancel();
-        let _ = joined(self.building);
-    }
-}
-
-/// Whether a build may have failed because another one went on: there was not enough memory for both, or
-/// they got into each other's way.
-fn may_be_chance(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::Dockerfile { .. } | Error::Image { .. } | Error::Unsupported { .. }
-    )
-}
-
-/// What came of a build, and how long it took, in milliseconds.
-type Building<'a> = Result<(Result<Made<'a>, Error>, u64), Error>;
-
-impl<'a> Before<'_, '_, 'a> {
-    /// What its first run showed; waits for it.
-    fn first(&mut self) -> Result<Run, Error> {
-        if let (None, Ok(first)) = (&self.learnt, self.first.recv()) {
-            return Ok(first);
-        }
-        Ok(self.learnt()?.first().clone())
-    }
-
-    /// What its runs showed; waits for them.
-    fn learnt(&mut self) -> Result<&Learnt, Error> {
-        if let Some(running) = self.running.take() {
-            self.learnt = Some(joined(running)?);
-        }
-        self.learnt.as_ref().ok_or(Error::Cancelled)
-    }
-
-    /// The build of this text, where it was guessed; one of another is given up.
-    fn guessed(&mut self, text: &str) -> Option<Building<'a>> {
-        let guess = self.guess.take()?;
-        if guess.text == text {
-            return guess.result();
-        }
-        guess.cancel.cancel();
-        None
-    }
-}
-
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
         // Of all builds but the original's: what is in vain after all is given up.
@@ -393,21 +314,8 @@ impl<'a> Work<'a> {
     where
         'a: 's,
     {
-        let site = self.beside;
         let text = next(&[]).into_iter().next()?.text;
-        let request = site.request(&text);
-        let cancel = build.child();
-        let asked = cancel.clone();
-        let building = scope.spawn(move || {
-            let begun = Instant::now();
-            Ok((site.build(&request, &asked)?, millis(begun)))
-        });
-        Some(Guess {
-            text,
-            cancel,
-            at_once,
-            building,
-        })
+        Some(Guess::begin(self.beside, text, build.child(), at_once, scope))
     }
 
     /// Nothing can be said of the rewrite.
@@ -525,19 +433,19 @@ impl<'a> Work<'a> {
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let probes = &site.options.manner.probes;
-            let mut compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+            let differs = |learnt: &Learnt, run: &Run| learnt.compare(probes, run, rewrite.starts_otherwise());
+            let mut compared = differs(&learnt, &run);
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
                 // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
-                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+                compared = differs(&learnt, &run);
             }
             if compared.iter().any(Check::is_failure) {
                 // What is around may have changed meanwhile (a registry that tells of updates): then the
                 // original does otherwise, too.
                 let third = site.observe(before.made, Some(learnt.first()))?;
-                let learnt = Learnt::new(learnt.first().clone(), third);
-                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+                compared = differs(&Learnt::new(learnt.first().clone(), third), &run);
             }
             checks.extend(compared);
         }
@@ -672,11 +580,6 @@ impl<'a> Work<'a> {
         self.report.timing.rebuild = millis(begun);
         Ok(())
     }
-}
-
-/// What a thread found; a panic goes on.
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn reduction(before: u64, after: u64) -> f64 {

@@ -11,6 +11,7 @@ use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, RootTree, Sink, root_tree,
 };
 use std::sync::mpsc::Sender;
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 /// What all of the work shares, from several threads.
@@ -179,4 +180,9 @@ pub(super) fn layers_of(contents: &ImageContents) -> ImageContents {
 /// Milliseconds since then.
 pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a thread found; a panic goes on.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
