@@ -6,13 +6,14 @@
 #
 # Environment: MBOPT (default target/release/mbopt), RUNS (default 3), ENGINE (default docker), CONFIG (a
 # mbopt.yaml that says how the bundled engine reaches registries), MOST (the ratio that must hold: 2.3),
-# REBUILD=1 (times the tester stage and a rebuild, too).
+# REBUILD=1 (times the tester stage and a rebuild, too; with PRUNE=1 after a build from nothing, which
+# tells how long the original's rebuild takes, else both are built again).
 #
-# Cold: no instruction is taken from the cache (--no-cache), so that the rewrite cannot share what it has
-# in common with the original either. PRUNE=1 empties the Engine's build cache before each run instead,
+# Cold: no instruction is taken from the cache (--no-cache), so that the rewrite shares with the original
+# only what both build at the same time. PRUNE=1 empties the Engine's build cache before each run instead,
 # which is what a first verification meets: the beginning that both have in common is built once. Base
-# images are there, as they are for the build alone. Compressed sizes of base images are known after the first run, as they are to whoever
-# verifies a second time; FRESH=1 forgets them before each run.
+# images are there, as they are for the build alone. Compressed sizes of base images are known after the
+# first run, as they are to whoever verifies a second time; FRESH=1 forgets them before each run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 mbopt=$(realpath "${MBOPT:-target/release/mbopt}") || exit 2
@@ -53,13 +54,14 @@ for app in "$@"; do
   done
   build=$(middle "$work/$name.build") verify=$(middle "$work/$name.verify")
   ratio=$(calc "$verify / $build")
-  note=$(jq -r '"builds \(.timing.build_before / 100 | round / 10) and \(.timing.build_after / 100 | round / 10), compared in \(.timing.compare / 100 | round / 10), waited for compressed sizes \(.timing.compress / 100 | round / 10); \(.candidates | length) tried"' "$work/$name.json")
+  note=$(jq -r '"builds \(.timing.build_before / 100 | round / 10) and \(.timing.build_after / 100 | round / 10), perhaps at once, compared in \(.timing.compare / 100 | round / 10), waited for compressed sizes \(.timing.compress / 100 | round / 10); \(.candidates | length) tried"' "$work/$name.json")
   printf '%-20s %9s %9s %7s   %s\n' "$name" "$build" "$verify" "$ratio" "$note"
   [ "$(awk "BEGIN { print ($ratio > $worst) }")" = 0 ] || worst=$ratio
   if [ -n "${REBUILD:-}" ]; then
     source=$(cd "$app/app" && find . -type f \( -name '*.ts' -o -name '*.go' -o -name '*.py' -o -name '*.rs' -o -name '*.c' -o -name '*.js' \) -not -path '*/node_modules/*' | sort | head -n 1)
+    cold
     "$mbopt" verify --engine "$engine" --network host "${config[@]}" "${probes[@]}" --quiet --format json --rebuild "${source#./}" "$app/app/Dockerfile" >"$work/$name.json" 2>"$work/err"
-    jq -r --arg build "$build" '"  tests \(.timing.tests / 1000) s, rebuild \(.timing.rebuild / 1000) s (\(.rebuild.before_millis // 0) ms before, \(.rebuild.after_millis // 0) ms after): together \((.timing.tests + .timing.rebuild) / 10 / ($build | tonumber) | round / 100) of the build"' "$work/$name.json"
+    jq -r --arg build "$build" '"  tests \(.timing.tests / 1000) s, rebuild \(.timing.rebuild / 1000) s (\(.rebuild.before_millis // 0) ms before, told by its \(.rebuild.before_from), \(.rebuild.after_millis // 0) ms after): together \((.timing.tests + .timing.rebuild) / 10 / ($build | tonumber) | round / 100) of the build"' "$work/$name.json"
   fi
 done
 echo "worst ratio $worst, at most ${MOST:-2.3} is wanted"

@@ -285,6 +285,7 @@ impl<E: Engine> Run<'_, E> {
                 let mended = self.engine.fix(text, &request, Applicability::Safe);
                 proposals.push(Proposal {
                     name: super::verify::name_of(candidate),
+                    planned: Some(super::verify::planned(candidate)),
                     text: mended.source.text().to_owned(),
                     effects: candidate.effects.iter().copied().chain(effects(&mended)).collect(),
                 });
@@ -292,6 +293,7 @@ impl<E: Engine> Run<'_, E> {
             if changed {
                 proposals.push(Proposal {
                     name: "the fixed file".to_owned(),
+                    planned: None,
                     text: fixed.source.text().to_owned(),
                     effects: effects(&fixed).collect(),
                 });

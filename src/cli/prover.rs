@@ -6,10 +6,10 @@ use crate::config;
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Chosen, Engine, Error, Places, choose};
 use crate::model::Dockerfile;
-use crate::plan::Observed;
+use crate::plan::{Observed, is_worth_it};
 use crate::report::verification::change;
 use crate::source::SourceFile;
-use crate::verify::{Input, Options, Report, Rewrite, Verdict, prove};
+use crate::verify::{Input, Options, Planned, Report, Rewrite, Verdict, prove};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -27,6 +27,8 @@ pub struct Prover {
 pub struct Proposal {
     /// What it is, for people.
     pub name: String,
+    /// What the planner says of it, where it is one of its own; none where findings were fixed.
+    pub planned: Option<Planned>,
     /// The whole Dockerfile.
     pub text: String,
     /// What it announces to change.
@@ -89,13 +91,14 @@ impl Prover {
                 name: proposal.name,
                 text: proposal.text,
                 announced: proposal.effects,
-                planned: None,
+                planned: proposal.planned,
             });
             rewrites.collect()
         };
         let cancel = super::interrupt::cancel();
         let options = Options {
             manner: super::verify::manner_of(settings)?,
+            alone: true,
             ..Options::default()
         };
         let report = prove(&*self.engine, &input, &mut next, &options, &self.show, cancel);
@@ -111,6 +114,11 @@ impl Prover {
                 "the image is smaller, but the original ends at once with an error, so its behaviour says little; --accept-weak writes it all the same",
             ),
             Verdict::Smaller => match report.candidates.last() {
+                // What is planned goes by estimates; now it is known.
+                Some(taken) if taken.planned.is_some() && !is_worth(report) => refused(&format!(
+                    "{}, which is not worth another Dockerfile; `mbopt verify --write FILE` writes it all the same",
+                    report.reduction.map(change).unwrap_or_default()
+                )),
                 Some(taken) => {
                     let change = report.reduction.map(change).unwrap_or_default();
                     let note = format!(
@@ -125,4 +133,10 @@ impl Prover {
             verdict => refused(&format!("{}: {}", verdict.as_str(), report.reason)),
         }
     }
+}
+
+/// Whether what was saved is what the planner asks for.
+fn is_worth(report: &Report) -> bool {
+    let sizes = report.before.as_ref().zip(report.after.as_ref());
+    sizes.is_none_or(|(before, after)| is_worth_it(before.unpacked_bytes, after.unpacked_bytes))
 }

@@ -21,6 +21,14 @@ pub fn crowding() -> f64 {
     (load / processors as f64).clamp(1.0, 4.0)
 }
 
+/// Bytes of memory that could be used; none where nobody says.
+pub fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// From here on this thread, with the threads that it starts, goes behind others.
 #[cfg(target_os = "linux")]
 fn yield_to_others() {
@@ -39,6 +47,12 @@ const NICENESS: i32 = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_is_known() {
+        assert!(available_memory().is_some_and(|bytes| bytes > 1 << 20));
+    }
 
     #[test]
     fn crowding_is_bounded() {

@@ -5,6 +5,7 @@ mod container;
 mod follow;
 #[cfg(target_os = "linux")]
 mod overlay;
+mod removal;
 
 use super::cancel::Cancel;
 use super::config::ImageConfig;
@@ -15,9 +16,11 @@ use super::image_file::ImageFile;
 use super::owner::Owner;
 use super::process::Program;
 use container::ClientContainer;
+use removal::Removals;
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// For an answer that needs no work.
@@ -28,6 +31,7 @@ const QUICK: Duration = Duration::from_secs(60);
 pub(super) struct Client {
     program: Program,
     owner: Owner,
+    removals: Arc<Removals>,
 }
 
 impl Client {
@@ -36,6 +40,7 @@ impl Client {
         Client {
             program,
             owner: Owner::here(),
+            removals: Arc::default(),
         }
     }
 
@@ -215,6 +220,7 @@ impl Client {
 
     /// Removes an image that has no name: a name shows that somebody wants it.
     pub fn remove(&self, image: &ImageId) -> Result<(), Error> {
+        self.removals.wait();
         let names = match self.ask(&["image", "inspect", "--format", "{{json .RepoTags}}", &image.0]) {
             Ok(names) => names,
             Err(Error::Program { message, .. }) if is_absent(&message) => return Ok(()),

@@ -169,6 +169,11 @@ impl Engine for Docker {
         build::build(&self.client, &self.builder, request, events, cancel)
     }
 
+    // BuildKit merges what is equal in the graphs that it works on.
+    fn shares_steps(&self) -> bool {
+        true
+    }
+
     fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
         self.client.contents(image, cancel)
     }

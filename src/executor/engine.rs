@@ -63,6 +63,12 @@ pub trait Engine: Send + Sync {
     /// [`Error::Image`] where a base image cannot be had; nothing is left behind then.
     fn build(&self, request: &BuildRequest, events: &dyn Sink, cancel: &Cancel) -> Result<BuiltImage, Error>;
 
+    /// Whether steps that two builds at the same time have in common run once, so that to build both at
+    /// once costs no more than one after the other.
+    fn shares_steps(&self) -> bool {
+        false
+    }
+
     /// An image's config and layers, to be looked into. What it borrows from the engine (an unpacked
     /// archive, locks) is given back when the value is dropped.
     ///

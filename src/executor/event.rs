@@ -25,6 +25,21 @@ pub enum Stream {
     Stderr,
 }
 
+impl Event<'_> {
+    /// The same of another build, whose vertices have numbers from `first` on.
+    pub fn from_vertex(mut self, first: usize) -> Self {
+        match &mut self {
+            Event::StepStarted { vertex, .. }
+            | Event::StepOutput { vertex, .. }
+            | Event::StepDone { vertex, .. }
+            | Event::StepFailed { vertex, .. }
+            | Event::Progress { vertex, .. } => *vertex = vertex.saturating_add(first),
+            Event::Warning { .. } => {}
+        }
+        self
+    }
+}
+
 /// One thing that happened. A vertex is BuildKit's word for a step of the build graph; its number is
 /// unique in a build.
 #[derive(Debug, Clone, Copy)]

@@ -32,7 +32,7 @@ pub mod select;
 pub mod shellcheck;
 pub mod trace;
 
-pub use background::{crowding, in_background};
+pub use background::{available_memory, crowding, in_background};
 pub use cancel::Cancel;
 pub use config::{Healthcheck, History, ImageConfig, Platform};
 pub use contents::{ImageContents, LayerContents, LayerSource};

@@ -43,6 +43,7 @@ pub use artifact::{Alteration, Artifact, ArtifactKind, Artifacts, Linkage};
 pub use carry::{Carried, Carry, Origin};
 pub use evidence::{Condition, Evidence, EvidenceSource, Met};
 pub use need::{Need, Needs};
+pub use levels::is_worth_it;
 pub use neighbour::Neighbour;
 pub use program::{Program, What};
 pub use role::{Role, RoleOf};

@@ -12,8 +12,11 @@ use crate::executor::{Cancel, Container, ContainerSpec, Engine, Error, ImageId, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How long a process is waited for after the stop signal that is known to ignore it.
+/// How long a process is waited for after the stop signal that ignored it before.
 const DEAF: Duration = Duration::from_secs(2);
+
+/// The same, where the kernel says that the signal will do nothing to it.
+const DROPPED: Duration = Duration::from_millis(300);
 
 /// Between two looks at a process that starts.
 const STEP: Duration = Duration::from_millis(20);
@@ -209,10 +212,14 @@ pub fn observe(
         // Some ports are opened late, or by a request.
         run.ports.extend(container.listening().unwrap_or_default());
         // What ignored the signal before, or is seen to do so, is not waited for as long.
-        let deaf = like.and_then(|like| like.stop).is_some_and(|stop| stop.killed)
-            || expected.stopped_by_term && container.ignores_term();
-        let grace = if deaf { manner.grace.min(DEAF) } else { manner.grace };
-        let stopped = container.stop(grace)?;
+        let grace = if expected.stopped_by_term && container.ignores_term() {
+            DROPPED
+        } else if like.and_then(|like| like.stop).is_some_and(|stop| stop.killed) {
+            DEAF
+        } else {
+            manner.grace
+        };
+        let stopped = container.stop(grace.min(manner.grace))?;
         run.stop = Some(Stop {
             code: stopped.code,
             killed: stopped.killed,

@@ -9,15 +9,18 @@ pub mod closure;
 pub mod config;
 pub mod elf;
 pub mod files;
+mod guess;
 pub mod http;
 pub mod learn;
 pub mod learnt;
 pub mod lessons;
+mod lookup;
 pub mod normalise;
 mod original;
 pub mod owners;
 pub mod probe;
 pub mod prove;
+mod rebuild;
 mod site;
 pub mod sizes;
 pub mod start;
@@ -38,9 +41,9 @@ pub const REPORT_VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Smaller, and every check holds.
+    /// Smaller by more than two builds may differ, and every check holds.
     Smaller,
-    /// Every check holds, but the image is not smaller.
+    /// Every check holds, but the image is not smaller, or by too little to be one.
     NotSmaller,
     /// A check failed: the rewrite does something else than the original.
     Broken,
@@ -158,6 +161,18 @@ pub struct Rebuild {
     pub before_steps: usize,
     /// Instructions that ran again, the rewrite.
     pub after_steps: usize,
+    /// Where the original's time is from; the rewrite was always built again.
+    pub before_from: RebuildFrom,
+}
+
+/// Where the time of a rebuild is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebuildFrom {
+    /// It was built again.
+    Rebuild,
+    /// From the same steps of the build from nothing.
+    FirstBuild,
 }
 
 /// Milliseconds spent.
@@ -165,7 +180,7 @@ pub struct Rebuild {
 pub struct Timing {
     /// The original's build.
     pub build_before: u64,
-    /// The builds of all rewrites that were tried.
+    /// The builds of all rewrites that were tried; the first may have gone on beside the original's.
     pub build_after: u64,
     /// Everything else but tests and rebuilds: reading images, checks, probes. The original is run while
     /// the rewrite is built, which counts as building.

@@ -69,7 +69,7 @@ pub fn normalise(output: &[u8]) -> String {
 
 /// [`normalise`] at a time, in seconds since 1970.
 fn normalise_at(output: &[u8], now: u64) -> String {
-    let mut text = String::from_utf8_lossy(output).into_owned();
+    let mut text = processes(&String::from_utf8_lossy(output));
     if let Some(clock) = CLOCK.as_ref() {
         let changed = clock.replace_all(&text, |found: &Captures<'_>| {
             let is_near = found[1].parse::<u64>().is_ok_and(|second| second.abs_diff(now) <= NEAR);
@@ -91,6 +91,30 @@ fn normalise_at(output: &[u8], now: u64) -> String {
         .filter(|line| !is_notice(line))
         .collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+/// A process's number that stands in a line twice, as who writes it and in what it says
+/// (`[7] [INFO] Listening at: http://0.0.0.0:8000 (7)`), taken out of the latter. The first number that a
+/// container gives is another one where its start took more threads.
+fn processes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut line = std::borrow::Cow::Borrowed(line);
+        let number = |part: &str| Some(part.split_once(']')?.0.to_owned()).filter(|n| is_process(n));
+        let writers: Vec<String> = line.split('[').skip(1).filter_map(number).collect();
+        for writer in writers {
+            let said = format!("({writer})");
+            if line.contains(&said) {
+                line = line.replace(&said, "(<n>)").into();
+            }
+        }
+        out.push_str(&line);
+    }
+    out
+}
+
+fn is_process(number: &str) -> bool {
+    (1..=7).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a line only tells of a newer release: that depends on the day and on the network.
@@ -133,6 +157,10 @@ mod tests {
                 "[7] [INFO] Booting worker with pid: 9",
                 "[8] [INFO] Booting worker with pid: 10",
             ),
+            (
+                "[7] [INFO] Listening at: http://0.0.0.0:8000 (7)",
+                "[8] [INFO] Listening at: http://0.0.0.0:8000 (8)",
+            ),
             ("ready in 12.4 ms", "ready in 9ms"),
             ("host 3f2a9c0d1e2b", "host aa2a9c0d1e2c"),
             (
@@ -167,6 +195,8 @@ mod tests {
         for (one, other) in [
             ("listening on port 3000", "listening on port 8080"),
             ("exit 1", "exit 2"),
+            ("[7] rows (3)", "[7] rows (4)"),
+            ("up\nqueue (2)", "up\nqueue (3)"),
             ("found 3 files", "found 4 files"),
             ("version 1.2.3", "version 1.2.4"),
             ("error: ENOENT /app/a", "error: ENOENT /app/b"),

@@ -35,7 +35,7 @@ impl Original {
     }
 }
 
-fn parse(name: &str, text: &str) -> Dockerfile {
+pub(super) fn parse(name: &str, text: &str) -> Dockerfile {
     Dockerfile::parse(SourceFile::new(name, text.as_bytes().to_vec()))
 }
 

@@ -3,27 +3,32 @@
 use super::behaviour::{Manner, Run};
 use super::check::Check;
 use super::config::{self, Terms};
+use super::guess::{Before, Guess, may_be_chance};
 use super::learn::learn;
 use super::learnt::Learnt;
 use super::lessons::{self, Lessons};
 use super::original::Original;
-use super::site::{Made, Opened, Site, layers_of};
-use super::sizes::{ImageSize, removed};
+use super::rebuild::rebuild;
+use super::site::{Beside, Made, Opened, Site, joined, layers_of, millis};
+use super::sizes::{ImageSize, is_smaller, removed};
 use super::start;
 use super::traced::{self, Missed, Used};
 use super::tree;
-use super::{Candidate, Planned, REPORT_VERSION, Rebuild, Report, Timing, Verdict};
+use super::{Candidate, Planned, REPORT_VERSION, RebuildFrom, Report, Timing, Verdict};
 use crate::edit::Effect;
-use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, in_background};
+use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, available_memory, in_background};
 use crate::plan::Observed;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::Scope;
 use std::time::Instant;
 
 /// How many rewrites are tried at most.
 const MOST_TRIES: usize = 6;
+
+/// Bytes of memory that must be free for two builds at once.
+const TWO_BUILDS: u64 = 4 << 30;
 
 /// The original, and how it is built.
 #[derive(Debug, Clone)]
@@ -68,6 +73,9 @@ pub struct Options {
     pub manner: Manner,
     /// Builds no tester stage.
     pub skip_tests: bool,
+    /// The machine is this verification's own, so that the rewrite may be built beside the original where
+    /// the engine and the memory allow it.
+    pub alone: bool,
     /// Times a rebuild after this file, relative to the context, was changed (in a copy of the
     /// context).
     pub rebuild: Option<Touch>,
@@ -99,13 +107,19 @@ pub fn prove(
     events: &dyn Sink,
     cancel: &Cancel,
 ) -> Result<Report, Error> {
+    let beside = Beside(events);
+    let site = Site {
+        engine,
+        input,
+        options,
+        events,
+        cancel,
+    };
     let mut work = Work {
-        site: Site {
-            engine,
-            input,
-            options,
-            events,
-            cancel,
+        site,
+        beside: Site {
+            events: &beside,
+            ..site
         },
         report: empty_report(engine, input),
         original: Original::of(input),
@@ -148,6 +162,8 @@ fn empty_report(engine: &dyn Engine, input: &Input) -> Report {
 
 struct Work<'a> {
     site: Site<'a>,
+    /// The same, for what is built next to something else.
+    beside: Site<'a>,
     report: Report,
     original: Original,
     /// What the last rewrite lacked.
@@ -158,85 +174,84 @@ struct Work<'a> {
     taken: Option<Made<'a>>,
 }
 
-/// The original, as far as it is known while its rewrites are built.
-struct Before<'b, 's, 'a> {
-    made: &'b Made<'a>,
-    opened: &'b Opened,
-    /// Its first run, once that is over.
-    first: mpsc::Receiver<Run>,
-    /// Its runs; none once they were waited for.
-    running: Option<ScopedJoinHandle<'s, Result<Learnt, Error>>>,
-    learnt: Option<Learnt>,
-    guess: Option<Guess<'s, 'a>>,
-}
-
-/// The rewrite that is tried first unless the original's image teaches otherwise: it is built while
-/// that image is still looked into.
-struct Guess<'s, 'a> {
-    text: String,
-    cancel: Cancel,
-    building: ScopedJoinHandle<'s, Building<'a>>,
-}
-
-/// What came of a build, and how long it took, in milliseconds.
-type Building<'a> = Result<(Result<Made<'a>, Error>, u64), Error>;
-
-impl<'a> Before<'_, '_, 'a> {
-    /// What its first run showed; waits for it.
-    fn first(&mut self) -> Result<Run, Error> {
-        if let (None, Ok(first)) = (&self.learnt, self.first.recv()) {
-            return Ok(first);
-        }
-        Ok(self.learnt()?.first().clone())
-    }
-
-    /// What its runs showed; waits for them.
-    fn learnt(&mut self) -> Result<&Learnt, Error> {
-        if let Some(running) = self.running.take() {
-            self.learnt = Some(joined(running)?);
-        }
-        self.learnt.as_ref().ok_or(Error::Cancelled)
-    }
-
-    /// The build of this text, where it was guessed; one of another is given up.
-    fn guessed(&mut self, text: &str) -> Option<Building<'a>> {
-        let guess = self.guess.take()?;
-        if guess.text == text {
-            return Some(joined(guess.building));
-        }
-        guess.cancel.cancel();
-        None
-    }
-}
-
 impl<'a> Work<'a> {
     fn prove(&mut self, next: &mut Next<'_>) -> Result<(), Error> {
+        // Of all builds but the original's: what is in vain after all is given up.
+        let build = self.site.cancel.child();
+        std::thread::scope(|scope| {
+            let mut guess = match self.builds_at_once() {
+                true => self.guess(next, &build, true, scope),
+                false => None,
+            };
+            let begun = Instant::now();
+            let made = self.build_original(&mut guess).inspect_err(|_| build.cancel())?;
+            self.report.timing.build_before = millis(begun);
+            let made = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    build.cancel();
+                    self.report.verdict = Verdict::OriginalFails;
+                    self.report.reason = describe(&error);
+                    self.report.notes.extend(error.help().map(|help| help.to_string()));
+                    return Ok(());
+                }
+            };
+            let guess = guess.or_else(|| self.guess(next, &build, false, scope));
+            let compared = self.compare(next, &made, guess, &build);
+            let taken = self.taken.take();
+            std::thread::scope(|scope| {
+                scope.spawn(move || drop(taken));
+                drop(made);
+            });
+            compared
+        })
+    }
+
+    /// Whether the rewrite is built while the original is. The steps of a build that is timed run alone.
+    fn builds_at_once(&self) -> bool {
+        let Site { engine, options, .. } = self.site;
+        let roomy = || available_memory().is_none_or(|bytes| bytes >= TWO_BUILDS);
+        options.alone && options.rebuild.is_none() && engine.shares_steps() && roomy()
+    }
+
+    /// Builds the original; what fails next to another build, once more alone.
+    fn build_original(&self, beside: &mut Option<Guess<'_, 'a>>) -> Result<Result<Made<'a>, Error>, Error> {
+        let site = self.site;
+        let request = &site.input.request;
+        match (site.build(request, site.cancel)?, beside.take()) {
+            (Err(error), Some(guess)) if may_be_chance(&error) => {
+                guess.end();
+                site.build(request, site.cancel)
+            }
+            (made, guess) => {
+                *beside = guess;
+                Ok(made)
+            }
+        }
+    }
+
+    /// Runs the original and tries the rewrites.
+    fn compare<'s>(
+        &mut self,
+        next: &mut Next<'_>,
+        made: &Made<'a>,
+        guess: Option<Guess<'s, 'a>>,
+        build: &Cancel,
+    ) -> Result<(), Error>
+    where
+        'a: 's,
+    {
         let site = self.site;
         let begun = Instant::now();
-        let made = site.build(&site.input.request, site.cancel)?;
-        self.report.timing.build_before = millis(begun);
-        let made = match made {
-            Ok(made) => made,
-            Err(error) => {
-                self.report.verdict = Verdict::OriginalFails;
-                self.report.reason = describe(&error);
-                self.report.notes.extend(error.help().map(|help| help.to_string()));
-                return Ok(());
-            }
-        };
-        let begun = Instant::now();
+        let measure = site.cancel.child();
         // Running is mostly waiting, and compressing wants all that nobody else wants: both are done
-        // while the rewrite is built. What is in vain after all is given up.
-        let (build, measure) = (site.cancel.child(), site.cancel.child());
-        let compared = std::thread::scope(|scope| {
-            let guess = self.guess(next, &build, scope);
+        // while the rewrite is built.
+        std::thread::scope(|scope| {
             let (tell, first) = mpsc::channel();
-            let building = &build;
-            let made = &made;
             let running = scope.spawn(move || {
                 let learnt = site.learn_behaviour(made, &tell);
                 if !learnt.as_ref().is_ok_and(|learnt| learnt.cannot_start().is_none()) {
-                    building.cancel();
+                    build.cancel();
                 }
                 learnt
             });
@@ -254,7 +269,7 @@ impl<'a> Work<'a> {
                 learnt: None,
                 guess,
             };
-            let tried = self.try_all(next, &mut before, &build, begun);
+            let tried = self.try_all(next, &mut before, build, begun);
             if tried.is_err() {
                 measure.cancel();
             }
@@ -285,30 +300,22 @@ impl<'a> Work<'a> {
                 size.set_compressed(&sizes);
             }
             Ok(())
-        });
-        let taken = self.taken.take();
-        std::thread::scope(|scope| {
-            scope.spawn(move || drop(taken));
-            drop(made);
-        });
-        compared
+        })
     }
 
     /// Begins to build what is most likely tried first.
-    fn guess<'s>(&self, next: &mut Next<'_>, build: &Cancel, scope: &'s Scope<'s, '_>) -> Option<Guess<'s, 'a>>
+    fn guess<'s>(
+        &self,
+        next: &mut Next<'_>,
+        build: &Cancel,
+        at_once: bool,
+        scope: &'s Scope<'s, '_>,
+    ) -> Option<Guess<'s, 'a>>
     where
         'a: 's,
     {
-        let site = self.site;
         let text = next(&[]).into_iter().next()?.text;
-        let request = site.request(&text);
-        let cancel = build.child();
-        let asked = cancel.clone();
-        let building = scope.spawn(move || {
-            let begun = Instant::now();
-            Ok((site.build(&request, &asked)?, millis(begun)))
-        });
-        Some(Guess { text, cancel, building })
+        Some(Guess::begin(self.beside, text, build.child(), at_once, scope))
     }
 
     /// Nothing can be said of the rewrite.
@@ -351,7 +358,7 @@ impl<'a> Work<'a> {
             self.report.verdict = verdict;
             if verdict != Verdict::Broken {
                 if let (Verdict::Smaller, Some(touch)) = (verdict, self.site.options.rebuild.clone()) {
-                    self.rebuild(&rewrite, &touch)?;
+                    self.rebuild(before.made, &rewrite, &touch)?;
                 }
                 return Ok(());
             }
@@ -426,19 +433,19 @@ impl<'a> Work<'a> {
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let probes = &site.options.manner.probes;
-            let mut compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+            let differs = |learnt: &Learnt, run: &Run| learnt.compare(probes, run, rewrite.starts_otherwise());
+            let mut compared = differs(&learnt, &run);
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
                 // once may not be ready.
                 run = site.observe(&made, Some(learnt.first()))?;
-                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+                compared = differs(&learnt, &run);
             }
             if compared.iter().any(Check::is_failure) {
                 // What is around may have changed meanwhile (a registry that tells of updates): then the
                 // original does otherwise, too.
                 let third = site.observe(before.made, Some(learnt.first()))?;
-                let learnt = Learnt::new(learnt.first().clone(), third);
-                compared = learnt.compare(probes, &run, rewrite.starts_otherwise());
+                compared = differs(&Learnt::new(learnt.first().clone(), third), &run);
             }
             checks.extend(compared);
         }
@@ -475,7 +482,7 @@ impl<'a> Work<'a> {
             return Ok(self.fall(rewrite, Some(is.size), checks));
         }
         let (old, new) = (was.size.unpacked_bytes, is.size.unpacked_bytes);
-        let verdict = match new < old {
+        let verdict = match is_smaller(old, new) {
             true => Verdict::Smaller,
             false => Verdict::NotSmaller,
         };
@@ -494,9 +501,11 @@ impl<'a> Work<'a> {
         self.report.checks = checks;
         self.taken = Some(made);
         self.report.reason = match verdict {
-            Verdict::Smaller => "it is smaller, and every check holds".to_owned(),
-            _ => "every check holds, but it is not smaller".to_owned(),
-        };
+            Verdict::Smaller => "it is smaller, and every check holds",
+            _ if new < old => "every check holds, but it is smaller by no more than two builds may differ",
+            _ => "every check holds, but it is not smaller",
+        }
+        .to_owned();
         Ok(verdict)
     }
 
@@ -550,50 +559,27 @@ impl<'a> Work<'a> {
         Verdict::Broken
     }
 
-    /// Times both after a change to a source file; both have been built before, so that everything
-    /// that the change leaves alone is cached.
-    fn rebuild(&mut self, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
-        let site = self.site;
+    /// Times both after a change to a source file.
+    fn rebuild(&mut self, original: &Made<'_>, rewrite: &Rewrite, touch: &Touch) -> Result<(), Error> {
         let begun = Instant::now();
-        let mut timed = Vec::new();
-        for text in [&site.input.request.dockerfile, &rewrite.text] {
-            let request = BuildRequest {
-                dockerfile: text.clone(),
-                context: touch.context.clone(),
-                no_cache: false,
-                ..site.input.request.clone()
-            };
-            let begun = Instant::now();
-            match site.build(&request, site.cancel)? {
-                Ok(made) => {
-                    let ran = made.built.steps.iter().filter(|step| !step.cached).count();
-                    timed.push((millis(begun), ran));
+        match rebuild(self.site, original, &rewrite.text, touch)? {
+            Ok(timed) => {
+                if timed.before_from == RebuildFrom::FirstBuild {
+                    self.report.notes.push(
+                        "how long the original's rebuild takes is what these steps took when it was built from nothing"
+                            .to_owned(),
+                    );
                 }
-                Err(error) => {
-                    self.report
-                        .notes
-                        .push(format!("the rebuild could not be timed: {}", describe(&error)));
-                    return Ok(());
-                }
+                self.report.rebuild = Some(timed);
             }
-        }
-        if let [(before_millis, before_steps), (after_millis, after_steps)] = timed[..] {
-            self.report.rebuild = Some(Rebuild {
-                changed: touch.file.display().to_string(),
-                before_millis,
-                after_millis,
-                before_steps,
-                after_steps,
-            });
+            Err(error) => {
+                let note = format!("the rebuild could not be timed: {}", describe(&error));
+                self.report.notes.push(note);
+            }
         }
         self.report.timing.rebuild = millis(begun);
         Ok(())
     }
-}
-
-/// What a thread found; a panic goes on.
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn reduction(before: u64, after: u64) -> f64 {
@@ -601,10 +587,6 @@ fn reduction(before: u64, after: u64) -> f64 {
         0 => 0.0,
         _ => (before as f64 - after as f64) / before as f64,
     }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error with the end of what a failed step wrote.

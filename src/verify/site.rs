@@ -11,6 +11,8 @@ use crate::executor::{
     BuildRequest, BuiltImage, Cancel, Engine, Error, Event, ImageContents, RootTree, Sink, root_tree,
 };
 use std::sync::mpsc::Sender;
+use std::thread::ScopedJoinHandle;
+use std::time::Instant;
 
 /// What all of the work shares, from several threads.
 #[derive(Clone, Copy)]
@@ -22,10 +24,24 @@ pub(super) struct Site<'a> {
     pub cancel: &'a Cancel,
 }
 
+/// Where the first vertex of a build next to another one begins: above all numbers of that one.
+const BESIDE: usize = 1 << 24;
+
+/// Takes the events of a build next to another one.
+pub(super) struct Beside<'a>(pub &'a dyn Sink);
+
+impl Sink for Beside<'_> {
+    fn event(&self, event: Event<'_>) {
+        self.0.event(event.from_vertex(BESIDE));
+    }
+}
+
 /// An image that is removed in the end.
 pub(super) struct Made<'e> {
     pub engine: &'e dyn Engine,
     pub built: BuiltImage,
+    /// How long the build took.
+    pub millis: u64,
 }
 
 impl Drop for Made<'_> {
@@ -61,11 +77,13 @@ impl<'a> Site<'a> {
         let mut tries = 0;
         loop {
             cancel.check()?;
+            let begun = Instant::now();
             match self.engine.build(request, self.events, cancel) {
                 Ok(built) => {
                     return Ok(Ok(Made {
                         engine: self.engine,
                         built,
+                        millis: millis(begun),
                     }));
                 }
                 Err(error @ (Error::Cancelled | Error::Unavailable { .. })) => return Err(error),
@@ -157,4 +175,14 @@ pub(super) fn layers_of(contents: &ImageContents) -> ImageContents {
         layers: contents.layers.clone(),
         keep: None,
     }
+}
+
+/// Milliseconds since then.
+pub(super) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a thread found; a panic goes on.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -9,6 +9,18 @@ use std::collections::HashMap;
 /// How many entries a list of the largest things has.
 const LARGEST: usize = 10;
 
+/// A saving of so many bytes is one whatever the size of the image: logs and caches, which differ from
+/// build to build, are smaller.
+const REAL_BYTES: u64 = 1_000_000;
+/// And so is one of this share of the image, in thousandths.
+const REAL_SHARE: u64 = 5;
+
+/// Whether an image is smaller than it was by more than two builds of the same file may differ.
+pub fn is_smaller(before: u64, after: u64) -> bool {
+    let saved = before.saturating_sub(after);
+    saved >= REAL_BYTES || saved > 0 && saved.saturating_mul(1000) >= before.saturating_mul(REAL_SHARE)
+}
+
 /// Bytes and files of something that has a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Group {
@@ -246,6 +258,22 @@ mod tests {
         assert_eq!(removed.directories[0].name, "/usr/lib/gcc");
         let names: Vec<&str> = removed.largest.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["apt:gcc", "npm:typescript", "/var/lib/dpkg"]);
+    }
+
+    #[test]
+    fn what_two_builds_may_differ_by_is_no_saving() {
+        for (before, after, smaller) in [
+            (500_000_000, 499_900_000, false),
+            (500_000_000, 499_000_000, true),
+            (500_000_000, 500_000_000, false),
+            (500_000_000, 510_000_000, false),
+            (10_000_000, 9_960_000, false),
+            (10_000_000, 9_950_000, true),
+            (100, 99, true),
+            (0, 0, false),
+        ] {
+            assert_eq!(is_smaller(before, after), smaller, "{before} to {after}");
+        }
     }
 
     #[test]

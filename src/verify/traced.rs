@@ -6,9 +6,9 @@
 
 use super::check::Check;
 use super::files::{Files, Kind, parent, resolve};
+use super::lookup::Lookup;
 use super::owners::Owners;
 use crate::executor::Trace;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest list of a distribution's files that is read, in bytes.
 const RECORD_LIMIT: u64 = 16 << 20;
@@ -36,7 +36,7 @@ pub enum What {
     System,
     /// Anything else of the base image.
     Base,
-    /// Of a package of Node's that nothing in the rewrite asks for: some code tries whether it is there.
+    /// Of Node.js' world, and only looked for: who opened it does without.
     Tried,
     /// What RubyGems, or Python's `importlib.metadata`, reads of every package that is installed, of one
     /// that nothing was loaded of.
@@ -62,7 +62,7 @@ impl Used<'_> {
     /// What the rewrite lacks of what was used.
     pub fn missed(&self, after: &dyn Files) -> Vec<Missed> {
         let trace = self.trace;
-        let mut declared = Declared::default();
+        let mut lookup = Lookup::new(trace, self.before, after);
         let mut found = Vec::new();
         for path in trace.opened.iter().chain(&trace.listed) {
             let Some(node) = self.before.node(path) else { continue };
@@ -80,7 +80,7 @@ impl Used<'_> {
                 What::Program
             } else if is_system(path) {
                 What::System
-            } else if declared.is_only_tried(path, after) {
+            } else if lookup.is_only_tried(path) {
                 What::Tried
             } else if self.is_only_listed(path) {
                 What::Listed
@@ -200,7 +200,7 @@ impl Used<'_> {
         let tried = of(What::Tried);
         if !tried.is_empty() {
             let says = format!(
-                "of packages that nothing in the rewrite asks for by name, only development did, and that are tried all the same: {}",
+                "packages that are only looked for, or found above those that the program brings, and done without: {}",
                 list(&tried)
             );
             checks.push(Check::ok("trace.optional", says));
@@ -222,65 +222,6 @@ impl Used<'_> {
             checks.push(Check::ok("trace.base", says));
         }
         checks
-    }
-}
-
-/// Which packages of Node's are asked for, by the folder of `node_modules` that they are in.
-#[derive(Default)]
-struct Declared(BTreeMap<String, BTreeSet<String>>);
-
-impl Declared {
-    /// Whether a file is of a package that is gone, and that neither the program itself (for whatever
-    /// purpose) nor any package that is still there names. Code that looks whether such a package
-    /// happens to be there (`debug` looks for `supports-color`) does without it; whether that shows is
-    /// what the other checks say.
-    fn is_only_tried(&mut self, path: &str, after: &dyn Files) -> bool {
-        let Some((above, rest)) = path.rsplit_once("/node_modules/") else {
-            return false;
-        };
-        let mut parts = rest.split('/');
-        let name = match (parts.next(), parts.next()) {
-            (Some(scope), Some(name)) if scope.starts_with('@') => format!("{scope}/{name}"),
-            (Some(name), _) => name.to_owned(),
-            _ => return false,
-        };
-        let modules = format!("{above}/node_modules");
-        if after.node(&format!("{modules}/{name}")).is_some() || after.node(&modules).is_none() {
-            return false;
-        }
-        let declared = self.0.entry(above.to_owned()).or_insert_with(|| {
-            let mut names = BTreeSet::new();
-            asked_for(after, &format!("{above}/package.json"), true, &mut names);
-            for folder in after.names(&modules) {
-                let below = format!("{modules}/{folder}");
-                match folder.starts_with('@') {
-                    true => after.names(&below).iter().for_each(|name| {
-                        asked_for(after, &format!("{below}/{name}/package.json"), false, &mut names);
-                    }),
-                    false => asked_for(after, &format!("{below}/package.json"), false, &mut names),
-                }
-            }
-            names
-        });
-        !declared.contains(&name)
-    }
-}
-
-/// The names that a `package.json` asks for.
-fn asked_for(files: &dyn Files, path: &str, own: bool, names: &mut BTreeSet<String>) {
-    let text = files.read(path, 1 << 20).unwrap_or_default();
-    let Ok(read) = serde_json::from_slice::<serde_json::Value>(&text) else {
-        return;
-    };
-    let lists = [
-        "dependencies",
-        "optionalDependencies",
-        "peerDependencies",
-        "devDependencies",
-    ];
-    for list in lists.iter().take(if own { 4 } else { 3 }) {
-        let list = read.get(list).and_then(serde_json::Value::as_object);
-        names.extend(list.into_iter().flat_map(|list| list.keys().cloned()));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::engine::Engine as Lint;
 use crate::cli::exit::Outcome;
 use crate::cli::interrupt;
 use crate::cli::verify::arguments::VerifyFormat;
-use crate::executor::{Cancel, Error, Event, Sink};
+use crate::executor::{Cancel, Error, Event, Sink, available_memory};
 use crate::report::verification::batch::{Row, markdown, table};
 use crate::verify::Report;
 use serde_json::{Map, Value, json};
@@ -104,14 +104,6 @@ fn fitting(projects: usize) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = available_memory().map_or(processors, |bytes| usize::try_from(bytes / MEMORY).unwrap_or(1));
     processors.min(memory).clamp(1, projects.max(1))
-}
-
-/// Bytes that could be used; none where nobody says.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 /// What an earlier call left, by its key: only results that hold are taken again.

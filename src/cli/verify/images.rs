@@ -41,6 +41,7 @@ pub fn verify<L: Lint>(
     let options = Options {
         manner: session.manner(&session.settings()?, &Own::default())?,
         skip_tests: true,
+        alone: true,
         rebuild: None,
     };
     let rewrite = Rewrite {

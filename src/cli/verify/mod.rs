@@ -28,7 +28,7 @@ use arguments::{Verify, VerifyFormat};
 use place::{Place, changed_copy};
 use projects::Own;
 use rewrites::Source;
-pub use rewrites::{base_only, name_of, tester};
+pub use rewrites::{base_only, name_of, planned, tester};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
@@ -205,6 +205,7 @@ impl<L: Lint> Session<'_, L> {
         let options = Options {
             manner: self.manner(source.settings(), own)?,
             skip_tests: args.skip_tests,
+            alone: args.batch.is_empty(),
             rebuild: copy.as_ref().zip(args.rebuild.as_ref()).map(|(copy, file)| Touch {
                 context: copy.path().to_owned(),
                 file: file.clone(),

@@ -108,10 +108,7 @@ impl<'p> Source<'p> {
                 .iter()
                 .find(|stage| stage.role == "tester")
                 .map(|stage| stage.name.clone()),
-            planned: Some(Planned {
-                level: level_name(candidate.level),
-                applicability: applicability_name(candidate.applicability),
-            }),
+            planned: Some(planned(&candidate)),
             text: candidate.text,
             announced: candidate.effects,
         });
@@ -159,6 +156,14 @@ pub fn base_only(file: &Dockerfile) -> BTreeSet<String> {
     };
     let described = config.varying.iter().chain(config.build_env);
     described.map(|name| (*name).to_owned()).collect()
+}
+
+/// What the planner says of a candidate.
+pub fn planned(candidate: &Candidate) -> Planned {
+    Planned {
+        level: level_name(candidate.level),
+        applicability: applicability_name(candidate.applicability),
+    }
 }
 
 /// A candidate for people: its level and its runtime base.

@@ -41,8 +41,10 @@ pub(in crate::executor) struct ClientContainer {
 }
 
 /// Where a container that runs is reached.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Whereabouts {
+    /// What it is asked to end by; empty where nobody said.
+    stop_signal: String,
     /// Its first process, where it is one of this machine's.
     pid: Option<u32>,
     address: Option<IpAddr>,
@@ -102,12 +104,14 @@ impl ClientContainer {
     /// Where it is reached, as long as it runs.
     fn whereabouts(&self) -> Whereabouts {
         if let Some(known) = self.whereabouts.get() {
-            return *known;
+            return known.clone();
         }
         let asked = self.inspect(
-            "{{.State.Pid}} {{.NetworkSettings.IPAddress}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}",
+            "{{.State.Pid}} {{.NetworkSettings.IPAddress}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}\
+             |{{.Config.StopSignal}}",
         );
         let said = asked.unwrap_or_default();
+        let (said, stop_signal) = said.rsplit_once('|').unwrap_or((&said, ""));
         let mut words = said.split_whitespace();
         let pid = words.next().and_then(|pid| pid.parse::<u32>().ok());
         let Some(pid) = pid.filter(|pid| *pid != 0) else {
@@ -117,8 +121,9 @@ impl ClientContainer {
             // An engine on another machine counts otherwise.
             pid: std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|_| pid),
             address: words.find_map(|address| address.parse().ok()),
+            stop_signal: stop_signal.trim().to_owned(),
         };
-        *self.whereabouts.get_or_init(|| found)
+        self.whereabouts.get_or_init(|| found).clone()
     }
 
     /// Its end, waited for at most so long.
@@ -141,6 +146,31 @@ impl ClientContainer {
                 }
             }
         }
+    }
+
+    /// Sends the stop signal, and kills what still runs after `grace`.
+    fn ask_to_end(&self, grace: Duration) -> Result<(), Error> {
+        let client = &self.client;
+        if grace.is_zero() || grace.subsec_nanos() == 0 {
+            let (seconds, limit) = (grace.as_secs().to_string(), Some(grace + QUICK));
+            let args = ["stop", "--time", &seconds, &self.id];
+            return client.program().ask(args, limit, &Cancel::new()).map(drop);
+        }
+        // Clients count whole seconds.
+        let Whereabouts { stop_signal, .. } = self.whereabouts();
+        let signal = if stop_signal.is_empty() {
+            "SIGTERM"
+        } else {
+            &stop_signal
+        };
+        for args in [&["kill", "--signal", signal, &self.id][..], &["kill", &self.id]] {
+            let asked = client.ask(args);
+            if self.end(grace)?.is_some() {
+                return Ok(());
+            }
+            asked?;
+        }
+        Ok(())
     }
 
     fn ended(&self) -> Result<Option<Exit>, Error> {
@@ -225,11 +255,8 @@ impl Container for ClientContainer {
     fn stop(&mut self, grace: Duration) -> Result<Stopped, Error> {
         let running = self.end(Duration::ZERO)?.is_none();
         let begun = Instant::now();
-        let seconds = grace.as_secs().max(u64::from(!grace.is_zero())).to_string();
         if running {
-            let limit = Some(grace + QUICK);
-            let args = ["stop", "--time", &seconds, &self.id];
-            self.client.program().ask(args, limit, &Cancel::new())?;
+            self.ask_to_end(grace)?;
         }
         let stopped = begun.elapsed();
         let (code, took) = match self.end(TOLD_WITHIN)? {
@@ -259,7 +286,6 @@ impl Container for ClientContainer {
 impl Drop for ClientContainer {
     fn drop(&mut self) {
         self.follow = None;
-        // The next run sweeps what cannot be removed now.
-        let _ = self.client.ask(&["rm", "--force", "--volumes", &self.id]);
+        self.client.removals.begin(self.client.program(), &self.id, QUICK);
     }
 }

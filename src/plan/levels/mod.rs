@@ -7,7 +7,7 @@ mod verdict;
 
 pub use suit::drop_idle_path;
 pub use trees::{SYSTEM, folders, own_folders};
-pub use verdict::{choose, verdict};
+pub use verdict::{choose, is_worth_it, verdict};
 
 use super::application::Application;
 use super::artifact::{Artifact, Artifacts};

@@ -88,9 +88,12 @@ fn pays(site: &Site<'_>, candidate: &Candidate) -> bool {
     if same && candidate.leaves < LEAST_BYTES {
         return false;
     }
-    estimate(site, candidate).is_none_or(|Estimate { before, after }| {
-        before.saturating_sub(after) >= LEAST_BYTES.max(before / 100 * LEAST_SHARE)
-    })
+    estimate(site, candidate).is_none_or(|Estimate { before, after }| is_worth_it(before, after))
+}
+
+/// Whether an image of so many bytes less is worth another Dockerfile: from 10 % and 10 MB on.
+pub fn is_worth_it(before: u64, after: u64) -> bool {
+    before.saturating_sub(after) >= LEAST_BYTES.max(before / 100 * LEAST_SHARE)
 }
 
 /// About what a compiler takes with what it needs, in bytes; Debian's and Alpine's are alike.
