@@ -49,7 +49,7 @@ struct About {
     env: Vec<String>,
 }
 
-/// A package as it is installed, by the folder (Node) or the metadata (Python) that it has.
+/// A package as it is installed, by the folder (Node) or the metadata (Python, Ruby, PHP) that it has.
 #[derive(Debug, Default)]
 struct Installed {
     language: Option<Language>,
@@ -287,7 +287,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         let at = source_of(&at).unwrap_or(at);
         row.files += usize::from(files.node(&at).is_some_and(|n| n.layer >= base));
         // Metadata is listed and read to find what others may have registered.
-        if at.contains(".dist-info/") || at.contains(".egg-info/") {
+        if at.contains(".dist-info/") || at.contains(".egg-info/") || is_specification(&at) {
             continue;
         }
         if let Some(key) = node_package(&at)
@@ -332,7 +332,8 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         let owner = node_package(path).or(owner.get(path.as_str()).copied());
         // Settings that a library of the system reads where they are (openssl.cnf), logs of npm's build.
         let system = owners.of_file(path).is_some_and(|owner| owner.starts_with("apt:"));
-        if owner.is_some_and(|key| spared.contains(key)) || system || path.starts_with("/root/.npm") {
+        let idle = is_specification(path) && !row.opened.contains(path);
+        if owner.is_some_and(|key| spared.contains(key)) || system || idle || path.starts_with("/root/.npm") {
             continue;
         }
         if !path.starts_with("/etc/ld.so") {
@@ -340,6 +341,11 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         }
     }
     Ok(row)
+}
+
+/// Whether a file says what a gem is: RubyGems reads those of all that are installed.
+fn is_specification(path: &str) -> bool {
+    path.contains("/specifications/") && path.ends_with(".gemspec")
 }
 
 /// The source that Python has compiled to a file: `a/__pycache__/b.cpython-311.pyc` of `a/b.py`.
@@ -364,6 +370,8 @@ fn node_package(path: &str) -> Option<&str> {
 /// Every package that is installed above the base image's layers.
 fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
     let mut found: Vec<(String, bool)> = Vec::new();
+    let mut gems: Vec<String> = Vec::new();
+    let mut vendors: Vec<String> = Vec::new();
     files.each(&mut |path, node| {
         // What a package manager keeps in its cache is not installed.
         if node.layer < base || path.contains("/.cache/") {
@@ -376,6 +384,12 @@ fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
                 found.push((path.to_owned(), true));
             }
         }
+        if path.ends_with(".gemspec") && !path.contains("/specifications/default/") {
+            gems.push(path.to_owned());
+        }
+        if path.ends_with("/vendor/composer/installed.json") {
+            vendors.push(path.to_owned());
+        }
         // An environment's own tools come with it, and Python looks into them when it starts.
         let tool = ["pip", "setuptools", "wheel"]
             .iter()
@@ -385,6 +399,10 @@ fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
         }
     });
     let mut out = BTreeMap::new();
+    self::gems(files, &gems, &mut out);
+    for path in vendors {
+        composer(files, &path, &mut out);
+    }
     for (path, node) in found {
         let text = files.read(&path, 4 << 20).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -421,6 +439,124 @@ fn installed(files: &dyn Files, base: usize) -> BTreeMap<String, Installed> {
         }
     }
     out
+}
+
+/// Gems by their specifications, and those of the project's own folders that no gem was made of.
+fn gems(files: &dyn Files, paths: &[String], out: &mut BTreeMap<String, Installed>) {
+    let (installed, own): (Vec<&String>, Vec<&String>) = paths.iter().partition(|path| is_specification(path));
+    let mut folders: Vec<String> = Vec::new();
+    for path in installed {
+        let (root, full) = path.split_once("/specifications/").unwrap();
+        let full = full.strip_suffix(".gemspec").unwrap();
+        let mut gem = gem(files, path);
+        if gem.name.is_empty() {
+            gem.name = full.rsplit_once('-').map_or(full, |(name, _)| name).to_owned();
+        }
+        let folder = format!("{root}/gems/{full}/");
+        gem.files = below(files, |file| {
+            file.starts_with(&folder)
+                || file.starts_with(&format!("{root}/extensions/")) && file.contains(&format!("/{full}/"))
+        });
+        // Debian's own lie where Ruby looks for its own libraries.
+        let plain = gem.name.replace('_', "-");
+        for package in [format!("ruby-{plain}"), plain] {
+            let list = files
+                .read(&format!("/var/lib/dpkg/info/{package}.list"), 4 << 20)
+                .unwrap_or_default();
+            let list = String::from_utf8_lossy(&list);
+            gem.files.extend(
+                list.lines()
+                    .filter(|l| l.ends_with(".rb") || l.ends_with(".so"))
+                    .map(str::to_owned),
+            );
+        }
+        folders.push(folder);
+        out.insert(path.clone(), gem);
+    }
+    for path in own {
+        let (folder, stem) = path.rsplit_once('/').unwrap();
+        let mut gem = gem(files, path);
+        if gem.name.is_empty() {
+            gem.name = stem.strip_suffix(".gemspec").unwrap().to_owned();
+        }
+        if folders.iter().any(|f| path.starts_with(f)) || out.values().any(|g| g.name == gem.name) {
+            continue;
+        }
+        gem.files = below(files, |file| file.starts_with(&format!("{folder}/")));
+        out.insert(path.clone(), gem);
+    }
+}
+
+fn below(files: &dyn Files, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut out = Vec::new();
+    files.each(&mut |path, _| {
+        if wanted(path) {
+            out.push(path.to_owned());
+        }
+    });
+    out
+}
+
+/// What a specification says: <https://guides.rubygems.org/specification-reference/>.
+fn gem(files: &dyn Files, path: &str) -> Installed {
+    let text = files.read(path, 4 << 20).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let literal = |line: &str| {
+        let at = line.find(['"', '\'', '<'])?;
+        let end = if line[at..].starts_with('<') {
+            '>'
+        } else {
+            line[at..].chars().next()?
+        };
+        line[at + 1..].split(end).next().map(str::to_owned)
+    };
+    let mut out = Installed {
+        language: Some(Language::Ruby),
+        ..Installed::default()
+    };
+    for line in text.lines().map(str::trim) {
+        let is_name = line
+            .split_once('=')
+            .is_some_and(|(left, _)| left.trim_end().ends_with(".name"));
+        if is_name && out.name.is_empty() {
+            out.name = literal(line).unwrap_or_default();
+        }
+        if line.contains(".add_dependency") || line.contains(".add_runtime_dependency") {
+            out.needs.extend(literal(line).map(|name| (name, None)));
+        }
+    }
+    out
+}
+
+/// Composer's packages by its own list of them.
+fn composer(files: &dyn Files, path: &str, out: &mut BTreeMap<String, Installed>) {
+    let text = files.read(path, 64 << 20).unwrap_or_default();
+    let list: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let folder = path.rsplit_once('/').unwrap().0;
+    for package in list["packages"].as_array().into_iter().flatten() {
+        let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
+        let at = mbopt::verify::files::clean(folder, &text("install-path"));
+        // A package of the repository itself is linked.
+        let at = match resolve(files, &format!("{at}/composer.json")) {
+            Ok((manifest, _)) => manifest.strip_suffix("/composer.json").unwrap().to_owned(),
+            Err(_) => at,
+        };
+        let needs = package["require"].as_object();
+        out.insert(
+            at.clone(),
+            Installed {
+                language: Some(Language::Php),
+                name: text("name"),
+                needs: needs
+                    .into_iter()
+                    .flat_map(|n| n.keys())
+                    .map(|k| (k.clone(), None))
+                    .collect(),
+                files: below(files, |file| file.starts_with(&format!("{at}/"))),
+                ..Installed::default()
+            },
+        );
+    }
 }
 
 /// Peers that a package.json declares as optional.
@@ -499,8 +635,10 @@ fn needed(plan: &Plan, installed: &BTreeMap<String, Installed>, files: &dyn File
     let asks = |name: &str| lists.contains(&format!("{name}["));
     for wanted in &plan.wanted {
         let names = match wanted.language {
-            Language::JavaScript => vec![wanted.name.clone()],
-            _ => distribution_of(&wanted.name),
+            Language::JavaScript | Language::Php => vec![wanted.name.clone()],
+            // `require "rack/test"` names the first part.
+            Language::Ruby => vec![wanted.name.clone(), wanted.name.replace('_', "-")],
+            Language::Python => distribution_of(&wanted.name),
         };
         let found = installed
             .iter()
@@ -597,7 +735,7 @@ fn resolved(
     installed: &BTreeMap<String, Installed>,
     files: &dyn Files,
 ) -> Option<String> {
-    if package.language == Some(Language::Python) {
+    if package.language != Some(Language::JavaScript) {
         let found = installed
             .iter()
             .find(|(_, p)| p.language == package.language && p.name == name);

@@ -1,8 +1,11 @@
 //! A folder of the file system as a build context.
 
 use crate::context::{EntryKind, Tree};
+use rayon::prelude::*;
+#[cfg(unix)]
+use rustix::fs::OFlags;
 use std::collections::HashMap;
-use std::fs::{self, File, FileType};
+use std::fs::{self, DirEntry, File, FileType};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +26,9 @@ pub struct FolderTree {
 
 /// Names in a folder, and what they are.
 type Entries = [(String, EntryKind)];
+
+/// So many entries of a folder are looked at by one thread before it asks for more.
+const AT_ONCE: usize = 128;
 
 impl FolderTree {
     /// The folder at `path`; none where there is none.
@@ -69,6 +75,15 @@ impl FolderTree {
         (parent == self.root || self.is_inside(parent)).then_some(full)
     }
 
+    /// What the list of its folder says of `path`, where that was read.
+    fn listed(&self, path: &str) -> Option<EntryKind> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = lists.get(folder)?;
+        let at = entries.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        entries.get(at).map(|(_, kind)| *kind)
+    }
+
     /// Whether a folder lies inside, each asked for once: thousands of files may lie in one.
     fn is_inside(&self, folder: &Path) -> bool {
         let known = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +98,35 @@ impl FolderTree {
         known().insert(folder.to_owned(), inside);
         inside
     }
+}
+
+/// Opens a file that has become neither a link nor a pipe since its folder was listed.
+#[cfg(unix)]
+fn open_in_place(path: &Path) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    // A pipe without a writer would wait for one.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = File::options();
+    let options = options.read(true).custom_flags(i32::try_from(flags.bits()).ok()?);
+    options.open(path).ok()
+}
+
+/// Elsewhere a link is told only by looking first.
+#[cfg(not(unix))]
+fn open_in_place(_: &Path) -> Option<File> {
+    None
+}
+
+/// A regular file's content; none above `limit` bytes.
+fn content(file: File, limit: u64) -> Option<Arc<[u8]>> {
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > limit {
+        return None;
+    }
+    // What is written behind the end meanwhile does not count.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
+    file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
+    Some(bytes.into())
 }
 
 fn kind_of(kind: FileType, length: impl FnOnce() -> u64) -> EntryKind {
@@ -104,6 +148,12 @@ impl Tree for FolderTree {
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
+        // What a list calls a file lies inside, and need not be looked at before it is opened.
+        if let Some(EntryKind::File(_)) = self.listed(path)
+            && let Some(file) = open_in_place(&self.root.join(path))
+        {
+            return content(file, limit);
+        }
         let mut full = self.resolve(path)?;
         let mut metadata = fs::symlink_metadata(&full).ok()?;
         if metadata.is_symlink() {
@@ -116,11 +166,7 @@ impl Tree for FolderTree {
         if !metadata.is_file() || metadata.len() > limit {
             return None;
         }
-        // What is written behind the end meanwhile does not count.
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-        let file = File::open(&full).ok()?;
-        file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
-        Some(bytes.into())
+        content(File::open(&full).ok()?, limit)
     }
 
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
@@ -147,8 +193,11 @@ impl FolderTree {
         let Ok(entries) = fs::read_dir(full) else {
             return Vec::new();
         };
+        let entries: Vec<DirEntry> = entries.flatten().collect();
+        // A file's length is a question of its own.
         let mut names: Vec<(String, EntryKind)> = entries
-            .flatten()
+            .par_iter()
+            .with_min_len(AT_ONCE)
             .filter_map(|entry| {
                 let kind = kind_of(entry.file_type().ok()?, || entry.metadata().map_or(0, |m| m.len()));
                 Some((entry.file_name().into_string().ok()?, kind))

@@ -16,6 +16,7 @@ pub use walk::{ListedFile, Listing};
 
 use manifests::Manifests;
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -176,9 +177,15 @@ impl Context {
     /// A file's text, ignored or not; none where it is missing or larger than [`READ_LIMIT`]. A byte
     /// order mark is dropped, bytes that are not UTF-8 are replaced.
     pub fn read_text(&self, path: &str) -> Option<String> {
+        self.read_as(path, |text| text.into_owned())
+    }
+
+    fn read_as<T>(&self, path: &str, make: impl FnOnce(Cow<'_, str>) -> T) -> Option<T> {
         let bytes = self.tree.read(&sources::rooted(path), READ_LIMIT)?;
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        // Most files need no replacing, which is sooner seen than done.
+        let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        Some(make(text))
     }
 
     /// The same as [`Context::read_text`], for what several readers ask: the file is read once, as long
@@ -188,7 +195,7 @@ impl Context {
         if let Some(known) = texts().known.get(path) {
             return Some(known.clone());
         }
-        let text: Arc<str> = self.read_text(path)?.into();
+        let text: Arc<str> = self.read_as(path, |text| Arc::from(&*text))?;
         let mut texts = texts();
         if texts.bytes + text.len() <= KEPT && texts.known.insert(path.to_owned(), text.clone()).is_none() {
             texts.bytes += text.len();

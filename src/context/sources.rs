@@ -5,6 +5,10 @@ use crate::config::glob::{Glob, clean};
 
 /// A source as a path in the tree: relative to its root, cleaned, `..` kept inside; `""` is the root.
 pub fn rooted(path: &str) -> String {
+    // Most are so as they stand.
+    if path.split('/').all(|name| !matches!(name, "" | "." | "..")) {
+        return path.to_owned();
+    }
     clean(&format!("/{path}")).trim_start_matches('/').to_owned()
 }
 

@@ -3,10 +3,13 @@
 use super::dockerignore::{FolderState, Ignore};
 use super::sources::join;
 use super::{EntryKind, Tree};
-use std::collections::VecDeque;
+use rayon::prelude::*;
 
 /// After so many entries, sent or not, a walk stops.
 pub const ENTRY_CAP: usize = 20_000;
+
+/// So many folders are listed side by side.
+const AT_ONCE: usize = 64;
 
 /// A file that is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,36 +37,36 @@ impl Listing {
     pub fn of(tree: &dyn Tree, ignore: &Ignore) -> Listing {
         let mut listing = Listing::default();
         let mut seen = 0;
-        let mut folders = VecDeque::from([(String::new(), FolderState::default())]);
-        while let Some((folder, state)) = folders.pop_front() {
-            for (name, kind) in tree.list(&folder) {
-                seen += 1;
-                if seen > ENTRY_CAP {
-                    listing.capped = true;
-                    listing.sort();
-                    return listing;
-                }
-                let path = join(&folder, &name);
-                let (ignored, below) = ignore.enter(&path, &state);
-                match kind {
-                    EntryKind::Dir if !ignored || !ignore.prunes(&path) => folders.push_back((path, below)),
-                    EntryKind::File(size) if !ignored => {
-                        listing.files.push(ListedFile {
-                            path,
-                            size,
-                            symlink: false,
-                        });
+        let mut level = vec![(String::new(), FolderState::default())];
+        while !level.is_empty() {
+            let mut below = Vec::new();
+            // Folders are listed side by side, and no more of them than the cap may need.
+            for folders in level.chunks(AT_ONCE) {
+                let lists: Vec<_> = folders.par_iter().map(|(folder, _)| tree.list(folder)).collect();
+                for ((folder, state), list) in folders.iter().zip(lists) {
+                    for (name, kind) in list {
+                        seen += 1;
+                        if seen > ENTRY_CAP {
+                            listing.capped = true;
+                            listing.sort();
+                            return listing;
+                        }
+                        let path = join(folder, &name);
+                        let (ignored, inside) = ignore.enter(&path, state);
+                        let (size, symlink) = match kind {
+                            EntryKind::Dir if !ignored || !ignore.prunes(&path) => {
+                                below.push((path, inside));
+                                continue;
+                            }
+                            EntryKind::File(size) if !ignored => (size, false),
+                            EntryKind::Symlink if !ignored => (0, true),
+                            _ => continue,
+                        };
+                        listing.files.push(ListedFile { path, size, symlink });
                     }
-                    EntryKind::Symlink if !ignored => {
-                        listing.files.push(ListedFile {
-                            path,
-                            size: 0,
-                            symlink: true,
-                        });
-                    }
-                    _ => {}
                 }
             }
+            level = below;
         }
         listing.sort();
         listing

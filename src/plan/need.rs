@@ -16,7 +16,7 @@ use super::site::Site;
 use crate::context::{Context, ListedFile};
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::{Operation, lies_in};
-use literals::{Literals, Seen};
+use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -208,10 +208,11 @@ fn said(context: &Context, ecosystems: &[&'static Ecosystem]) -> Arc<Said> {
     context.derived(names.join(" "), || {
         let listing = context.walk();
         let mut complete = !listing.capped;
+        let readers: Vec<Reader> = ecosystems.iter().map(|e| Reader::of(e)).collect();
         let mut sources = Vec::new();
         let mut bytes = 0;
         for file in &listing.files {
-            let Some(ecosystem) = source_of(ecosystems, &file.path) else {
+            let Some(reader) = reader_of(&readers, &file.path) else {
                 continue;
             };
             if leftovers::is_test(ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
@@ -222,14 +223,14 @@ fn said(context: &Context, ecosystems: &[&'static Ecosystem]) -> Arc<Said> {
                 complete = false;
                 break;
             }
-            sources.push((ecosystem, file.path.as_str()));
+            sources.push((reader, file.path.as_str()));
         }
-        let read = |part: &[(&Ecosystem, &str)]| {
+        let read = |part: &[(&Reader, &str)]| {
             let mut literals = Literals::default();
             let mut complete = true;
-            for (ecosystem, path) in part {
+            for (reader, path) in part {
                 match context.text(path) {
-                    Some(text) => literals.read(ecosystem, path, &text),
+                    Some(text) => literals.read(reader, path, &text),
                     None => complete = false,
                 }
             }
@@ -279,9 +280,9 @@ fn involved(artifacts: &Artifacts) -> Vec<&'static Ecosystem> {
     found
 }
 
-fn source_of(ecosystems: &[&'static Ecosystem], path: &str) -> Option<&'static Ecosystem> {
+fn reader_of<'r>(readers: &'r [Reader], path: &str) -> Option<&'r Reader> {
     let (_, ending) = path.rsplit_once('.')?;
-    ecosystems.iter().copied().find(|e| e.sources.contains(&ending))
+    readers.iter().find(|r| r.ecosystem.sources.contains(&ending))
 }
 
 /// What a build fetches is not in the context, and its data are not known.

@@ -12,6 +12,7 @@ mod mask;
 mod nested;
 pub mod operations;
 mod paths;
+mod plain;
 mod walk;
 mod word;
 mod wrappers;

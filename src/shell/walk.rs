@@ -8,7 +8,7 @@ mod open;
 
 use super::grammar::{self, Kind};
 use super::word::{self, Variable};
-use super::{Assignment, Command, Dialect, Link, Operator, Place, Redirect, Script, ShellWord, mask, nested};
+use super::{Assignment, Command, Dialect, Link, Operator, Place, Redirect, Script, ShellWord, mask, nested, plain};
 use crate::source::Span;
 use std::ops::Range;
 use tree_sitter::Node;
@@ -60,29 +60,9 @@ pub(super) fn inner(bytes: &[u8], base: usize, glued: bool, outer: Place, nestin
 }
 
 fn run(bytes: &[u8], base: usize, glued: bool, place: Place, nesting: u32, chain: bool) -> Walk<'_> {
-    let mut walk = Walk {
-        bytes,
-        base,
-        glued,
-        nesting,
-        frames: Vec::with_capacity(16),
-        expansions: Vec::new(),
-        commands: Vec::new(),
-        chain: Vec::new(),
-        group_redirects: Vec::new(),
-        background: Vec::new(),
-        piped: None,
-        pattern: false,
-        errors: Vec::new(),
-        comment: None,
-        has_error: false,
-    };
-    match grammar::parse(bytes) {
-        Some(tree) => {
-            walk.has_error = tree.root_node().has_error();
-            walk.tree(&tree, place, chain);
-        }
-        None => walk.has_error = true,
+    let mut walk = Walk::new(bytes, base, glued, nesting);
+    if !walk.plain(place, chain) {
+        walk.parse(place, chain);
     }
     walk
 }
@@ -167,7 +147,57 @@ struct Walk<'a> {
     has_error: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(bytes: &'a [u8], base: usize, glued: bool, nesting: u32) -> Self {
+        Walk {
+            bytes,
+            base,
+            glued,
+            nesting,
+            frames: Vec::with_capacity(16),
+            expansions: Vec::new(),
+            commands: Vec::new(),
+            chain: Vec::new(),
+            group_redirects: Vec::new(),
+            background: Vec::new(),
+            piped: None,
+            pattern: false,
+            errors: Vec::new(),
+            comment: None,
+            has_error: false,
+        }
+    }
+
+    /// Reads a script that is one command of plain words; whether it was one.
+    fn plain(&mut self, place: Place, chain: bool) -> bool {
+        let link = if chain { Some(0) } else { place.link };
+        let Some(command) = plain::command(self.bytes, self.base, Place { link, ..place }) else {
+            return false;
+        };
+        if chain {
+            self.chain.push(Link {
+                span: command.span,
+                operator: None,
+                commands: 0..1,
+                pipes: Vec::new(),
+                is_simple: true,
+            });
+        }
+        self.commands.push(command);
+        true
+    }
+
+    /// Reads any script.
+    fn parse(&mut self, place: Place, chain: bool) {
+        match grammar::parse(self.bytes) {
+            Some(tree) => {
+                self.has_error = tree.root_node().has_error();
+                self.tree(&tree, place, chain);
+            }
+            None => self.has_error = true,
+        }
+    }
+
     fn tree(&mut self, tree: &tree_sitter::Tree, place: Place, chain: bool) {
         let kinds = grammar::kinds();
         let mut cursor = tree.walk();
@@ -479,4 +509,63 @@ fn is_literal(kind: Kind) -> bool {
         kind,
         Kind::Literal | Kind::Text | Kind::Expansion | Kind::Substitution | Kind::VariableName
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn both(script: &str, chain: bool) -> bool {
+        let place = Place::default();
+        let mut plain = Walk::new(script.as_bytes(), 7, false, 0);
+        if !plain.plain(place, chain) {
+            return false;
+        }
+        let mut parsed = Walk::new(script.as_bytes(), 7, false, 0);
+        parsed.parse(place, chain);
+        assert_eq!(plain.commands, parsed.commands, "{script:?}");
+        assert_eq!(plain.chain, parsed.chain, "{script:?}");
+        assert_eq!(
+            (plain.has_error, plain.errors, plain.comment, plain.group_redirects),
+            (parsed.has_error, parsed.errors, parsed.comment, parsed.group_redirects),
+            "{script:?}"
+        );
+        true
+    }
+
+    #[test]
+    fn plain_words_are_read_as_the_grammar_reads_them() {
+        for script in [
+            "npm ci",
+            "  gcc -c src/a.c  -o src/a.o ",
+            "make\n",
+            "test -f x",
+            "sh -c ls",
+            "a 1 2.5 -",
+            "1 2",
+            "time-of x",
+            "a if then fi",
+        ] {
+            assert!(both(script, true) && both(script, false), "{script:?}");
+        }
+        for script in [
+            "", " ", "\n", "if x", "export A", "A=b", "a\nb", "a; b", "echo *", "a\tb", "é", "a # b", "! a",
+        ] {
+            assert!(!both(script, true), "{script:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_plain_words_are_read_as_the_grammar_reads_them(
+            words in prop::collection::vec(
+                prop_oneof!["[a-zA-Z0-9_./+:,@%=-]{1,8}", "(if|do|in|then|test|eval|exec|let|set|sudo|env|1|0x1f|-|--|/|\\.|:|@|%|%1|a@b|[+]x)"],
+                1..6,
+            ),
+            gap in 1usize..3,
+        ) {
+            both(&words.join(&" ".repeat(gap)), true);
+        }
+    }
 }

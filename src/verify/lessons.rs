@@ -25,7 +25,7 @@ pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Lessons {
     let mut lessons = Lessons::default();
     let (mut opened, mut loaded) = (Vec::new(), Vec::new());
     for Missed { path, what } in missed {
-        if matches!(what, What::Base | What::Tried) && !changed {
+        if matches!(what, What::Base | What::Tried | What::Listed) && !changed {
             continue;
         }
         let package = package_of(path).map(|(language, package)| Observed::Loaded { language, package });
@@ -77,6 +77,17 @@ fn package_of(path: &str) -> Option<(Language, String)> {
         };
         return Some((Language::JavaScript, name));
     }
+    if let Some(name) = gem_of(path) {
+        return Some((Language::Ruby, name));
+    }
+    if let Some((_, rest)) = path.rsplit_once("/vendor/")
+        && path.ends_with(".php")
+    {
+        let mut parts = rest.split('/');
+        let (vendor, name, inside) = (parts.next()?, parts.next()?, parts.next());
+        let package = inside.is_some() && vendor != "composer";
+        return package.then(|| (Language::Php, format!("{vendor}/{name}")));
+    }
     let rest = ["/site-packages/", "/dist-packages/"]
         .iter()
         .find_map(|folder| Some(path.rsplit_once(folder)?.1))?;
@@ -87,6 +98,21 @@ fn package_of(path: &str) -> Option<(Language, String)> {
     let name = first.split_once('.').map_or(first, |(name, _)| name);
     let is_module = first == name || first.ends_with(".py") || first.ends_with(".so");
     (is_name(name) && is_module).then(|| (Language::Python, name.to_owned()))
+}
+
+/// The gem that a file is of: `gems/rack-test-2.1.0/lib/rack/test.rb`.
+fn gem_of(path: &str) -> Option<String> {
+    let mut parts = path.split('/').skip_while(|part| *part != "gems");
+    let name = parts.find_map(|part| {
+        let mut dashes = part.match_indices('-').map(|(at, _)| at);
+        let version = |at: &usize| {
+            let rest = part.get(at + 1..).unwrap_or_default();
+            rest.starts_with(|c: char| c.is_ascii_digit())
+        };
+        part.get(..dashes.find(version)?)
+    })?;
+    // The file lies in the folder.
+    parts.next().map(|_| name.to_owned())
 }
 
 /// From what a run that failed says: modules that it did not find, where the original did not say so.
@@ -109,7 +135,10 @@ pub fn of_words(said: &str, before: &str) -> Vec<Observed> {
                 (!own).then(|| (Language::JavaScript, parts.join("/")))
             }
             (None, Some(name)) => name.split('.').next().map(|first| (Language::Python, first.to_owned())),
-            (None, None) => None,
+            (None, None) => line.split_once("cannot load such file -- ").and_then(|(_, rest)| {
+                let name = rest.split([' ', '/', ')']).next().filter(|name| !name.is_empty())?;
+                Some((Language::Ruby, name.to_owned()))
+            }),
         };
         let Some((language, package)) = lesson else { continue };
         add(&mut lessons, [Observed::Loaded { language, package }]);
@@ -250,6 +279,25 @@ mod tests {
             language,
             package: package.into(),
         }
+    }
+
+    #[test]
+    fn packages_of_ruby_and_php_are_named() {
+        let named = |path: &str| package_of(path).map(|(_, name)| name);
+        let gem = "/usr/local/bundle/gems/rack-test-2.1.0/lib/rack/test.rb";
+        assert_eq!(named(gem).as_deref(), Some("rack-test"));
+        assert_eq!(
+            named("/var/lib/gems/3.1.0/gems/kind-0.2.0/lib/kind.rb").as_deref(),
+            Some("kind")
+        );
+        assert_eq!(named("/app/gems/units/lib/units.rb"), None);
+        assert_eq!(
+            named("/app/vendor/monolog/monolog/src/Logger.php").as_deref(),
+            Some("monolog/monolog")
+        );
+        assert_eq!(named("/app/vendor/composer/ClassLoader.php"), None);
+        let said = "/srv/a.rb:1:in `require': cannot load such file -- tabular/line (LoadError)";
+        assert_eq!(of_words(said, ""), [loaded(Language::Ruby, "tabular")]);
     }
 
     #[test]

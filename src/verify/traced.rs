@@ -10,6 +10,9 @@ use super::lookup::Lookup;
 use super::owners::Owners;
 use crate::executor::Trace;
 
+/// The largest list of a distribution's files that is read, in bytes.
+const RECORD_LIMIT: u64 = 16 << 20;
+
 /// How many offenders a message names.
 const SHOWN: usize = 5;
 
@@ -35,6 +38,9 @@ pub enum What {
     Base,
     /// Of Node.js' world, and only looked for: who opened it does without.
     Tried,
+    /// What RubyGems, or Python's `importlib.metadata`, reads of every package that is installed, of one
+    /// that nothing was loaded of.
+    Listed,
 }
 
 /// What is needed to judge.
@@ -76,6 +82,8 @@ impl Used<'_> {
                 What::System
             } else if lookup.is_only_tried(path) {
                 What::Tried
+            } else if self.is_only_listed(path) {
+                What::Listed
             } else if path == "/etc/ssl/openssl.cnf" && self.owners.of_file(path).is_some() {
                 // The library does the same without it.
                 What::Base
@@ -90,6 +98,53 @@ impl Used<'_> {
             });
         }
         found
+    }
+
+    /// Whether a file is the specification of a gem of which no file was opened: `specifications/x-1.gemspec`
+    /// beside `gems/x-1/`.
+    fn is_only_listed(&self, path: &str) -> bool {
+        if let Some((distribution, name)) = path.split_once(".dist-info/") {
+            return matches!(name, "entry_points.txt" | "METADATA" | "RECORD" | "top_level.txt")
+                && self.is_idle(distribution);
+        }
+        let Some((root, name)) = path.split_once("/specifications/") else {
+            return false;
+        };
+        let Some(name) = name.strip_suffix(".gemspec") else {
+            return false;
+        };
+        let name = name.strip_prefix("default/").unwrap_or(name);
+        let [folder, compiled] = ["gems", "extensions"].map(|kind| format!("{root}/{kind}/"));
+        let of_it = |opened: &String| {
+            let rest = opened.strip_prefix(&folder);
+            rest.is_some_and(|rest| rest.split('/').next() == Some(name))
+                || opened
+                    .strip_prefix(&compiled)
+                    .is_some_and(|rest| rest.split('/').any(|part| part == name))
+        };
+        !self.trace.opened.iter().any(of_it)
+    }
+
+    /// Whether no file of a distribution of Python's was opened, by its own list of them.
+    fn is_idle(&self, distribution: &str) -> bool {
+        let Some(record) = self
+            .before
+            .read(&format!("{distribution}.dist-info/RECORD"), RECORD_LIMIT)
+        else {
+            return false;
+        };
+        let folder = parent(distribution);
+        let record = String::from_utf8_lossy(&record);
+        // Compiled files are not always in the list, but lie in the same folders.
+        let firsts = record.lines().filter_map(|line| line.split([',', '/']).next());
+        let firsts: BTreeSet<&str> = firsts.filter(|f| !f.ends_with(".dist-info") && *f != "..").collect();
+        let below = self
+            .trace
+            .opened
+            .iter()
+            .filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/'));
+        let mut opened = below.filter_map(|rest| rest.split('/').next());
+        !opened.any(|first| firsts.contains(first))
     }
 
     /// The checks.
@@ -149,6 +204,14 @@ impl Used<'_> {
                 list(&tried)
             );
             checks.push(Check::ok("trace.optional", says));
+        }
+        let listed = of(What::Listed);
+        if !listed.is_empty() {
+            let says = format!(
+                "every package that is installed was looked at, and of these nothing was loaded: {}",
+                list(&listed)
+            );
+            checks.push(Check::ok("trace.listed", says));
         }
         let base = of(What::Base);
         if !base.is_empty() {
@@ -299,6 +362,48 @@ mod tests {
             failed(&["/usr/share/zoneinfo/Europe/Berlin"], &[], &[], false),
             ["trace.system"]
         );
+    }
+
+    #[test]
+    fn specifications_of_gems_that_are_not_loaded_are_only_listed() {
+        let spec = "/usr/local/bundle/specifications/fake-0.1.0.gemspec";
+        assert_eq!(failed(&[spec], &[], &[], false), Vec::<String>::new());
+        let used = "/usr/local/bundle/gems/fake-0.1.0/lib/fake.rb";
+        assert_eq!(failed(&[spec, used], &[], &[], false), ["trace.files"]);
+        let compiled = "/usr/local/bundle/extensions/x86_64-linux/3.1.0/fake-0.1.0/fake.so";
+        assert_eq!(failed(&[spec, compiled], &[], &[], false), ["trace.files"]);
+    }
+
+    #[test]
+    fn metadata_of_distributions_that_are_not_imported_is_only_listed() {
+        let folder = "/usr/lib/python3/site-packages";
+        let points = format!("{folder}/pytest-8.0.dist-info/entry_points.txt");
+        let module = format!("{folder}/pytest/__init__.py");
+        let mut before = Memory::default();
+        before.file(&points, 0o644, "x").file(&module, 0o644, "x").file(
+            &format!("{folder}/pytest-8.0.dist-info/RECORD"),
+            0o644,
+            "pytest/__init__.py,sha256=x,1\npytest-8.0.dist-info/entry_points.txt,,\n",
+        );
+        let missed = |opened: &[&String]| {
+            let trace = Trace {
+                opened: opened.iter().map(|path| (*path).clone()).collect(),
+                ..Trace::default()
+            };
+            let used = Used {
+                trace: &trace,
+                before: &before,
+                owners: &Owners::default(),
+                base_layers: 0,
+                other_start: false,
+            };
+            used.missed(&Memory::default())
+                .into_iter()
+                .map(|m| m.what)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(missed(&[&points]), [What::Listed]);
+        assert_eq!(missed(&[&points, &module]), [What::Own, What::Own]);
     }
 
     #[test]

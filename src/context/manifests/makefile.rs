@@ -406,18 +406,13 @@ impl Run<'_> {
             if out.len() >= MAX_LINES {
                 return;
             }
-            let mut text = line.command.clone();
-            for (name, value) in [
-                ("@", goal),
-                ("<", first),
-                ("^", all.as_str()),
-                ("*", stem),
-                ("?", all.as_str()),
-            ] {
-                for written in [format!("${name}"), format!("$({name})"), format!("${{{name}}}")] {
-                    text = text.replace(&written, value);
-                }
-            }
+            let text = automatic(&line.command, |name| match name {
+                '@' => Some(goal),
+                '<' => Some(first),
+                '^' | '?' => Some(all.as_str()),
+                '*' => Some(stem),
+                _ => None,
+            });
             let expanded = self.makefile.expand(&text, self.set, self.env);
             // A variable may hold them too.
             let command = expanded.trim_start_matches(['@', '-', '+', ' ']);
@@ -427,6 +422,37 @@ impl Run<'_> {
             });
         }
     }
+}
+
+/// A line of a recipe with its automatic variables in place: `$@`, `$(@)` and `${@}`.
+fn automatic<'v>(line: &str, value: impl Fn(char) -> Option<&'v str>) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once('$') {
+        out.push_str(before);
+        let mut chars = behind.chars();
+        let (name, close) = match chars.next() {
+            Some('(') => (chars.next(), Some(')')),
+            Some('{') => (chars.next(), Some('}')),
+            name => (name, None),
+        };
+        let closed = close.is_none_or(|close| chars.next() == Some(close));
+        rest = match name.filter(|_| closed).and_then(&value) {
+            Some(value) => {
+                out.push_str(value);
+                chars.as_str()
+            }
+            None => {
+                out.push('$');
+                // The second of `$$` begins no name.
+                let escaped = behind.strip_prefix('$');
+                out.push_str(if escaped.is_some() { "$" } else { "" });
+                escaped.unwrap_or(behind)
+            }
+        };
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Where the bracket that `text` begins with is closed.

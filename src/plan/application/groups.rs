@@ -20,7 +20,7 @@ use crate::plan::reach::{Language, Reach, distribution_of, normalized};
 use crate::plan::role::Role;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation, Packages, Selection};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An install of what a manifest lists.
 struct Install<'v> {
@@ -60,11 +60,12 @@ pub(super) fn groups(site: &Site<'_>, programs: &[Program], out: &mut Applicatio
         if found.names.is_empty() {
             continue;
         }
-        leave_out(site, programs, context, (&installs, install), &found, out);
+        leave_out(site, programs, context, (&installs, install), found, out);
     }
 }
 
 /// What a manifest lists for development alone.
+#[derive(Default)]
 struct Found {
     /// The manifest, relative to the context's root.
     manifest: String,
@@ -72,8 +73,38 @@ struct Found {
     names: Vec<String>,
     /// Words that stand for them in sources, where they are not called by their names.
     words: Vec<String>,
+    /// Folders of the context that they are taken from.
+    folders: Vec<String>,
     /// Groups that they are listed in, where these have names.
     groups: Vec<String>,
+    /// Packages with their groups, where each group can be left out by itself.
+    of: BTreeMap<String, Vec<String>>,
+}
+
+impl Found {
+    /// What is left where some packages are needed: whole groups, with packages that no other group
+    /// has; none where nothing is.
+    fn without(self, is_needed: impl Fn(&str) -> bool) -> Option<Found> {
+        let needed: Vec<&String> = self.names.iter().filter(|name| is_needed(name)).collect();
+        if needed.is_empty() {
+            return Some(self);
+        }
+        let kept: BTreeSet<&String> = needed.iter().filter_map(|name| self.of.get(*name)).flatten().collect();
+        let groups: Vec<String> = self.groups.iter().filter(|g| !kept.contains(g)).cloned().collect();
+        let of: BTreeMap<String, Vec<String>> = self
+            .of
+            .iter()
+            .filter(|(_, own)| own.iter().all(|g| !kept.contains(g)))
+            .map(|(name, own)| (name.clone(), own.clone()))
+            .collect();
+        let names: Vec<String> = of.keys().cloned().collect();
+        (!names.is_empty()).then_some(Found {
+            names,
+            groups,
+            of,
+            ..self
+        })
+    }
 }
 
 /// The stage's installs of projects by a manager.
@@ -155,7 +186,7 @@ fn leave_out(
     programs: &[Program],
     context: &Context,
     (installs, install): (&[Install<'_>], &Install<'_>),
-    found: &Found,
+    found: Found,
     out: &mut Application,
 ) {
     let manager = install.packages.manager;
@@ -164,8 +195,12 @@ fn leave_out(
         return;
     }
     let reach = reached(context, &own, language(manager));
-    let is_needed = |name: &str| own.packages.contains_key(name) || needs(context, manager, &reach, name, found);
-    if found.names.iter().any(|name| is_needed(name)) || manager == Manager::Composer && listed::names(context, found) {
+    let manifest = found.manifest.clone();
+    let is_needed = |name: &str| own.packages.contains_key(name) || needs(context, manager, &reach, name, &manifest);
+    let Some(found) = &found.without(is_needed) else {
+        return;
+    };
+    if manager == Manager::Composer && listed::names(context, found) {
         return;
     }
     if manager == Manager::Bundle && !groups_of_bundler_hold(site, context, &reach, install, found) {
@@ -234,7 +269,7 @@ fn leave_out(
 }
 
 /// Whether what is reached uses a package.
-fn needs(context: &Context, manager: Manager, reach: &Reach, name: &str, found: &Found) -> bool {
+fn needs(context: &Context, manager: Manager, reach: &Reach, name: &str, manifest: &str) -> bool {
     let by_program = reach
         .programs
         .iter()
@@ -246,7 +281,7 @@ fn needs(context: &Context, manager: Manager, reach: &Reach, name: &str, found: 
                 let first = name.split(['-', '_']).next().unwrap_or(name);
                 let plain = |text: &str| text.replace('_', "-");
                 // `rspec-rails` is required as `rspec/rails`; the first word alone may be another gem.
-                let shared = listed::locks(context, &found.manifest, first);
+                let shared = listed::locks(context, manifest, first);
                 reach
                     .packages
                     .keys()

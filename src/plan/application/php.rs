@@ -3,6 +3,7 @@
 use super::Application;
 use super::steps::{self, Claim, Goes};
 use crate::facts::CommandView;
+use crate::plan::artifact::Landing;
 use crate::plan::evidence::Condition;
 use crate::plan::site::Site;
 use crate::shell::{Action, Manager, Operation};
@@ -19,6 +20,13 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         ..Claim::default()
     };
     let name = view.name();
+    if let Some(fills) = extension(site, view) {
+        return Some(Claim {
+            fills,
+            reads_sources: true,
+            ..claim(Some(Goes::Builder), "an extension is compiled")
+        });
+    }
     if matches!(
         name,
         "docker-php-ext-install" | "docker-php-ext-configure" | "docker-php-ext-enable" | "install-php-extensions"
@@ -53,24 +61,11 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
             Some(folder) => crate::plan::artifact::absolute(Some(&workdir), &folder)?,
             None => workdir,
         };
-        let scripts = site
-            .context
-            .and_then(|c| c.read_text("composer.json"))
-            .is_none_or(|text| {
-                text.contains("post-install-cmd")
-                    || text.contains("post-autoload-dump")
-                    || text.contains("auto-scripts")
-                    || text.contains("\"path\"")
-            })
-            && !words.contains(&"--no-scripts");
+        let scripts = !words.contains(&"--no-scripts") && has_scripts(site);
         return match packages.action {
             Action::Configure | Action::Clean => Some(claim(Some(Goes::Builder), "composer is set up")),
             _ => Some(Claim {
-                fills: if scripts {
-                    Vec::new()
-                } else {
-                    vec![format!("{}/vendor/", folder.trim_end_matches('/'))]
-                },
+                fills: vec![format!("{}/vendor/", folder.trim_end_matches('/'))],
                 reads_sources: true,
                 writes_sources: scripts,
                 ..claim(Some(Goes::Builder), "composer installs packages")
@@ -89,6 +84,80 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         });
     }
     (name == "php").then(|| claim(Some(Goes::Runtime), "PHP runs it with what is installed"))
+}
+
+/// Where the PHP of a release of Debian or Ubuntu has its extensions: the number of its module interface
+/// (`php-config --extension-dir`).
+const INTERFACES: [(&str, &str); 5] = [
+    ("bullseye", "20190902"),
+    ("bookworm", "20220829"),
+    ("trixie", "20240924"),
+    ("jammy", "20210902"),
+    ("noble", "20230831"),
+];
+
+/// What a command of `phpize && ./configure && make && make install` fills, and what switches the
+/// extension on; none for other commands.
+fn extension(site: &Site<'_>, view: &CommandView<'_>) -> Option<Vec<String>> {
+    let mut before = site.facts.commands(view.instruction).filter(|v| v.index <= view.index);
+    let phpize = before.find(|v| v.name().starts_with("phpize"))?;
+    let words: Vec<&str> = view.words().iter().map(|w| w.text.as_str()).collect();
+    match view.name() {
+        "configure" => Some(Vec::new()),
+        name if name.starts_with("phpize") => Some(Vec::new()),
+        "make" if !words.contains(&"install") => Some(Vec::new()),
+        "make" => {
+            let official = site.base.is_some_and(|b| b.image.family == "php");
+            let folder = match official {
+                true => EXTENSIONS.first().map(|folder| (*folder).to_owned())?,
+                false => {
+                    let release = site.base?.image.suite(site.base_tag())?.codename;
+                    let (_, number) = INTERFACES.iter().find(|(name, _)| *name == release)?;
+                    format!("/usr/lib/php/{number}/")
+                }
+            };
+            let name = named(site, &phpize).filter(|_| !official);
+            Some(vec![name.map_or(folder.clone(), |name| format!("{folder}{name}.so"))])
+        }
+        // What switches it on.
+        "echo" | "printf" => {
+            let mut targets = view.command.redirects.iter().filter_map(|r| r.target.as_ref());
+            let path = targets.next().map(|t| t.text.clone())?;
+            let says = words.iter().any(|w| w.contains("extension="));
+            (says && path.starts_with('/') && path.ends_with(".ini") && !path.contains('$')).then(|| vec![path])
+        }
+        _ => None,
+    }
+}
+
+/// The name of the extension in the folder that `phpize` works in, as its `config.m4` says.
+fn named(site: &Site<'_>, phpize: &CommandView<'_>) -> Option<String> {
+    let folder = steps::folder(site, phpize)?;
+    let context = site.context?;
+    let file = Landing::of(site).existing(context, &format!("{}/config.m4", folder.trim_end_matches('/')))?;
+    let text = context.read_text(&file)?;
+    let (_, rest) = text.split_once("PHP_NEW_EXTENSION(")?;
+    let name = rest.split(',').next()?.trim().trim_matches(['[', ']', ' ']);
+    let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    (plain && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// Events of composer that run what the project says while it installs.
+const EVENTS: [&str; 8] = [
+    "pre-install-cmd",
+    "post-install-cmd",
+    "pre-update-cmd",
+    "post-update-cmd",
+    "pre-autoload-dump",
+    "post-autoload-dump",
+    "post-package-install",
+    "auto-scripts",
+];
+
+/// Whether an install runs what the project says; true where that is not known.
+fn has_scripts(site: &Site<'_>) -> bool {
+    let text = site.context.and_then(|c| c.read_text("composer.json"));
+    text.is_none_or(|text| EVENTS.iter().any(|event| text.contains(event)))
 }
 
 /// What is known once every command was looked at.

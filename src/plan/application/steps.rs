@@ -74,7 +74,7 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
             let claim = |view: &CommandView<'_>| {
                 node.claim(view)
                     .or_else(|| python.claim(view, &views))
-                    .or_else(|| ruby::claim(site, view))
+                    .or_else(|| ruby::claim(site, programs, view))
                     .or_else(|| php::claim(site, view, text))
                     .or_else(|| perl::claim(site, view))
             };
@@ -83,7 +83,8 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
                 .or_else(|| fetched(site, commands));
             let claims: Vec<Option<Claim>> = match whole {
                 Some(claim) => vec![Some(claim)],
-                None => commands.iter().map(claim).collect(),
+                // What only makes words for the others does nothing of its own.
+                None => commands.iter().filter(|view| !makes_words(view)).map(claim).collect(),
             };
             if claims.is_empty() || claims.iter().any(Option::is_none) {
                 continue;
@@ -116,6 +117,11 @@ pub(super) fn steps(site: &Site<'_>, programs: &[Program], made: &[Artifact], ou
     ruby::finish(site, out);
     php::finish(site, out);
     perl::finish(site, out);
+}
+
+/// Whether a command only gives words to others: `$(basename "$x")`.
+fn makes_words(view: &CommandView<'_>) -> bool {
+    matches!(view.name(), "basename" | "dirname" | "realpath" | "pwd" | "nproc") && view.command.redirects.is_empty()
 }
 
 /// The folder that a command works in: what WORKDIR says, and what `cd` before it in its script.

@@ -138,6 +138,31 @@ impl Landing {
         found
     }
 
+    /// Where an instruction puts what it copies.
+    pub fn places(&self, instruction: usize) -> impl Iterator<Item = &str> {
+        let own = self.landed.iter().filter(move |l| l.instruction == instruction);
+        own.map(|l| l.to.as_str())
+    }
+
+    /// The instruction that copies all that another one copied to the same places once more; none where
+    /// no single one does.
+    pub fn again(&self, instruction: usize) -> Option<usize> {
+        let own: Vec<&Landed> = self.landed.iter().filter(|l| l.instruction == instruction).collect();
+        let mut later = self.landed.iter().filter(|l| l.instruction > instruction && l.tree);
+        let covers = |later: &Landed, own: &Landed| {
+            below_context(&own.from, &later.from).is_some_and(|rest| {
+                let to = if rest.is_empty() {
+                    later.to.clone()
+                } else {
+                    format!("{}/{rest}", later.to)
+                };
+                to == own.to
+            })
+        };
+        let found = later.find(|later| own.iter().all(|own| covers(later, own)))?;
+        (!own.is_empty()).then_some(found.instruction)
+    }
+
     /// Whether a file of the context is at a place of the image when an instruction is run.
     pub fn is_there(&self, path: &str, place: &str, instruction: usize) -> bool {
         self.landed

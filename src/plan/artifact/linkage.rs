@@ -55,6 +55,8 @@ pub fn package(library: &str) -> String {
         ("libz", "zlib1g-dev"),
         ("libzlib", "zlib1g-dev"),
         ("libzmq", "libzmq3-dev"),
+        ("libyaml-0.1", "libyaml-dev"),
+        ("libxml-2.0", "libxml2-dev"),
         ("libSDL2", "libsdl2-dev"),
         ("libexpat", "libexpat1-dev"),
         ("libmagic", "libmagic-dev"),

@@ -23,6 +23,7 @@ mod tests;
 
 pub use cargo::program_names as cargo_programs;
 pub use landing::{Landing, absolute};
+pub use linkage::library as headers_of;
 pub use step::{Step, Walker};
 
 use super::evidence::{Condition, Evidence};

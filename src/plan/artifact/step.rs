@@ -1,7 +1,7 @@
 //! The commands that a build, or a start, runs: those of the Dockerfile and, where these only name a
 //! script (npm's, a Makefile's, a shell file of the context), those of the script.
 
-use super::follow::{self, Followed};
+use super::follow::{self, Followed, Piece};
 use super::landing::{Landing, absolute};
 use crate::context::Context;
 use crate::facts::scripts;
@@ -10,12 +10,15 @@ use crate::plan::evidence::{Evidence, EvidenceSource};
 use crate::plan::site::{Place, Site};
 use crate::shell::{self, Command, Dialect, Script, ShellWord};
 use crate::source::Span;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// How deep scripts may call each other.
 const MAX_DEPTH: usize = 8;
 /// More commands than this are not followed.
 const MAX_STEPS: usize = 2_000;
+/// So many scripts are parsed by one thread before it asks for more.
+const AT_ONCE: usize = 32;
 
 /// One command, seen through wrappers, with its variables replaced where they are known.
 #[derive(Debug, Clone)]
@@ -386,7 +389,10 @@ impl<'a> Walker<'a> {
                 if let Some(step) = self.steps.get_mut(at) {
                     step.followed = true;
                 }
-                for piece in pieces {
+                // A Makefile may have a command for each of a thousand objects.
+                let parse = |p: &Piece| shell::heredoc_script(&p.text, Span::new(0, p.text.len()), &Dialect::Posix);
+                let scripts: Vec<Script> = pieces.par_iter().with_min_len(AT_ONCE).map(parse).collect();
+                for (piece, script) in pieces.into_iter().zip(scripts) {
                     let mut via = origin.via.clone();
                     via.push(piece.via);
                     let inner = Origin {
@@ -404,7 +410,6 @@ impl<'a> Walker<'a> {
                         vars: vars.clone(),
                         args: piece.args,
                     };
-                    let script = shell::heredoc_script(&piece.text, Span::new(0, piece.text.len()), &Dialect::Posix);
                     self.inner_script(&script, &piece.text, &mut below, &inner, &parent);
                 }
             }

@@ -107,9 +107,10 @@ pub fn node_modules(step: &Step) -> Option<Output> {
         "pnpm" | "bun" => matches!(verb, Some("install" | "i")),
         _ => false,
     };
-    let global = step.has("-g") || step.has("--global");
-    let folder = step.option(&["--prefix", "--cwd", "--dir", "-C"]).unwrap_or(".");
-    let folder = step.path(folder).filter(|_| installs && !global)?;
+    if !installs || step.has("-g") || step.has("--global") {
+        return None;
+    }
+    let folder = step.path(step.option(&["--prefix", "--cwd", "--dir", "-C"]).unwrap_or("."))?;
     let at = format!("{}/node_modules/", folder.trim_end_matches('/'));
     Some(Output {
         path: at,

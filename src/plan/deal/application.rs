@@ -147,7 +147,10 @@ pub fn application(
             },
             (_, Role::SourceCopy) if site.file().instructions.get(at).is_some_and(|i| i.transfer().is_some()) => Lot {
                 builder: before || last_test.is_some_and(|test| role.place < test),
-                runtime: !in_tree && !idle.contains(&at),
+                runtime: !in_tree
+                    && !idle.contains(&at)
+                    && !is_copied_again(site, at, &landing, (&sides, idle))
+                    && !is_removed_again(site, at, &landing),
                 ..Lot::default()
             },
             (_, Role::StageCopy) => Lot {
@@ -185,7 +188,8 @@ pub fn application(
             (_, Role::RuntimeSetup) => Lot {
                 builder: before
                     && (accounts || !setup::is_account(site, role.place))
-                    && !is_permission(site, role.place),
+                    && !is_permission(site, role.place)
+                    && !setup::is_for_servers(site, role),
                 runtime: !is_made_anyway(site, role, artifacts, trees) || !before,
                 ..Lot::default()
             },
@@ -399,6 +403,49 @@ fn wanted(site: &Site<'_>, role: &RoleOf, landing: &Landing, programs: &[Program
         let places: Vec<(String, usize)> = files.iter().flat_map(|file| landing.image_of(file)).collect();
         places.is_empty() || places.iter().any(|(_, by)| *by == at || idle.contains(by))
     })
+}
+
+/// Whether a later RUN removes all that a COPY brought: the image never had it.
+fn is_removed_again(site: &Site<'_>, at: usize, landing: &Landing) -> bool {
+    let mut places = landing.places(at).peekable();
+    places.peek().is_some()
+        && places.all(|place| {
+            let removes = |view: crate::facts::CommandView<'_>| {
+                let all = view.words().iter().any(|w| w.is_flag() && w.text.contains('r'));
+                view.name() == "rm"
+                    && all
+                    && view.arguments().any(|word| {
+                        let path = word.text.trim_end_matches('/');
+                        path.starts_with('/') && path.len() > 1 && lies_in(place, path)
+                    })
+            };
+            let mut later = site.instructions().filter(|i| i.index > at);
+            later.any(|i| site.facts.commands(i).any(removes))
+        })
+}
+
+/// Whether a later COPY brings the same files to the same places, and nothing that runs in between in the
+/// stage that runs could want them.
+fn is_copied_again(site: &Site<'_>, at: usize, landing: &Landing, (sides, idle): (&[Side], &[usize])) -> bool {
+    let Some(later) = landing.again(at).filter(|later| !idle.contains(later)) else {
+        return false;
+    };
+    let plain = |at: usize| site.file().instructions.get(at).is_some_and(|i| i.flags.is_empty());
+    let between = |role: &RoleOf| role.place.instruction > at && role.place.instruction < later;
+    let quiet = site
+        .roles
+        .iter()
+        .zip(sides)
+        .filter(|(role, _)| between(role))
+        .all(|(role, side)| {
+            *side == Side::Builder
+                || *side == Side::Role
+                    && matches!(
+                        role.role,
+                        Role::Metadata | Role::Manifests | Role::SourceCopy | Role::Shell | Role::Test
+                    )
+        });
+    plain(at) && plain(later) && quiet
 }
 
 /// Whether a program that is copied from another image is started by this one.

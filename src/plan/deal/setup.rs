@@ -35,6 +35,22 @@ pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .is_some_and(|i| i.transfer().is_some())
 }
 
+/// Whether a piece only says what a server does once it runs: Apache's modules and sites, logs that go
+/// to the container's output.
+pub(super) fn is_for_servers(site: &Site<'_>, role: &RoleOf) -> bool {
+    let logs = || {
+        let text = site.file().source.slice(role.span);
+        ["/dev/stdout", "/dev/stderr"].iter().any(|to| text.contains(to))
+    };
+    let mut names = commands(site, role.place).peekable();
+    names.peek().is_some()
+        && names.all(|name| match name {
+            "a2enmod" | "a2dismod" | "a2ensite" | "a2dissite" | "a2enconf" | "a2disconf" => true,
+            "ln" => logs(),
+            _ => false,
+        })
+}
+
 /// Whether a piece changes where system packages come from, which the build's packages wait for.
 pub(super) fn lists_packages(site: &Site<'_>, role: &RoleOf) -> bool {
     let text = site.file().source.slice(role.span);

@@ -1,6 +1,9 @@
 //! What the string literals of sources name: files, environment variables, programs.
 
 use crate::knowledge::ecosystem::Ecosystem;
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memchr_iter, memchr3};
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 /// A place in a source file.
@@ -32,90 +35,157 @@ pub struct Literals {
     pub zones: Option<(String, Seen)>,
 }
 
-/// The bytes that a reader of sources looks at.
-struct Stops([bool; 256]);
+/// The bytes that a reader of sources looks at; all others are passed over.
+enum Stops {
+    /// As many as can be looked for at once.
+    Few(u8, u8, u8),
+    Many(Vec<u8>),
+}
 
 impl Stops {
     fn of(comment: &str, quotes: &[u8]) -> Stops {
-        let mut stops = [false; 256];
-        let own = [b'\n', b'/', b'\''];
-        for byte in own.iter().chain(quotes).chain(comment.as_bytes().first()) {
-            if let Some(stop) = stops.get_mut(usize::from(*byte)) {
-                *stop = true;
-            }
+        let mut stops: Vec<u8> = comment.bytes().take(1).chain(quotes.iter().copied()).collect();
+        if comment == "//" && quotes == b"\"" {
+            // A character may be a quote.
+            stops.push(b'\'');
         }
-        Stops(stops)
+        match *stops.as_slice() {
+            [a] => Stops::Few(a, a, a),
+            [a, b] => Stops::Few(a, b, b),
+            [a, b, c] => Stops::Few(a, b, c),
+            _ => Stops::Many(stops),
+        }
     }
 
-    fn at(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte)).copied().unwrap_or_default()
+    fn next(&self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Stops::Few(a, b, c) => memchr3(*a, *b, *c, bytes),
+            Stops::Many(stops) => bytes.iter().position(|byte| stops.contains(byte)),
+        }
     }
 }
+
+/// What stands before a literal of some kind, blanks at the end left out.
+struct Marks(Vec<&'static str>);
+
+impl Marks {
+    fn of(markers: &[&'static str]) -> Marks {
+        Marks(markers.iter().map(|m| m.trim_end()).collect())
+    }
+
+    /// Whether one of them ends the text.
+    fn end(&self, text: &str) -> bool {
+        let last = text.as_bytes().last();
+        self.0
+            .iter()
+            .any(|mark| mark.as_bytes().last() == last && text.ends_with(mark))
+    }
+
+    /// Whether one of them ends the text and is no method of something else, as in
+    /// `$db->exec("CREATE TABLE x")`, and no end of a longer name.
+    fn call(&self, text: &str) -> bool {
+        let joined = |c: char| c.is_alphanumeric() || c == '_';
+        let called = |mark: &str| {
+            text.strip_suffix(mark)
+                .is_some_and(|above| !above.ends_with("->") && !(mark.starts_with(joined) && above.ends_with(joined)))
+        };
+        self.end(text) && self.0.iter().any(|mark| called(mark))
+    }
+}
+
+/// Lines of a text, counted as far as someone asked.
+struct Lines<'t> {
+    bytes: &'t [u8],
+    counted: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line, from 1, that a byte stands in; it lies behind those asked for before.
+    fn at(&mut self, byte: usize) -> usize {
+        let between = self.bytes.get(self.counted..byte).unwrap_or_default();
+        self.line += memchr_iter(b'\n', between).count();
+        self.counted = byte.max(self.counted);
+        self.line
+    }
+}
+
+/// How the sources of an ecosystem are read, made once for all of them.
+pub struct Reader {
+    /// The ecosystem.
+    pub ecosystem: &'static Ecosystem,
+    stops: Stops,
+    embeds: Marks,
+    env: Marks,
+    programs: Marks,
+    writes: Marks,
+    tls: Vec<Finder<'static>>,
+    zones: Vec<Finder<'static>>,
+}
+
+impl Reader {
+    /// The reader of an ecosystem's sources.
+    pub fn of(ecosystem: &'static Ecosystem) -> Reader {
+        let reads = &ecosystem.reads;
+        let finders = |markers: &'static [&'static str]| markers.iter().map(Finder::new).collect();
+        Reader {
+            ecosystem,
+            stops: Stops::of(reads.comment.unwrap_or(NO_COMMENT), reads.quotes.as_bytes()),
+            embeds: Marks::of(reads.embeds),
+            env: Marks::of(reads.env),
+            programs: Marks::of(reads.programs),
+            writes: Marks::of(reads.writes),
+            tls: finders(reads.tls),
+            zones: finders(reads.zones),
+        }
+    }
+}
+
+/// Begins no comment of any source.
+const NO_COMMENT: &str = "\0";
 
 /// Literals above this length name no file.
 const MAX_NAME: usize = 200;
 
 impl Literals {
     /// Reads a source file.
-    pub fn read(&mut self, ecosystem: &Ecosystem, path: &str, text: &str) {
-        let reads = &ecosystem.reads;
+    pub fn read(&mut self, reader: &Reader, path: &str, text: &str) {
+        let reads = &reader.ecosystem.reads;
         let folder = path.rsplit_once('/').map_or("", |(f, _)| f);
-        let comment = reads.comment.unwrap_or("\0");
+        let comment = reads.comment.unwrap_or(NO_COMMENT);
         let quotes = reads.quotes.as_bytes();
         let bytes = text.as_bytes();
-        let stops = Stops::of(comment, quotes);
+        let opener = comment.as_bytes().first().copied();
+        let mut lines = Lines {
+            bytes,
+            counted: 0,
+            line: 1,
+        };
         let mut at = 0;
-        let mut line = 1;
         loop {
-            // Most of a source is neither.
             let rest = bytes.get(at..).unwrap_or_default();
-            let Some(next) = rest.iter().position(|byte| stops.at(*byte)) else {
-                break;
-            };
+            let Some(next) = reader.stops.next(rest) else { break };
             at += next;
             let Some(&byte) = bytes.get(at) else { break };
-            if byte == b'\n' {
-                line += 1;
-                at += 1;
-            } else if byte == comment.as_bytes().first().copied().unwrap_or_default()
-                && bytes.get(at..).is_some_and(|rest| rest.starts_with(comment.as_bytes()))
-            {
-                let end = rest_of_line(bytes, at);
+            let rest = bytes.get(at..).unwrap_or_default();
+            if Some(byte) == opener && rest.starts_with(comment.as_bytes()) {
+                let end = at + memchr(b'\n', rest).unwrap_or(rest.len());
                 self.embed_line(text.get(at..end).unwrap_or_default(), folder);
                 at = end;
-            } else if byte == b'/' && bytes.get(at + 1) == Some(&b'*') && comment == "//" {
-                let close = text
-                    .get(at + 2..)
-                    .and_then(|t| t.find("*/"))
-                    .map_or(bytes.len(), |e| at + 2 + e + 2);
-                line += text
-                    .get(at..close)
-                    .map_or(0, |t| t.bytes().filter(|b| *b == b'\n').count());
-                at = close;
+            } else if comment == "//" && rest.starts_with(b"/*") {
+                let inside = bytes.get(at + 2..).unwrap_or_default();
+                at = memmem::find(inside, b"*/").map_or(bytes.len(), |end| at + 2 + end + 2);
             } else if quotes.contains(&byte) {
                 let start = at + 1;
-                let raw = byte == b'`';
-                let mut end = start;
-                while let Some(&b) = bytes.get(end) {
-                    if b == byte || b == b'\n' && !raw {
-                        break;
-                    }
-                    end += if b == b'\\' && !raw { 2 } else { 1 };
+                let end = closing(bytes, start, byte);
+                if (1..=MAX_NAME).contains(&(end - start)) {
+                    let literal = text.get(start..end).unwrap_or_default();
+                    let before = text.get(..at).unwrap_or_default();
+                    self.literal(reader, literal, before, path, folder, || lines.at(start));
                 }
-                let end = end.min(bytes.len());
-                let literal = text.get(start..end).unwrap_or_default();
-                self.literal(
-                    ecosystem,
-                    literal,
-                    text.get(..at).unwrap_or_default(),
-                    path,
-                    folder,
-                    line,
-                );
-                line += literal.bytes().filter(|b| *b == b'\n').count();
                 // An unclosed literal ends with its line.
                 at = if bytes.get(end) == Some(&byte) { end + 1 } else { end };
-            } else if byte == b'\'' && comment == "//" && quotes == b"\"" {
+            } else if byte == b'\'' {
                 // A character, so that '"' opens nothing; Rust's lifetimes have no second quote near.
                 at += match (bytes.get(at + 1), bytes.get(at + 2), bytes.get(at + 3)) {
                     (Some(b'\\'), _, Some(b'\'')) => 4,
@@ -126,9 +196,10 @@ impl Literals {
                 at += 1;
             }
         }
-        let seen = |marker: &str| {
-            let at = memchr::memmem::find(bytes, marker.as_bytes())?;
-            let line = 1 + text.get(..at)?.bytes().filter(|b| *b == b'\n').count();
+        let first = |markers: &[Finder<'_>]| {
+            let (marker, at) = markers.iter().find_map(|m| Some((m.needle(), m.find(bytes)?)))?;
+            let line = 1 + memchr_iter(b'\n', bytes.get(..at)?).count();
+            let marker = String::from_utf8_lossy(marker);
             Some((
                 marker.trim_matches('"').to_owned(),
                 Seen {
@@ -138,10 +209,10 @@ impl Literals {
             ))
         };
         if self.tls.is_none() {
-            self.tls = reads.tls.iter().find_map(|m| seen(m));
+            self.tls = first(&reader.tls);
         }
         if self.zones.is_none() {
-            self.zones = reads.zones.iter().find_map(|m| seen(m));
+            self.zones = first(&reader.zones);
         }
     }
 
@@ -175,58 +246,54 @@ impl Literals {
         }
     }
 
-    fn literal(&mut self, ecosystem: &Ecosystem, literal: &str, before: &str, path: &str, folder: &str, line: usize) {
-        if literal.is_empty() || literal.len() > MAX_NAME {
-            return;
-        }
-        let reads = &ecosystem.reads;
+    fn literal(
+        &mut self,
+        reader: &Reader,
+        literal: &str,
+        before: &str,
+        path: &str,
+        folder: &str,
+        line: impl FnOnce() -> usize,
+    ) {
+        let line = LazyCell::new(line);
         let seen = || Seen {
             path: path.to_owned(),
-            line,
+            line: *line,
         };
         // Arguments may begin on the next line, or behind a raw or byte string's letter.
         let before = before.trim_end_matches(['r', 'b', '#', 'L', '&', '@']).trim_end();
-        let last = before.as_bytes().last();
-        let is = |markers: &[&str]| {
-            markers.iter().any(|m| {
-                let m = m.trim_end();
-                m.as_bytes().last() == last && before.ends_with(m)
-            })
-        };
-        if is(reads.embeds) {
+        if reader.embeds.end(before) {
             self.embedded.push(join(folder, literal));
             self.embedded.push(literal.trim_start_matches("./").to_owned());
             return;
         }
-        if is(reads.env) {
+        if reader.env.end(before) {
             if !self.env.iter().any(|known| known == literal) {
                 self.env.push(literal.to_owned());
             }
             return;
         }
-        if is(reads.programs) {
+        if reader.programs.call(before) {
             let program = literal.split_whitespace().next().unwrap_or(literal);
             if !self.programs.iter().any(|(known, _)| known == program) {
                 self.programs.push((program.to_owned(), seen()));
             }
         }
-        if is(reads.writes) {
+        if reader.writes.end(before) {
             self.written.push((literal.to_owned(), seen()));
         }
-        let odd =
-            |b: u8| b.is_ascii_control() || matches!(b, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\');
-        let (mut blank, mut slash) = (false, false);
-        for byte in literal.bytes() {
-            if odd(byte) {
-                return;
-            }
-            blank |= byte == b' ';
-            slash |= byte == b'/';
+        if literal.bytes().any(is_odd) {
+            return;
         }
+        let blank = memchr(b' ', literal.as_bytes()).is_some();
+        let slash = memchr(b'/', literal.as_bytes()).is_some();
         if blank && !slash || slash && literal.contains("://") {
             return;
         }
-        let name = literal.trim_start_matches("./");
+        let mut name = literal;
+        while let Some(rest) = name.strip_prefix("./") {
+            name = rest;
+        }
         // Most literals stand in many places.
         if !name.is_empty() && !self.names.contains_key(name) {
             self.names.insert(name.to_owned(), seen());
@@ -234,14 +301,33 @@ impl Literals {
     }
 }
 
+/// Whether a byte stands in no path that anyone writes.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\')
+}
+
 fn join(folder: &str, name: &str) -> String {
     let joined = crate::config::glob::clean(&format!("/{folder}/{name}"));
     joined.trim_start_matches('/').to_owned()
 }
 
-fn rest_of_line(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len())
+/// Where a literal that begins at `start` ends: at its quote, or with the line or the text.
+fn closing(bytes: &[u8], start: usize, quote: u8) -> usize {
+    let mut at = start;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = match quote {
+            // Go's raw strings and JavaScript's templates go over lines.
+            b'`' => memchr(quote, rest),
+            _ => memchr3(quote, b'\\', b'\n', rest),
+        };
+        let Some(found) = found else { return bytes.len() };
+        at += found;
+        if bytes.get(at) != Some(&b'\\') {
+            return at;
+        }
+        at += 2;
+    }
 }
 
 #[cfg(test)]
@@ -251,7 +337,7 @@ mod tests {
 
     fn read(ecosystem: &str, text: &str) -> Literals {
         let mut found = Literals::default();
-        found.read(by_name(ecosystem).expect("known"), "cmd/main.x", text);
+        found.read(&Reader::of(by_name(ecosystem).expect("known")), "cmd/main.x", text);
         found
     }
 

@@ -178,7 +178,12 @@ pub(super) fn sources(walker: &Walker<'_>, step: &Step) -> Vec<Source> {
         }
         "python" | "pypy" => python::started(step, &mut out),
         "ruby" => named(step, Language::Ruby, &["-I", "-r", "-C", "-e"], &mut out),
+        "php" if step.words.iter().any(|w| w == "-S") => php_server(step, &mut out),
         "php" => named(step, Language::Php, &["-d", "-c", "-z"], &mut out),
+        // What they serve their configuration says; of the project it may be anything.
+        "apache2-foreground" | "apachectl" | "apache2ctl" | "apache2" | "php-fpm" | "frankenphp" => {
+            folder(step, ".", &mut out);
+        }
         _ => {
             let before = out.len();
             python::server(walker, step, &mut out);
@@ -188,9 +193,29 @@ pub(super) fn sources(walker: &Walker<'_>, step: &Step) -> Vec<Source> {
             if out.len() == before {
                 node_tool(walker, step, &mut out);
             }
+            if out.len() == before {
+                out.extend(script(walker, step));
+            }
         }
     }
     out
+}
+
+/// A script of the project, by the interpreter that its first line names: `bin/serve`.
+fn script(walker: &Walker<'_>, step: &Step) -> Option<Source> {
+    let path = step.path(&step.name).filter(|_| step.name.contains('/'))?;
+    let context = walker.site.context?;
+    let file = walker.landing.existing(context, &path)?;
+    let interpreter = super::shebang(&context.read_text(&file)?)?;
+    let language = match interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "ruby" => Language::Ruby,
+        "python" => Language::Python,
+        "php" => Language::Php,
+        "node" => Language::JavaScript,
+        _ => return None,
+    };
+    let begin = Begin::File(path);
+    Some(Source { language, begin })
 }
 
 fn file(step: &Step, language: Language, word: &str, out: &mut Vec<Source>) {
@@ -214,6 +239,25 @@ fn package(language: Language, name: &str, out: &mut Vec<Source>) {
 fn named(step: &Step, language: Language, with_value: &[&str], out: &mut Vec<Source>) {
     if let Some(first) = step.operands(with_value).first() {
         file(step, language, first, out);
+    }
+}
+
+/// `php -S ADDRESS [-t FOLDER] [ROUTER]`: it runs whatever lies in the folder.
+fn php_server(step: &Step, out: &mut Vec<Source>) {
+    const VALUES: [&str; 5] = ["-S", "-t", "-d", "-c", "-z"];
+    if let Some(router) = step.operands(&VALUES).first() {
+        file(step, Language::Php, router, out);
+    }
+    folder(step, step.option(&["-t", "--docroot"]).unwrap_or("."), out);
+}
+
+/// A folder with sources of PHP, any of which may be asked for.
+fn folder(step: &Step, path: &str, out: &mut Vec<Source>) {
+    if let Some(path) = step.path(path).filter(|path| path.len() > 1) {
+        out.push(Source {
+            language: Language::Php,
+            begin: Begin::Folder(path),
+        });
     }
 }
 

@@ -8,7 +8,7 @@ use tree_sitter::Node;
 
 static WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i-u)\b(?:include|include_once|require|require_once|use|getenv|env|exec|shell_exec|system|passthru|proc_open|__DIR__|__FILE__)\b",
+        r"(?i-u)\b(?:include|include_once|require|require_once|use|getenv|env|exec|shell_exec|system|passthru|proc_open|__DIR__|__FILE__)\b|[a-z0-9_]\\",
     )
     .ok()
 });
@@ -56,12 +56,25 @@ fn visit(node: Node<'_>, text: &str, found: &mut Found) {
                 }),
             }
         }
-        "namespace_use_clause" => {
+        // `use A\B;`, each of `use A\{B, C};`, and `new \A\B()`.
+        "namespace_use_clause" | "qualified_name" => {
+            if node.kind() == "qualified_name" && node.parent().is_some_and(|p| p.kind() == "namespace_use_clause") {
+                return;
+            }
             let name = source(node, text)
                 .split(" as ")
                 .next()
                 .unwrap_or_default()
                 .trim_start_matches('\\');
+            if node.kind() == "qualified_name" && !name.contains('\\') {
+                return;
+            }
+            let group = node.parent().filter(|p| p.kind() == "namespace_use_group");
+            let above = group.and_then(|g| g.prev_named_sibling()).map(|n| source(n, text));
+            let name = match above {
+                Some(above) => format!("{}\\{name}", above.trim_matches('\\')),
+                None => name.to_owned(),
+            };
             found.imports.push(Import {
                 what: name.replace('\\', "."),
                 how: How::Maybe,

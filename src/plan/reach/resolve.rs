@@ -1,5 +1,6 @@
 //! From what an import names to a file of the context, or an installed package.
 
+mod composer;
 mod modules;
 mod scripts;
 
@@ -36,6 +37,8 @@ pub struct Resolver<'c> {
     outputs: Vec<(String, String)>,
     /// Packages that manifests name.
     listed: BTreeSet<String>,
+    /// Composer's, for PHP.
+    autoload: Option<composer::Autoload>,
 }
 
 /// Endings that JavaScript's imports leave out.
@@ -71,6 +74,7 @@ impl<'c> Resolver<'c> {
             workspaces: BTreeMap::new(),
             outputs: Vec::new(),
             listed: BTreeSet::new(),
+            autoload: None,
         };
         match language {
             Language::JavaScript => resolver.javascript(),
@@ -87,7 +91,14 @@ impl<'c> Resolver<'c> {
                 resolver.root("lib");
                 resolver.root("app");
             }
-            Language::Php => {}
+            Language::Php => {
+                // The nearest manifest above what is started.
+                let mut folder = entries.first().map_or("", String::as_str);
+                while !folder.is_empty() && resolver.autoload.is_none() {
+                    folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+                    resolver.autoload = composer::Autoload::of(context, folder);
+                }
+            }
         }
         resolver
     }
@@ -158,11 +169,12 @@ impl<'c> Resolver<'c> {
                 .find(|p| self.is_file(p));
             return match found {
                 Some(found) => vec![Target::File(found)],
+                None if path.ends_with("vendor/autoload.php") => self.loader(),
                 None if path.contains("vendor/") => vec![Target::Package("composer".to_owned())],
                 None => vec![Target::Missing],
             };
         }
-        Vec::new()
+        self.class(what).into_iter().collect()
     }
 
     /// The folder of the context that a name beginning so is in; none for a package's.

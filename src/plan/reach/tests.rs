@@ -199,6 +199,34 @@ fn ruby_and_php_are_followed() {
 }
 
 #[test]
+fn classes_of_php_lead_to_packages() {
+    let manifest = r#"{"require": {"acme/log": "^1"}, "autoload": {"psr-4": {"App\\": "src/"}, "files": ["src/helpers.php"]}}"#;
+    let lock = r#"{"packages": [
+        {"name": "acme/log", "autoload": {"psr-4": {"Acme\\Log\\": "src/"}}},
+        {"name": "acme/mail", "autoload": {"psr-4": {"Acme\\Mail\\": "src/"}}},
+        {"name": "acme/idle", "autoload": {"psr-4": {"Acme\\Idle\\": "src/"}}},
+        {"name": "acme/polyfill", "autoload": {"files": ["bootstrap.php"]}}],
+        "packages-dev": [{"name": "acme/fake", "autoload": {"psr-4": {"Fake\\": "src/"}}}]}"#;
+    let found = run(
+        Language::Php,
+        &["public/index.php"],
+        &[
+            (
+                "public/index.php",
+                "<?php\nrequire __DIR__ . '/../vendor/autoload.php';\n(new \\Acme\\Mail\\Post())->send();\n",
+            ),
+            ("src/A.php", "<?php\nnamespace App;\nuse Acme\\Log\\{Logger, Level as L};\n"),
+            ("src/helpers.php", "<?php\n"),
+            ("tests/ATest.php", "<?php\nuse Fake\\Thing;\n"),
+            ("composer.json", manifest),
+            ("composer.lock", lock),
+        ],
+    );
+    assert_eq!(files(&found), ["public/index.php", "src/A.php", "src/helpers.php"]);
+    assert_eq!(packages(&found), ["acme/log", "acme/mail", "acme/polyfill"]);
+}
+
+#[test]
 fn hostile_sources_do_not_stop_it() {
     for text in [
         "import {",

@@ -80,6 +80,8 @@ enum When {
     Any(&'static [&'static str]),
     /// The first operand, behind `run` where there is one, is this or begins with it and `:`.
     Script(&'static [&'static str]),
+    /// The first operand lies in one of these folders.
+    In(&'static [&'static str]),
     /// Operands there are, and none begins like this.
     Module(&'static [&'static str]),
 }
@@ -385,7 +387,28 @@ static ROWS: &[Row] = &[
         ],
         When::Always,
     ),
-    test(&["phpunit", "rspec", "minitest", "behave", "codecept"], When::Always),
+    test(
+        &[
+            "phpunit",
+            "pest",
+            "paratest",
+            "phpspec",
+            "phpstan",
+            "psalm",
+            "phpcs",
+            "infection",
+            "rspec",
+            "rubocop",
+            "minitest",
+            "behave",
+            "behat",
+            "codecept",
+        ],
+        When::Always,
+    ),
+    test(&["composer"], When::Script(TEST_SCRIPTS)),
+    // `ruby -Itest test/all.rb`.
+    test(&["ruby", "php"], When::In(&["test/", "tests/", "spec/"])),
     test(&["rake", "rails"], When::Any(&["test", "spec"])),
     build(
         Rake,
@@ -667,6 +690,9 @@ fn holds(when: When, words: &[ShellWord]) -> bool {
                 !prefixes.iter().any(|p| w.text.starts_with(p))
             }) && any
         }
+        When::In(folders) => operands_behind(words, NODE_VALUE_FLAGS)
+            .next()
+            .is_some_and(|w| folders.iter().any(|f| w.text.trim_start_matches("./").starts_with(f))),
         When::Script(names) => script(words).is_some_and(|word| {
             let base = word.text.split([':', '-']).next().unwrap_or_default();
             names.contains(&word.text.as_str()) || names.contains(&base)

@@ -7,7 +7,7 @@ use crate::plan::application::python::requirement;
 use crate::plan::reach::normalized;
 use crate::shell::Manager;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the manifest in a folder of the context lists for development alone; none where it is not
 /// there, or chooses its groups in a way that is not known here.
@@ -15,24 +15,24 @@ pub(super) fn development(context: &Context, manager: Manager, folder: &str) -> 
     let inside = |name: &str| sources::join(folder, name);
     let manifest = inside(manifest(manager));
     let text = context.read_text(&manifest)?;
-    let (names, groups, words) = match manager {
+    let mut found = Found {
+        manifest,
+        ..Found::default()
+    };
+    match manager {
         Manager::Bundle => {
-            let (names, groups) = gemfile(&text)?;
-            (names, groups, Vec::new())
+            found.of = gemfile(&text)?;
+            found.names = found.of.keys().cloned().collect();
+            found.groups = unique(found.of.values().flatten().cloned());
         }
         Manager::Composer => {
             let lock = context.read_text(&inside("composer.lock"))?;
-            let (names, words) = composer(&text, &lock)?;
-            (names, Vec::new(), words)
+            (found.names, found.words) = composer(&text, &lock)?;
+            found.folders = folders(&lock).iter().map(|path| inside(path)).collect();
         }
-        _ => (python(manager, &toml::tables(&text))?, Vec::new(), Vec::new()),
-    };
-    Some(Found {
-        manifest,
-        names,
-        words,
-        groups,
-    })
+        _ => found.names = python(manager, &toml::tables(&text))?,
+    }
+    Some(found)
 }
 
 /// The name of a manager's manifest.
@@ -48,12 +48,11 @@ pub(super) fn manifest(manager: Manager) -> &'static str {
 /// Groups that hold what development and tests use.
 const GROUPS: &[&str] = &["development", "test"];
 
-/// The gems that only groups of [`GROUPS`] hold, and those groups. None where gems are listed by code.
-fn gemfile(text: &str) -> Option<(Vec<String>, Vec<String>)> {
+/// The gems that only groups of [`GROUPS`] hold, with these. None where gems are listed by code.
+fn gemfile(text: &str) -> Option<BTreeMap<String, Vec<String>>> {
     let mut open: Vec<Vec<String>> = Vec::new();
-    let mut only: BTreeSet<String> = BTreeSet::new();
+    let mut only: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut others: BTreeSet<String> = BTreeSet::new();
-    let mut groups: Vec<String> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         let line = line.split(" #").next().unwrap_or(line).trim();
@@ -97,16 +96,14 @@ fn gemfile(text: &str) -> Option<(Vec<String>, Vec<String>)> {
                 of.extend(symbols(list));
             }
             if !of.is_empty() && of.iter().all(|group| GROUPS.contains(&group.as_str())) {
-                groups.extend(of.into_iter().filter(|g| !groups.contains(g)).collect::<Vec<_>>());
-                only.insert(name);
+                only.entry(name).or_default().extend(of);
             } else {
                 others.insert(name);
             }
         }
     }
-    groups.sort();
-    groups.dedup();
-    Some((only.difference(&others).cloned().collect(), groups))
+    only.retain(|name, _| !others.contains(name));
+    Some(only)
 }
 
 /// Symbols and strings of a list: `:development, :test do`.
@@ -140,21 +137,56 @@ fn composer(text: &str, lock: &str) -> Option<(Vec<String>, Vec<String>)> {
         keys.filter(|name| name.contains('/')).cloned().collect()
     };
     let only: Vec<String> = names("require-dev").difference(&names("require")).cloned().collect();
+    // A vendor's name may be that of packages that stay, too.
+    let stays: BTreeSet<String> = packages(&lock, "packages")?
+        .flat_map(|package| vocabulary(package))
+        .map(|word| word.split('\\').next().unwrap_or_default().to_owned())
+        .collect();
     let mut words = Vec::new();
-    for package in lock.get("packages-dev")?.as_array()? {
-        let name = package.get("name").and_then(Json::as_str).unwrap_or_default();
-        words.extend(name.split('/').map(|word| word.replace(['-', '_'], "").to_lowercase()));
-        for kind in ["psr-4", "psr-0"] {
-            let list = package
-                .get("autoload")
-                .and_then(|a| a.get(kind))
-                .and_then(Json::as_object);
-            let keys = list.into_iter().flat_map(|l| l.keys());
-            words.extend(keys.map(|key| key.trim_end_matches('\\').to_lowercase()));
+    for package in packages(&lock, "packages-dev")? {
+        let mut own = vocabulary(package);
+        own.retain(|word| word.len() > 2 && !stays.contains(word));
+        // Nothing tells its names.
+        if own.is_empty() {
+            return None;
         }
+        words.extend(own);
     }
-    words.retain(|word| word.len() > 2);
     Some((only, unique(words)))
+}
+
+/// Folders of the context that packages of `require-dev` are taken from.
+fn folders(lock: &str) -> Vec<String> {
+    let lock: Json = serde_json::from_str(lock).unwrap_or_default();
+    let paths = packages(&lock, "packages-dev")
+        .into_iter()
+        .flatten()
+        .filter_map(|package| {
+            let dist = package.get("dist")?;
+            let local = dist.get("type").and_then(Json::as_str) == Some("path");
+            dist.get("url").and_then(Json::as_str).filter(|_| local)
+        });
+    paths.map(|path| path.trim_end_matches('/').to_owned()).collect()
+}
+
+fn packages<'l>(lock: &'l Json, list: &str) -> Option<impl Iterator<Item = &'l Json> + use<'l>> {
+    Some(lock.get(list)?.as_array()?.iter())
+}
+
+/// What names of a package's code may begin with, in lower case.
+fn vocabulary(package: &Json) -> Vec<String> {
+    let name = package.get("name").and_then(Json::as_str).unwrap_or_default();
+    let parts = name.split('/').map(|word| word.replace(['-', '_'], "").to_lowercase());
+    let mut words: Vec<String> = parts.collect();
+    for kind in ["psr-4", "psr-0"] {
+        let list = package
+            .get("autoload")
+            .and_then(|a| a.get(kind))
+            .and_then(Json::as_object);
+        let keys = list.into_iter().flat_map(|l| l.keys());
+        words.extend(keys.map(|key| key.trim_end_matches('\\').to_lowercase()));
+    }
+    words
 }
 
 /// How many sources of PHP are looked at.
@@ -164,12 +196,14 @@ const MAX_SOURCES: usize = 4_000;
 /// application's own namespace is not among them, or nothing is known.
 pub(super) fn names(context: &Context, found: &Found) -> bool {
     let aside = |path: &str| {
-        path.split('/').any(|part| {
-            matches!(
-                part,
-                "vendor" | "tests" | "test" | "Tests" | "factories" | "seeders" | "node_modules"
-            )
-        })
+        let own = |folder: &String| path.starts_with(&format!("{folder}/"));
+        found.folders.iter().any(own)
+            || path.split('/').any(|part| {
+                matches!(
+                    part,
+                    "vendor" | "tests" | "test" | "Tests" | "factories" | "seeders" | "node_modules"
+                )
+            })
     };
     let walk = context.walk();
     let mut sources = walk
@@ -259,9 +293,19 @@ mod tests {
             gem 'web-console', group: :development\ngem 'spring', groups: [:development, :staging]\n\
             group :production do\n  gem 'lograge'\nend\ngem 'pg'\n\
             group :development, optional: true do\n  gem 'rack-test'\nend\n";
-        let (names, groups) = gemfile(text).unwrap_or_default();
-        assert_eq!(names, ["debug", "rspec-rails", "web-console"]);
-        assert_eq!(groups, ["development", "test"]);
+        let found: Vec<String> = gemfile(text)
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, groups)| format!("{name} {}", groups.join(",")))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "debug development,test",
+                "rspec-rails development,test",
+                "web-console development"
+            ]
+        );
         assert!(gemfile("gem 'a'\ngemspec\n").is_none());
     }
 
@@ -297,5 +341,10 @@ mod tests {
         let (names, words) = composer(json, lock).unwrap_or_default();
         assert_eq!(names, ["fakerphp/faker", "phpunit/phpunit"]);
         assert_eq!(words, ["faker", "fakerphp", "phpunit"]);
+        let json = r#"{"require": {"acme/log": "^1"}, "require-dev": {"acme/fake": "^1"}}"#;
+        let lock = r#"{"packages": [{"name": "acme/log", "autoload": {"psr-4": {"Acme\\Log\\": "src"}}}],
+            "packages-dev": [{"name": "acme/fake", "autoload": {"psr-4": {"Acme\\Fake\\": "src"}}}]}"#;
+        let (_, words) = composer(json, lock).unwrap_or_default();
+        assert_eq!(words, ["acme\\fake", "fake"]);
     }
 }

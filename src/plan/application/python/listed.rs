@@ -1,6 +1,6 @@
 //! Which packages a Python project installs, read from its lists and locks.
 
-use crate::context::Context;
+use crate::context::{Context, sources};
 use crate::facts::CommandView;
 use crate::plan::application::steps;
 use crate::plan::artifact::{Landing, absolute};
@@ -60,6 +60,30 @@ pub fn normal(name: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a package in a folder of the context has nothing to compile.
+fn is_plain(context: &Context, folder: &str) -> bool {
+    let compiled = ["c", "cc", "cpp", "cxx", "h", "pyx", "pxd", "rs", "f", "f90"];
+    let folder = sources::rooted(folder);
+    let Some(manifest) = context.read_text(&sources::join(&folder, "pyproject.toml")) else {
+        return false;
+    };
+    let mut below = context.walk().below(&folder);
+    let builds = [
+        "ext_modules",
+        "maturin",
+        "scikit-build",
+        "mesonpy",
+        "[tool.poetry.build]",
+        "build.py",
+    ];
+    !builds.iter().any(|sign| manifest.contains(sign))
+        && below.all(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+            !compiled.contains(&ending) && name != "setup.py"
+        })
 }
 
 impl List {
@@ -269,7 +293,7 @@ impl List {
         let path = inside(lock);
         match context.read_text(&path) {
             Some(text) => {
-                self.lock(&path, &text);
+                self.lock(&path, &text, &|own| is_plain(context, &inside(own)));
                 if let Some(manifest) = context.pyproject(folder) {
                     self.scripts
                         .extend(manifest.scripts.iter().map(|(name, _)| name.clone()));
@@ -280,19 +304,28 @@ impl List {
     }
 
     /// The packages of a lock file in TOML: `[[package]]` blocks with the names of wheels in them.
-    fn lock(&mut self, path: &str, text: &str) {
+    /// `plain` says whether the sources of a package in a folder are Python alone.
+    fn lock(&mut self, path: &str, text: &str, plain: &dyn Fn(&str) -> bool) {
         let mut name: Option<(String, usize)> = None;
         let mut wheel = false;
+        let mut local = false;
         for (at, line) in text.lines().chain(["[[package]]"]).enumerate() {
             let trimmed = line.trim();
             if trimmed == "[[package]]" {
                 if let Some((name, at)) = name.take() {
                     self.put(&name, wheel, Evidence::manifest(path, Some(at), "it is locked"));
                 }
-                wheel = false;
+                (wheel, local) = (false, false);
             } else if let Some(value) = trimmed.strip_prefix("name = ") {
                 name = name.or(Some((value.trim_matches('"').to_owned(), at + 1)));
             } else {
+                // Poetry says so in two lines, uv in one.
+                local |= trimmed == "type = \"directory\"";
+                let folder = ["{ directory = ", "{ editable = ", "{ virtual = "]
+                    .iter()
+                    .find_map(|key| Some(trimmed.split_once(key)?.1))
+                    .or_else(|| trimmed.strip_prefix("url = ").filter(|_| local));
+                wheel |= folder.is_some_and(|rest| rest.split('"').nth(1).is_some_and(plain));
                 wheel |=
                     trimmed.contains("-none-any.whl") || trimmed.contains("manylinux") && trimmed.contains("x86_64");
             }
@@ -308,14 +341,17 @@ impl List {
             if trimmed.starts_with('[') {
                 listing = trimmed == "[tool.poetry.dependencies]";
             } else if listing
-                && let Some((name, _)) = trimmed.split_once('=')
+                && let Some((name, value)) = trimmed.split_once('=')
                 && name.trim() != "python"
                 && !trimmed.starts_with('#')
             {
                 let name = name.trim().trim_matches('"').to_owned();
+                let own = value.split_once("path").and_then(|(_, rest)| rest.split('"').nth(1));
+                let root = path.rsplit_once('/').map_or("", |(root, _)| root);
+                let plain = own.is_some_and(|own| is_plain(context, &sources::join(root, own)));
                 self.put(
                     &name,
-                    false,
+                    plain,
                     Evidence::manifest(path, Some(at + 1), "it is a dependency"),
                 );
             }
@@ -403,9 +439,12 @@ mod tests {
         let mut list = List::default();
         list.lock(
             "poetry.lock",
-            "[[package]]\nname = \"a\"\nfiles = [\n  {file = \"a-1-py3-none-any.whl\"},\n]\n\n[[package]]\nname = \"b\"\n",
+            "[[package]]\nname = \"a\"\nfiles = [\n  {file = \"a-1-py3-none-any.whl\"},\n]\n\n[[package]]\nname = \"b\"\n\n\
+            [[package]]\nname = \"c\"\nsource = { directory = \"packages/c\" }\n\n\
+            [[package]]\nname = \"d\"\n[package.source]\ntype = \"directory\"\nurl = \"d\"\n",
+            &|folder| folder == "packages/c" || folder == "d",
         );
         let wheels: Vec<(&str, bool)> = list.packages.values().map(|p| (p.name.as_str(), p.wheel)).collect();
-        assert_eq!(wheels, [("a", true), ("b", false)]);
+        assert_eq!(wheels, [("a", true), ("b", false), ("c", true), ("d", true)]);
     }
 }
