@@ -9,6 +9,7 @@ use super::files::{Files, Kind, parent, resolve};
 use super::lookup::Lookup;
 use super::owners::Owners;
 use crate::executor::Trace;
+use std::collections::BTreeSet;
 
 /// The largest list of a distribution's files that is read, in bytes.
 const RECORD_LIMIT: u64 = 16 << 20;
