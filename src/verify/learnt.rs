@@ -196,18 +196,35 @@ fn text(name: &str, one: &str, two: &str, is: &str) -> Check {
     }
 }
 
-/// The first line that differs, both ways.
+/// So much of a line is shown, in characters, and so much of it from before the first difference.
+const SHOWN: usize = 200;
+const BEFORE: usize = 60;
+
+/// The first line that differs, both ways; of long ones the part around where they do.
 fn difference(was: &str, is: &str) -> String {
-    let short = |line: Option<&str>| match line {
-        Some(line) => format!("`{}`", line.chars().take(200).collect::<String>()),
-        None => "nothing more".to_owned(),
+    let short = |line: Option<&str>, other: Option<&str>| {
+        let Some(line) = line else {
+            return "nothing more".to_owned();
+        };
+        let same = line.chars().zip(other.unwrap_or_default().chars());
+        let same = same.take_while(|(one, other)| one == other).count();
+        let skipped = match line.chars().count() > SHOWN {
+            true => same.saturating_sub(BEFORE),
+            false => 0,
+        };
+        let shown: String = line.chars().skip(skipped).take(SHOWN).collect();
+        format!("`{}{shown}`", if skipped > 0 { "…" } else { "" })
     };
     let (mut was, mut is) = (was.lines(), is.lines());
     loop {
         match (was.next(), is.next()) {
             (None, None) => return "they differ in blanks".to_owned(),
             (one, other) if one != other => {
-                return format!("the original writes {}, the rewrite {}", short(one), short(other));
+                return format!(
+                    "the original writes {}, the rewrite {}",
+                    short(one, other),
+                    short(other, one)
+                );
             }
             _ => {}
         }

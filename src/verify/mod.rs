@@ -9,6 +9,7 @@ pub mod closure;
 pub mod config;
 pub mod elf;
 pub mod files;
+mod drawn;
 mod guess;
 pub mod http;
 pub mod learn;

@@ -3,6 +3,7 @@
 use super::behaviour::{Manner, Run};
 use super::check::Check;
 use super::config::{self, Terms};
+use super::drawn;
 use super::guess::{Before, Guess, may_be_chance};
 use super::learn::learn;
 use super::learnt::Learnt;
@@ -18,6 +19,7 @@ use super::{Candidate, Planned, REPORT_VERSION, RebuildFrom, Report, Timing, Ver
 use crate::edit::Effect;
 use crate::executor::{BuildRequest, Cancel, Engine, Error, Platform, Sink, available_memory, in_background};
 use crate::plan::Observed;
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -433,7 +435,15 @@ impl<'a> Work<'a> {
             .any(|check| check.is_failure() && check.name == "closure.entrypoint")
         {
             let probes = &site.options.manner.probes;
-            let differs = |learnt: &Learnt, run: &Run| learnt.compare(probes, run, rewrite.starts_otherwise());
+            let ids = LazyCell::new(|| drawn::ids(&was.files, &is.files));
+            let differs = |learnt: &Learnt, run: &Run| {
+                let compare = |run: &Run| learnt.compare(probes, run, rewrite.starts_otherwise());
+                let compared = compare(run);
+                match compared.iter().any(Check::is_failure) && !ids.is_empty() {
+                    true => compare(&drawn::renamed(run, &ids)),
+                    false => compared,
+                }
+            };
             let mut compared = differs(&learnt, &run);
             if compared.iter().any(Check::is_failure) {
                 // Once is chance: a busy machine makes slow starts and lost connections, and who is asked at
