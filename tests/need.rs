@@ -287,7 +287,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         let at = source_of(&at).unwrap_or(at);
         row.files += usize::from(files.node(&at).is_some_and(|n| n.layer >= base));
         // Metadata is listed and read to find what others may have registered.
-        if at.contains(".dist-info/") || at.contains(".egg-info/") || is_specification(&at) {
+        if at.contains(".dist-info/") || at.contains(".egg-info/") || at.ends_with(".gemspec") {
             continue;
         }
         if let Some(key) = node_package(&at)

@@ -5,6 +5,7 @@ mod own;
 use super::steps::{self, Claim, Goes};
 use super::{Application, Package, native};
 use crate::facts::CommandView;
+use crate::knowledge::PackageManager;
 use crate::plan::artifact::absolute;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::{Program, What};
@@ -15,10 +16,9 @@ use crate::shell::{Action, Manager, Operation, Packages};
 const BUNDLE: &str = "/usr/local/bundle/";
 
 /// Where the Ruby of a distribution installs gems to, and their programs.
-const SYSTEM: [(&str, &str); 3] = [
-    ("debian", "/var/lib/gems/"),
-    ("ubuntu", "/var/lib/gems/"),
-    ("alpine", "/usr/lib/ruby/gems/"),
+const SYSTEM: [(PackageManager, &str); 2] = [
+    (PackageManager::Apt, "/var/lib/gems/"),
+    (PackageManager::Apk, "/usr/lib/ruby/gems/"),
 ];
 const PROGRAMS: &str = "/usr/local/bin/";
 
@@ -155,7 +155,7 @@ fn compiles(site: &Site<'_>, task: &str) -> bool {
 fn filled(site: &Site<'_>, programs: &[Program], view: &CommandView<'_>, packages: &Packages) -> Option<Vec<String>> {
     let folder = folder(site, view, packages)?;
     let system = SYSTEM.iter().any(|(_, gems)| *gems == folder);
-    let alpine = site.base.is_some_and(|b| b.image.family == "alpine");
+    let alpine = site.base.is_some_and(|b| b.variant.packages == PackageManager::Apk);
     let mut out = vec![folder];
     // What was cloned lies in the builder alone.
     let project = steps::folder(site, view).filter(|_| packages.manager == Manager::Bundle);
@@ -178,8 +178,14 @@ fn filled(site: &Site<'_>, programs: &[Program], view: &CommandView<'_>, package
         match alpine {
             // Among the system's own.
             true => out.extend(started.iter().map(|name| format!("/usr/bin/{name}"))),
-            false if started.is_empty() => {}
-            false => out.push(PROGRAMS.to_owned()),
+            false => {
+                // The repository's own gems say whether they bring any.
+                let own = own::gems(site);
+                let plain = |name: &String| own.get(name.as_str()).is_some_and(|gem| !gem.has_programs);
+                if !started.is_empty() || !names.iter().all(|(name, _)| plain(name)) {
+                    out.push(PROGRAMS.to_owned());
+                }
+            }
         }
     }
     Some(out)
@@ -187,8 +193,9 @@ fn filled(site: &Site<'_>, programs: &[Program], view: &CommandView<'_>, package
 
 /// Where gems are installed to where nothing says otherwise.
 fn usual(site: &Site<'_>) -> &'static str {
-    let family = site.base.map(|b| b.image.family);
-    let system = SYSTEM.iter().find(|(of, _)| Some(*of) == family);
+    let other = site.base.filter(|b| !matches!(b.image.family, "ruby" | "jruby"));
+    let packages = other.map(|b| b.variant.packages);
+    let system = SYSTEM.iter().find(|(of, _)| Some(*of) == packages);
     system.map_or(BUNDLE, |(_, gems)| gems)
 }
 

@@ -115,6 +115,12 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
             "a base whose tag names its release",
         )),
     }
+    if let Some(evidence) = other_manager(look, here) {
+        base.conditions.push(Condition::not_met(
+            format!("`{}` has {}", base.reference, here.name()),
+            vec![evidence],
+        ));
+    }
     if let Some(evidence) = foreign(look) {
         base.conditions.push(Condition::not_met(
             format!("{shown} can be installed from the release's own repositories"),
@@ -126,6 +132,16 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
         names,
         why,
     });
+}
+
+/// A package that the file installs by the manager of another distribution than is known of its image, as
+/// behind a digest: `apk add` where Debian was expected.
+fn other_manager(look: &Look<'_>, here: Manager) -> Option<Evidence> {
+    let apk = |manager: Manager| manager == Manager::Apk;
+    let apt = |manager: Manager| matches!(manager, Manager::AptGet | Manager::Apt);
+    let odd = |manager: Manager| apk(here) && apt(manager) || apt(here) && apk(manager);
+    let mut found = look.system.found.iter().filter(|p| odd(p.manager));
+    found.find_map(|package| package.evidence.first().cloned())
 }
 
 /// Libraries whose packages have these names since a release of Alpine, 3.x (its package index).

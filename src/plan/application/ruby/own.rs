@@ -14,6 +14,8 @@ pub(super) struct Gem {
     pub(super) links: Vec<(String, Evidence)>,
     /// All that its extensions link is in `links`.
     pub(super) is_known: bool,
+    /// It brings programs.
+    pub(super) has_programs: bool,
 }
 
 /// The gems of the context, by name.
@@ -36,6 +38,7 @@ pub(super) fn gems(site: &Site<'_>) -> BTreeMap<String, Gem> {
             .peekable();
         let mut gem = Gem {
             // An extension may be made by CMake or Cargo, too.
+            has_programs: text.contains(".executables") || text.contains(".bindir"),
             is_known: scripts.peek().is_some() || !text.contains("extensions"),
             ..Gem::default()
         };
