@@ -331,7 +331,9 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         }
         let owner = node_package(path).or(owner.get(path.as_str()).copied());
         // Settings that a library of the system reads where they are (openssl.cnf), logs of npm's build.
-        let system = owners.of_file(path).is_some_and(|owner| owner.starts_with("apt:"));
+        // PHP reads the settings of every extension that is installed, also by packages of a build alone.
+        let system =
+            path.starts_with("/etc/php/") || owners.of_file(path).is_some_and(|owner| owner.starts_with("apt:"));
         let idle = is_specification(path) && !row.opened.contains(path);
         if owner.is_some_and(|key| spared.contains(key)) || system || idle || path.starts_with("/root/.npm") {
             continue;

@@ -53,7 +53,7 @@ pub use system::{SystemPackage, SystemPackages, Use};
 
 pub use crate::config::{CacheMounts, RuntimeBase as RuntimeChoice, StageLevel as Level, Tester};
 
-use crate::edit::{Applicability, Effect};
+use crate::edit::{Applicability, Edit, Effect};
 use crate::facts::Facts;
 use crate::model::Dockerfile;
 use crate::source::SourceFile;
@@ -157,6 +157,9 @@ pub struct Plan {
     pub needs: Needs,
     /// Packages of the languages that the sources and the start of an interpreted program ask for.
     pub wanted: Vec<Wanted>,
+    /// Edits of the old file that leave out packages which only development lists, where nothing that is
+    /// started reaches one and nobody else uses the image; empty where that is not proven.
+    pub without_development: Vec<Edit>,
     /// System packages, and which of them run time needs.
     pub system: SystemPackages,
     /// Who else relies on the image as it is.
@@ -354,6 +357,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         application.as_ref(),
     );
     plan.neighbours = neighbour::neighbours(&site);
+    plan.without_development = idle_groups(&plan, application.as_ref());
     let known = levels::Known {
         programs: &plan.programs,
         artifacts: &artifacts,
@@ -374,6 +378,19 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     plan
 }
 
+/// What keeps packages of development out of the installs of the file as it is.
+fn idle_groups(plan: &Plan, application: Option<&application::Application>) -> Vec<Edit> {
+    let Some(lean) = application.and_then(|a| a.lean.as_deref()) else {
+        return Vec::new();
+    };
+    let holds = |conditions: &[Condition]| conditions.iter().all(|c| c.met == Met::Yes);
+    let altered = lean.altered.iter().map(|(_, alteration)| alteration);
+    if !plan.neighbours.is_empty() || !holds(&lean.conditions) || !altered.clone().all(|a| holds(&a.conditions)) {
+        return Vec::new();
+    }
+    altered.flat_map(|alteration| alteration.edits.clone()).collect()
+}
+
 impl Default for Plan {
     fn default() -> Self {
         Plan {
@@ -382,6 +399,7 @@ impl Default for Plan {
             artifacts: Vec::new(),
             needs: Needs::default(),
             wanted: Vec::new(),
+            without_development: Vec::new(),
             system: SystemPackages::default(),
             neighbours: Vec::new(),
             levels: Vec::new(),

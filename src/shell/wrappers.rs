@@ -75,11 +75,13 @@ static WRAPPERS: &[Wrapper] = &[
     wrapper("tini", &["-e", "-p"], 0),
     wrapper("dumb-init", &["-r", "--rewrite"], 0),
     wrapper("chronic", &[], 0),
+    // Only where it runs composer.
+    wrapper("php", &["-d", "-c"], 0),
 ];
 
 impl Command {
     /// The command that is really run: wrappers such as `sudo`, `env A=b`, `exec`, `time`, `nice` and
-    /// `gosu user` are looked through. `command -v x` and `sudo -l` run nothing and stay themselves.
+    /// `gosu user` are looked through, and `php` where it runs composer. `command -v x` and `sudo -l` run nothing and stay themselves.
     /// `xargs` and `find -exec` are not looked through.
     pub fn effective(&self) -> Effective<'_> {
         let mut name = &self.name;
@@ -121,6 +123,9 @@ fn unwrap<'a>(name: &ShellWord, words: &'a [ShellWord]) -> Option<Effective<'a>>
         }
     }
     let (name, words) = rest.split_first()?;
+    if program == "php" && !matches!(base_name(&name.text), "composer" | "composer.phar") {
+        return None;
+    }
     Some(Effective { name, words })
 }
 

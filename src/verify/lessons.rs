@@ -24,30 +24,54 @@ pub struct Lessons {
 pub fn of_trace(missed: &[Missed], owners: &Owners, changed: bool) -> Lessons {
     let mut lessons = Lessons::default();
     let (mut opened, mut loaded) = (Vec::new(), Vec::new());
+    let mut modules: Vec<&str> = Vec::new();
     for Missed { path, what } in missed {
         if matches!(what, What::Base | What::Tried | What::Listed) && !changed {
             continue;
         }
-        let package = package_of(path).map(|(language, package)| Observed::Loaded { language, package });
-        match (what, package) {
+        let known = package_of(path).map(|(language, package)| Observed::Loaded { language, package });
+        match (what, known) {
             (What::Program, None) => lessons.lacked.push(started(path, owners)),
-            (What::Program, Some(package)) => {
+            (What::Program, Some(known)) => {
                 lessons.instead.push(started(path, owners));
-                lessons.lacked.push(package);
+                lessons.lacked.push(known);
             }
-            (_, Some(package)) => {
+            (_, Some(known)) => {
                 loaded.push(path.clone());
-                lessons.lacked.push(package);
+                lessons.lacked.push(known);
+            }
+            // A library comes with its package, and with what that needs.
+            (_, None) if is_library(path) && package(owners, path).is_some() => {
+                modules.push(path);
+                lessons.lacked.push(started(path, owners));
             }
             (_, None) => opened.push(path.clone()),
         }
     }
+    // What switches an extension of PHP on comes with its package, too.
+    opened.retain(|path| !modules.iter().any(|module| switches_on(path, module)));
     let files = |paths| gathered(paths).into_iter().map(|path| Observed::Opened { path });
     lessons.lacked.extend(files(opened));
     lessons.instead.extend(files(loaded));
     let lacked = std::mem::take(&mut lessons.lacked);
     add(&mut lessons.lacked, lacked);
     lessons
+}
+
+fn is_library(path: &str) -> bool {
+    path.starts_with("/usr/lib/") && (path.ends_with(".so") || path.contains(".so."))
+}
+
+/// Whether a file is the setting of an extension: `/etc/php/8.2/cli/conf.d/20-intl.ini` of `intl.so`.
+fn switches_on(path: &str, module: &str) -> bool {
+    let name = |path: &str, ending: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path).strip_suffix(ending)?;
+        Some(
+            name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
+                .to_owned(),
+        )
+    };
+    path.starts_with("/etc/php/") && name(path, ".ini").is_some_and(|of| name(module, ".so") == Some(of))
 }
 
 /// Adds what is new.
@@ -279,6 +303,26 @@ mod tests {
             language,
             package: package.into(),
         }
+    }
+
+    #[test]
+    fn extensions_come_with_their_packages() {
+        let mut files = Memory::default();
+        let module = "/usr/lib/php/20220829/intl.so";
+        files.file("/var/lib/dpkg/info/php8.2-intl.list", 0o644, format!("{module}\n"));
+        let owners = Owners::of(&files);
+        let missed = [module, "/etc/php/8.2/mods-available/intl.ini", "/app/rules"].map(|path| Missed {
+            path: path.to_owned(),
+            what: What::Own,
+        });
+        let package = Observed::Started {
+            path: module.into(),
+            package: Some("php8.2-intl".into()),
+        };
+        let rules = Observed::Opened {
+            path: "/app/rules".into(),
+        };
+        assert_eq!(of_trace(&missed, &owners, false).lacked, [package, rules]);
     }
 
     #[test]

@@ -401,7 +401,8 @@ fn taken_out(site: &Site<'_>, install: &Install<'_>, found: &Found, path: &str) 
         Manager::Composer => again("composer install").map(|text| format!("{text} --no-dev")),
         // In the interpreter's own folder it would take itself out.
         Manager::Poetry if path.ends_with("/.venv/") => {
-            again("poetry install").map(|text| format!("{text} --only main --sync"))
+            // `--sync` would take out what every new environment has, setuptools for one.
+            again("poetry install").map(|text| format!("rm -rf {} && {text} --only main", path.trim_end_matches('/')))
         }
         Manager::Bundle => Some(format!("{} && bundle clean --force", configured(site, found))),
         _ => None,

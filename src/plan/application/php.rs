@@ -38,7 +38,12 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         });
     }
     // Composer's own installation.
-    if text.contains("getcomposer.org") || text.contains("composer-setup.php") {
+    let phar = matches!(name, "mv" | "cp" | "ln" | "chmod" | "rm")
+        && view.arguments().any(|w| w.text.ends_with("composer.phar"))
+        && view
+            .arguments()
+            .all(|w| w.text.contains("composer") || !w.text.contains('/'));
+    if phar || text.contains("getcomposer.org") || text.contains("composer-setup.php") {
         return Some(claim(Some(Goes::Builder), "composer is installed"));
     }
     let packages = view.operations.iter().find_map(|o| match o {
@@ -65,7 +70,11 @@ pub(super) fn claim(site: &Site<'_>, view: &CommandView<'_>, text: &str) -> Opti
         return match packages.action {
             Action::Configure | Action::Clean => Some(claim(Some(Goes::Builder), "composer is set up")),
             _ => Some(Claim {
-                fills: vec![format!("{}/vendor/", folder.trim_end_matches('/'))],
+                // What was cloned lies in the builder alone.
+                fills: vec![match steps::is_fetched(site, &folder) {
+                    true => format!("{}/", folder.trim_end_matches('/')),
+                    false => format!("{}/vendor/", folder.trim_end_matches('/')),
+                }],
                 reads_sources: true,
                 writes_sources: scripts,
                 ..claim(Some(Goes::Builder), "composer installs packages")

@@ -155,21 +155,31 @@ fn compiles(site: &Site<'_>, task: &str) -> bool {
 fn filled(site: &Site<'_>, programs: &[Program], view: &CommandView<'_>, packages: &Packages) -> Option<Vec<String>> {
     let folder = folder(site, view, packages)?;
     let system = SYSTEM.iter().any(|(_, gems)| *gems == folder);
+    let alpine = site.base.is_some_and(|b| b.image.family == "alpine");
     let mut out = vec![folder];
+    // What was cloned lies in the builder alone.
+    let project = steps::folder(site, view).filter(|_| packages.manager == Manager::Bundle);
+    if let Some(project) = project.filter(|project| steps::is_fetched(site, project)) {
+        out.push(format!("{}/", project.trim_end_matches('/')));
+    }
     // Programs of gems lie aside of them there.
     if system {
         let (names, _) = gems(site);
-        let brought = |name: &str| names.iter().any(|(gem, _)| gem == name);
-        let started = programs.iter().any(|p| match &p.what {
-            What::FromPath { name } => brought(name) || BRINGS.contains(&name.as_str()),
-            _ => false,
-        });
-        if started
-            || programs
-                .iter()
-                .any(|p| p.via.iter().any(|v| v.starts_with("bundle exec")))
-        {
-            out.push(PROGRAMS.to_owned());
+        let brought = |name: &str| names.iter().any(|(gem, _)| gem == name) || BRINGS.contains(&name);
+        let bundled = |p: &Program| p.via.iter().any(|v| v.starts_with("bundle exec"));
+        let mut started: Vec<&str> = programs
+            .iter()
+            .filter(|p| bundled(p) || matches!(&p.what, What::FromPath { name } if brought(name)))
+            .filter_map(|p| p.words.first())
+            .map(String::as_str)
+            .filter(|name| !name.contains('/') && !matches!(*name, "ruby" | "sh"))
+            .collect();
+        started.dedup();
+        match alpine {
+            // Among the system's own.
+            true => out.extend(started.iter().map(|name| format!("/usr/bin/{name}"))),
+            false if started.is_empty() => {}
+            false => out.push(PROGRAMS.to_owned()),
         }
     }
     Some(out)

@@ -143,7 +143,27 @@ pub(super) fn folder(site: &Site<'_>, view: &CommandView<'_>) -> Option<String> 
 /// clone: all of it lies in the builder alone.
 pub(super) fn is_fetched(site: &Site<'_>, folder: &str) -> bool {
     let landing = Landing::of(site);
-    folder.len() > 1 && !landing.is_open() && !landing.fills(folder)
+    folder.len() > 1 && (is_cloned(site, folder) || !landing.is_open() && !landing.fills(folder))
+}
+
+/// Whether a command clones a repository to a folder.
+fn is_cloned(site: &Site<'_>, folder: &str) -> bool {
+    let clones = |view: CommandView<'_>| {
+        let mut clones = view.operations.iter().filter_map(|o| match o {
+            Operation::GitClone(clone) => Some(clone),
+            _ => None,
+        });
+        clones.any(|clone| {
+            let named = clone.directory.as_ref().map(|w| w.text.as_str());
+            // Without another, the folder is called as the repository is.
+            let usual = clone.url.as_ref().and_then(|url| url.text.trim_end_matches('/').rsplit('/').next());
+            let name = named.or(usual.map(|name| name.trim_end_matches(".git")));
+            let target = name.and_then(|name| expanded(site, view.instruction.index, name));
+            let target = target.and_then(|name| absolute(self::folder(site, &view).as_deref(), &name));
+            target.is_some_and(|target| target.trim_end_matches('/') == folder.trim_end_matches('/'))
+        })
+    };
+    site.instructions().any(|i| site.facts.commands(i).any(clones))
 }
 
 /// A word with its variables replaced, as far as the file says them.

@@ -166,10 +166,11 @@ pub fn application(
             (_, Role::Cleanup) => Lot {
                 builder: at <= anchor.instruction,
                 // What is copied from the context once more is cleaned once more.
-                runtime: !alone_with_install(site, role, application)
-                    && !lands_in_trees(site, at, trees)
-                    && setup::cleans_inside(site, role, &folders_of(site, &landing)),
-                late: at <= anchor.instruction,
+                runtime: setup::removes_settings(site, role)
+                    || !alone_with_install(site, role, application)
+                        && !lands_in_trees(site, at, trees)
+                        && setup::cleans_inside(site, role, &folders_of(site, &landing)),
+                late: at <= anchor.instruction && !setup::removes_settings(site, role),
                 ..Lot::default()
             },
             (_, Role::RuntimeSetup) if is_file_setup(site, role) => {
@@ -183,7 +184,13 @@ pub fn application(
             (_, Role::RuntimeSetup)
                 if is_permission(site, role.place) && (!trees.is_empty() || is_about(site, role, artifacts)) =>
             {
-                setup::permission(site, role, before, artifacts, trees)
+                let lot = setup::permission(site, role, before, artifacts, trees);
+                // Behind the copies somebody else may run, who may not change what is not theirs.
+                let user = |at: usize| site.file().settings_at(at).user.map(|u| u.value);
+                Lot {
+                    late: lot.late && user(at) == user(anchor.instruction),
+                    ..lot
+                }
             }
             (_, Role::RuntimeSetup) => Lot {
                 builder: before

@@ -35,6 +35,21 @@ pub(super) fn is_file_setup(site: &Site<'_>, role: &RoleOf) -> bool {
         .is_some_and(|i| i.transfer().is_some())
 }
 
+/// Whether a piece removes settings of packages that run time has, too: `rm -f
+/// /etc/ImageMagick-6/policy.xml`.
+pub(super) fn removes_settings(site: &Site<'_>, role: &RoleOf) -> bool {
+    let text = site.file().source.slice(role.span);
+    let mut words = text.split_whitespace();
+    let forced = |w: &str| w.starts_with('-') && w.contains('f');
+    words.next() == Some("rm")
+        && text.split_whitespace().any(forced)
+        && words.clone().any(|w| !w.starts_with('-'))
+        && words.filter(|w| !w.starts_with('-')).all(|w| {
+            let lists = ["/etc/apt", "/etc/apk", "/etc/yum", "/etc/ssh", "/etc/cron"];
+            w.starts_with("/etc/") && !lists.iter().any(|of| w.starts_with(of))
+        })
+}
+
 /// Whether a piece only says what a server does once it runs: Apache's modules and sites, logs that go
 /// to the container's output.
 pub(super) fn is_for_servers(site: &Site<'_>, role: &RoleOf) -> bool {

@@ -77,6 +77,15 @@ const HABITS: &[Habit] = &[
     },
 ];
 
+/// What the planner leaves out of the installs of this file, where it may be changed.
+fn proven<'a>(cx: &Cx<'a>) -> &'a [Edit] {
+    let may = cx.settings.settings().stages.rewrite && cx.context.is_some();
+    match may {
+        true => &cx.plan().without_development,
+        false => &[],
+    }
+}
+
 /// What comes along with a copy is worth a finding where it takes about this much, in bytes. The
 /// compiler alone takes less.
 const WORTH: u64 = 50_000_000;
@@ -143,8 +152,18 @@ impl Inspect for Rule {
         let is_free = habit.manager == Manager::Maven || !builds_later(cx, view);
         if !habit.option.is_empty() && is_free && program.end <= view.command.span.end {
             let edit = Edit::insert(program.end, format!(" {}", habit.option));
-            let fix = Fix::unsafe_(format!("add `{}`", habit.option), vec![edit]).with_effects([Effect::Packages]);
-            finding = finding.fix(fix);
+            let title = format!("add `{}`", habit.option);
+            // The planner shows that nothing which is started reaches one of them.
+            let fix = match proven(cx).contains(&edit) {
+                true => Fix::safe(title, vec![edit]),
+                false => Fix::unsafe_(title, vec![edit]),
+            };
+            finding = finding.fix(fix.with_effects([Effect::Packages]));
+        } else if habit.option.is_empty()
+            && let Some(edit) = proven(cx).iter().find(|e| e.span.start == view.command.span.start)
+        {
+            let fix = Fix::safe("leave out the groups of development", vec![edit.clone()]);
+            finding = finding.fix(fix.with_effects([Effect::Packages]));
         }
         cx.report(finding);
     }
