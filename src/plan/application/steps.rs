@@ -156,7 +156,10 @@ fn is_cloned(site: &Site<'_>, folder: &str) -> bool {
         clones.any(|clone| {
             let named = clone.directory.as_ref().map(|w| w.text.as_str());
             // Without another, the folder is called as the repository is.
-            let usual = clone.url.as_ref().and_then(|url| url.text.trim_end_matches('/').rsplit('/').next());
+            let usual = clone
+                .url
+                .as_ref()
+                .and_then(|url| url.text.trim_end_matches('/').rsplit('/').next());
             let name = named.or(usual.map(|name| name.trim_end_matches(".git")));
             let target = name.and_then(|name| expanded(site, view.instruction.index, name));
             let target = target.and_then(|name| absolute(self::folder(site, &view).as_deref(), &name));

@@ -87,7 +87,7 @@ impl Marks {
         let joined = |c: char| c.is_alphanumeric() || c == '_';
         let called = |mark: &str| {
             text.strip_suffix(mark)
-                .is_some_and(|above| !above.ends_with("->") && !(mark.starts_with(joined) && above.ends_with(joined)))
+                .is_some_and(|above| !(above.ends_with("->") || mark.starts_with(joined) && above.ends_with(joined)))
         };
         self.end(text) && self.0.iter().any(|mark| called(mark))
     }

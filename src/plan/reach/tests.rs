@@ -200,7 +200,8 @@ fn ruby_and_php_are_followed() {
 
 #[test]
 fn classes_of_php_lead_to_packages() {
-    let manifest = r#"{"require": {"acme/log": "^1"}, "autoload": {"psr-4": {"App\\": "src/"}, "files": ["src/helpers.php"]}}"#;
+    let manifest =
+        r#"{"require": {"acme/log": "^1"}, "autoload": {"psr-4": {"App\\": "src/"}, "files": ["src/helpers.php"]}}"#;
     let lock = r#"{"packages": [
         {"name": "acme/log", "autoload": {"psr-4": {"Acme\\Log\\": "src/"}}},
         {"name": "acme/mail", "autoload": {"psr-4": {"Acme\\Mail\\": "src/"}}},
@@ -215,7 +216,10 @@ fn classes_of_php_lead_to_packages() {
                 "public/index.php",
                 "<?php\nrequire __DIR__ . '/../vendor/autoload.php';\n(new \\Acme\\Mail\\Post())->send();\n",
             ),
-            ("src/A.php", "<?php\nnamespace App;\nuse Acme\\Log\\{Logger, Level as L};\n"),
+            (
+                "src/A.php",
+                "<?php\nnamespace App;\nuse Acme\\Log\\{Logger, Level as L};\n",
+            ),
             ("src/helpers.php", "<?php\n"),
             ("tests/ATest.php", "<?php\nuse Fake\\Thing;\n"),
             ("composer.json", manifest),

@@ -139,7 +139,7 @@ fn composer(text: &str, lock: &str) -> Option<(Vec<String>, Vec<String>)> {
     let only: Vec<String> = names("require-dev").difference(&names("require")).cloned().collect();
     // A vendor's name may be that of packages that stay, too.
     let stays: BTreeSet<String> = packages(&lock, "packages")?
-        .flat_map(|package| vocabulary(package))
+        .flat_map(vocabulary)
         .map(|word| word.split('\\').next().unwrap_or_default().to_owned())
         .collect();
     let mut words = Vec::new();
