@@ -194,17 +194,29 @@ fn planned(app: &Path) -> Plan {
     plan::plan(&Facts::new(&file, Some(&context)), &Options::default())
 }
 
+/// An image that is removed in the end: its files are read where the Engine has them.
+struct Built<'d> {
+    docker: &'d Docker,
+    id: ImageId,
+}
+
+impl Drop for Built<'_> {
+    fn drop(&mut self) {
+        let _ = self.docker.remove(&self.id);
+    }
+}
+
 /// An image's files.
-struct Looked {
-    image: ImageId,
+struct Looked<'d> {
     tree: RootTree,
     /// How many layers its base has.
     base: usize,
     /// What the files are read from.
     _contents: ImageContents,
+    image: Built<'d>,
 }
 
-fn look(docker: &Docker, app: &Path, text: &str, cancel: &Cancel) -> Result<Looked, String> {
+fn look<'d>(docker: &'d Docker, app: &Path, text: &str, cancel: &Cancel) -> Result<Looked<'d>, String> {
     let request = BuildRequest {
         dockerfile: text.to_owned(),
         context: app.to_owned(),
@@ -229,11 +241,12 @@ fn look(docker: &Docker, app: &Path, text: &str, cancel: &Cancel) -> Result<Look
     let made = own.iter().filter(|entry| !entry.empty_layer).count();
     let base = contents.layers.len().saturating_sub(made);
     let tree = RootTree::of(&contents, root_tree::Options::default(), cancel).map_err(|e| e.to_string())?;
+    let id = built.id;
     Ok(Looked {
-        image: built.id,
         tree,
         base,
         _contents: contents,
+        image: Built { docker, id },
     })
 }
 
@@ -263,8 +276,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         exposes: !manner.probes.is_empty(),
         ..Expected::default()
     };
-    let run = observe(docker, &looked.image, &manner, expected, &cancel).map_err(|e| e.to_string());
-    let _ = docker.remove(&looked.image);
+    let run = observe(docker, &looked.image.id, &manner, expected, &cancel).map_err(|e| e.to_string());
     let trace: Trace = run?.trace.ok_or("it was not traced")??;
     let installed = installed(files, base);
     let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
@@ -313,7 +325,6 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
     };
     let rewritten =
         look(docker, app, &plan.candidates[at].text, &cancel).map_err(|why| format!("the rewrite: {why}"))?;
-    let _ = docker.remove(&rewritten.image);
     let after = &rewritten.tree;
     let kept: BTreeSet<String> = self::installed(after, 0).into_keys().collect();
     row.kept = installed.keys().filter(|key| kept.contains(*key)).cloned().collect();
