@@ -294,6 +294,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         optional: 0,
         missed: Vec::new(),
     };
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
     for path in trace.opened.iter().filter(|p| !trace.written.contains(*p)) {
         let at = resolve(files, path).map_or_else(|_| path.clone(), |(at, _)| at);
         let at = source_of(&at).unwrap_or(at);
@@ -307,6 +308,7 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
             .or(owner.get(at.as_str()).copied())
         {
             row.opened.insert(key.to_owned());
+            shown.entry(key.to_owned()).or_insert(at.clone());
         }
     }
     // `debug` colours what it prints with `supports-color` where somebody else brought it: a peer that
@@ -314,11 +316,10 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
     let spared = optional_of(&row.needed, &installed, files);
     row.optional = row.opened.iter().filter(|key| spared.contains(*key)).count();
     row.opened.retain(|key| !spared.contains(key));
-    row.missed.extend(
-        row.opened
-            .difference(&row.needed)
-            .map(|key| format!("{key} was opened, and is not needed as computed")),
-    );
+    row.missed.extend(row.opened.difference(&row.needed).map(|key| {
+        let file = shown.get(key).map_or("", String::as_str);
+        format!("{key} was opened ({file}), and is not needed as computed")
+    }));
     let Verdict::Rewrite(at) = plan.verdict else {
         row.kept = installed.keys().cloned().collect();
         return Ok(row);
@@ -502,8 +503,8 @@ fn gems(files: &dyn Files, paths: &[String], out: &mut BTreeMap<String, Installe
 
 fn below(files: &dyn Files, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut out = Vec::new();
-    files.each(&mut |path, _| {
-        if wanted(path) {
+    files.each(&mut |path, node| {
+        if matches!(node.kind, Kind::File(_)) && wanted(path) {
             out.push(path.to_owned());
         }
     });

@@ -92,12 +92,17 @@ impl<'c> Resolver<'c> {
                 resolver.root("app");
             }
             Language::Php => {
-                // The nearest manifest above what is started.
+                // The nearest manifest above what is started; one with a lock is the project's.
+                let mut folders: Vec<&str> = Vec::new();
                 let mut folder = entries.first().map_or("", String::as_str);
-                while !folder.is_empty() && resolver.autoload.is_none() {
+                while !folder.is_empty() {
                     folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
-                    resolver.autoload = composer::Autoload::of(context, folder);
+                    folders.push(folder);
                 }
+                let locked = |folder: &&&str| resolver.files.contains(join(folder, "composer.lock").as_str());
+                let project = folders.iter().find(locked).or(folders.first());
+                let all = project.into_iter().chain(&folders);
+                resolver.autoload = all.copied().find_map(|folder| composer::Autoload::of(context, folder));
             }
         }
         resolver
