@@ -346,7 +346,9 @@ fn measured(docker: &Docker, app: &Path, about: &About, plan: &Plan) -> Result<R
         // PHP reads the settings of every extension that is installed, also by packages of a build alone.
         let system =
             path.starts_with("/etc/php/") || owners.of_file(path).is_some_and(|owner| owner.starts_with("apt:"));
-        let idle = is_specification(path) && !row.opened.contains(path);
+        let listed = path.ends_with(".dist-info/entry_points.txt");
+        let idle = is_specification(path) && !row.opened.contains(path)
+            || listed && !owner.is_some_and(|key| row.opened.contains(key));
         if owner.is_some_and(|key| spared.contains(key)) || system || idle || path.starts_with("/root/.npm") {
             continue;
         }
