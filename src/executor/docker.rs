@@ -26,6 +26,11 @@ const FIRST: Duration = Duration::from_secs(20);
 /// The first client that needs buildx for BuildKit.
 const NEEDS_BUILDX: u32 = 23;
 
+/// The first Engine that is given two builds at the same moment. The BuildKit of 20.10 takes the whole
+/// Engine down where it finds an image's layer by an entry that has just been pruned
+/// (moby/buildkit#2153), and two builds that begin together were seen to do that.
+const BUILDS_AT_ONCE: u32 = 23;
+
 /// How BuildKit is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Builder {
@@ -171,7 +176,7 @@ impl Engine for Docker {
 
     // BuildKit merges what is equal in the graphs that it works on.
     fn shares_steps(&self) -> bool {
-        true
+        major(&self.version) >= BUILDS_AT_ONCE
     }
 
     fn contents(&self, image: &ImageId, cancel: &Cancel) -> Result<ImageContents, Error> {
