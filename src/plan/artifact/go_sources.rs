@@ -78,15 +78,35 @@ impl GoSources {
             }
             sources.push((file.path.as_str(), rest));
         }
-        let read = sources.par_iter().with_min_len(AT_ONCE);
-        let texts: Vec<_> = read.map(|(path, _)| context.text(path)).collect();
-        for ((path, rest), text) in sources.into_iter().zip(texts) {
-            match text {
-                Some(text) => out.file(path, rest, &text),
-                None => out.partial = true,
+        let read = |part: &[(&str, &str)]| {
+            let mut out = GoSources::default();
+            for (path, rest) in part {
+                match context.text(path) {
+                    Some(text) => out.file(path, rest, &text),
+                    None => out.partial = true,
+                }
+            }
+            out
+        };
+        let parts: Vec<GoSources> = sources.par_chunks(AT_ONCE).map(read).collect();
+        parts.into_iter().fold(out, GoSources::and)
+    }
+
+    /// What these files and later ones show.
+    fn and(mut self, later: GoSources) -> GoSources {
+        self.cgo = self.cgo.or(later.cgo);
+        self.cgo_optional = self.cgo_optional.or(later.cgo_optional);
+        self.net = self.net.or(later.net);
+        self.partial |= later.partial;
+        self.libraries.extend(later.libraries);
+        self.libraries.sort();
+        self.libraries.dedup();
+        for folder in later.mains {
+            if !self.mains.contains(&folder) {
+                self.mains.push(folder);
             }
         }
-        out
+        self
     }
 
     fn file(&mut self, path: &str, rest: &str, text: &str) {
@@ -100,7 +120,7 @@ impl GoSources {
         let optional = !constraint.holds(false);
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
-            if let Some(cgo) = line.trim_start_matches("//").trim_start().strip_prefix("#cgo") {
+            if let Some(cgo) = line.trim_start_matches('/').trim_start().strip_prefix("#cgo") {
                 if let Some((condition, values)) = cgo.split_once(':')
                     && !["windows", "darwin", "freebsd"].iter().any(|os| condition.contains(os))
                 {

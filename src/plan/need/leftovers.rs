@@ -95,15 +95,14 @@ pub fn is_source(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
 
 /// Whether only builds and tests of its ecosystem read it.
 pub fn is_test(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let parts: Vec<&str> = folders.split('/').collect();
     ecosystems
         .iter()
         .flat_map(|e| e.not_shipped)
         .any(|pattern| match pattern.strip_suffix('/') {
-            Some(folder) if folder.contains('/') => {
-                path.starts_with(&format!("{folder}/")) || path.contains(&format!("/{folder}/"))
-            }
-            Some(folder) => path.split('/').rev().skip(1).any(|part| fits(folder, part)),
+            Some(folder) if folder.contains('/') => path.starts_with(pattern) || path.contains(&format!("/{pattern}")),
+            Some(folder) => parts.iter().any(|part| fits(folder, part)),
             None => fits(pattern, name),
         })
 }
