@@ -84,6 +84,34 @@ impl FolderTree {
         entries.get(at).map(|(_, kind)| *kind)
     }
 
+    /// A regular file, opened, and its length in bytes.
+    fn file(&self, path: &str) -> Option<(File, u64)> {
+        let opened = |file: File| {
+            let metadata = file.metadata().ok()?;
+            metadata.is_file().then(|| (file, metadata.len()))
+        };
+        // What a list calls a file lies inside, and need not be looked at before it is opened.
+        if let Some(EntryKind::File(_)) = self.listed(path)
+            && let Some(file) = open_in_place(&self.root.join(path))
+        {
+            return opened(file);
+        }
+        let mut full = self.resolve(path)?;
+        let mut metadata = fs::symlink_metadata(&full).ok()?;
+        if metadata.is_symlink() {
+            full = fs::canonicalize(&full).ok()?;
+            if !full.starts_with(&self.root) {
+                return None;
+            }
+            metadata = fs::metadata(&full).ok()?;
+        }
+        metadata
+            .is_file()
+            .then(|| File::open(&full).ok())
+            .flatten()
+            .and_then(opened)
+    }
+
     /// Whether a folder lies inside, each asked for once: thousands of files may lie in one.
     fn is_inside(&self, folder: &Path) -> bool {
         let known = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,15 +145,10 @@ fn open_in_place(_: &Path) -> Option<File> {
     None
 }
 
-/// A regular file's content; none above `limit` bytes.
-fn content(file: File, limit: u64) -> Option<Arc<[u8]>> {
-    let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > limit {
-        return None;
-    }
-    // What is written behind the end meanwhile does not count.
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-    file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
+/// So many bytes of a file. What is written behind its end meanwhile does not count.
+fn content(file: File, length: u64) -> Option<Arc<[u8]>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).ok()?);
+    file.take(length).read_to_end(&mut bytes).ok()?;
     Some(bytes.into())
 }
 
@@ -148,25 +171,13 @@ impl Tree for FolderTree {
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
-        // What a list calls a file lies inside, and need not be looked at before it is opened.
-        if let Some(EntryKind::File(_)) = self.listed(path)
-            && let Some(file) = open_in_place(&self.root.join(path))
-        {
-            return content(file, limit);
-        }
-        let mut full = self.resolve(path)?;
-        let mut metadata = fs::symlink_metadata(&full).ok()?;
-        if metadata.is_symlink() {
-            full = fs::canonicalize(&full).ok()?;
-            if !full.starts_with(&self.root) {
-                return None;
-            }
-            metadata = fs::metadata(&full).ok()?;
-        }
-        if !metadata.is_file() || metadata.len() > limit {
-            return None;
-        }
-        content(File::open(&full).ok()?, limit)
+        let (file, length) = self.file(path)?;
+        (length <= limit).then(|| content(file, length)).flatten()
+    }
+
+    fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {
+        let (file, length) = self.file(path)?;
+        content(file, length.min(bytes as u64))
     }
 
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
@@ -233,6 +244,8 @@ mod tests {
         );
         assert_eq!(tree.read("sub/b", 7).as_deref(), Some(b"content".as_slice()));
         assert_eq!(tree.read("sub/b", 6), None);
+        assert_eq!(tree.head("sub/b", 3).as_deref(), Some(b"con".as_slice()));
+        assert_eq!(tree.head("sub/b", 99).as_deref(), Some(b"content".as_slice()));
         assert_eq!(tree.list("gone"), []);
     }
 

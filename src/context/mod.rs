@@ -39,6 +39,14 @@ pub trait Tree: Send + Sync {
     fn kind(&self, path: &str) -> Option<EntryKind>;
     /// A file's content; none where it is missing, unreadable or larger than `limit` bytes.
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>>;
+    /// The beginning of a file's content, `bytes` long at most; none where it cannot be read.
+    fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {
+        let whole = self.read(path, READ_LIMIT)?;
+        Some(match whole.get(..bytes) {
+            Some(head) => head.into(),
+            None => whole,
+        })
+    }
     /// The names in a folder, sorted; empty where it is none.
     fn list(&self, path: &str) -> Vec<(String, EntryKind)>;
 }
@@ -201,6 +209,13 @@ impl Context {
             texts.bytes += text.len();
         }
         Some(text)
+    }
+
+    /// The beginning of a file, `bytes` long at most, for those to whom it tells enough. A character that
+    /// is cut is replaced.
+    pub fn head(&self, path: &str, bytes: usize) -> Option<String> {
+        let head = self.tree.head(&sources::rooted(path), bytes)?;
+        Some(String::from_utf8_lossy(&head).into_owned())
     }
 
     /// What a COPY or ADD source with Go's wildcards stands for, sorted; without wildcards the path

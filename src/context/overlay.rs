@@ -28,6 +28,13 @@ impl Tree for Overlay {
         }
     }
 
+    fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {
+        match self.above.kind(path) {
+            Some(EntryKind::File(_)) => self.above.head(path, bytes),
+            _ => self.below.head(path, bytes),
+        }
+    }
+
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
         let mut names = self.above.list(path);
         names.extend(self.below.list(path));

@@ -34,6 +34,8 @@ const WITH_C: &[&str] = &[
 
 /// How many files are read at most.
 const MAX_FILES: usize = 4_000;
+/// So many bytes of a file mostly hold its licence, its documentation and its imports.
+const HEAD: usize = 8 * 1024;
 /// So many are read by one thread before it asks for more.
 const AT_ONCE: usize = 64;
 
@@ -81,8 +83,12 @@ impl GoSources {
         let read = |part: &[(&str, &str)]| {
             let mut out = GoSources::default();
             for (path, rest) in part {
-                match context.text(path) {
-                    Some(text) => out.file(path, rest, &text),
+                let found = match rest.starts_with("vendor/") {
+                    true => GoSources::of_head(context, path, rest),
+                    false => GoSources::of(context, path, rest),
+                };
+                match found {
+                    Some(found) => out = out.and(found),
                     None => out.partial = true,
                 }
             }
@@ -90,6 +96,29 @@ impl GoSources {
         };
         let parts: Vec<GoSources> = sources.par_chunks(AT_ONCE).map(read).collect();
         parts.into_iter().fold(out, GoSources::and)
+    }
+
+    fn of(context: &Context, path: &str, rest: &str) -> Option<GoSources> {
+        let mut found = GoSources::default();
+        found.file(path, rest, &*context.text(path)?);
+        Some(found)
+    }
+
+    /// The same for a file of which nobody reads more than the imports: of vendored ones, some of which
+    /// are megabytes of generated code, mostly the beginning.
+    fn of_head(context: &Context, path: &str, rest: &str) -> Option<GoSources> {
+        let head = context.head(path, HEAD)?;
+        let mut found = GoSources::default();
+        if head.len() < HEAD {
+            found.file(path, rest, &head);
+            return Some(found);
+        }
+        // The last line may be cut.
+        let lines = head.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        match found.file(path, rest, lines) {
+            true => Some(found),
+            false => GoSources::of(context, path, rest),
+        }
     }
 
     /// What these files and later ones show.
@@ -109,14 +138,16 @@ impl GoSources {
         self
     }
 
-    fn file(&mut self, path: &str, rest: &str, text: &str) {
+    /// Reads a file; whether its imports end before the text does.
+    fn file(&mut self, path: &str, rest: &str, text: &str) -> bool {
         let mut in_imports = false;
         let mut in_comment = false;
         let mut flags: Vec<String> = Vec::new();
         let constraint = Constraint::of(text);
         if !constraint.holds(true) {
-            return;
+            return constraint.complete;
         }
+        let mut over = false;
         let optional = !constraint.holds(false);
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -170,7 +201,7 @@ impl GoSources {
                 }
                 continue;
             }
-            // Imports are over.
+            over = true;
             break;
         }
         if !flags.is_empty() {
@@ -178,6 +209,7 @@ impl GoSources {
             self.libraries.sort();
             self.libraries.dedup();
         }
+        over
     }
 
     fn import(&mut self, line: &str, path: &str, index: usize, optional: bool) {
@@ -224,6 +256,8 @@ struct Constraint<'t> {
     new: Option<&'t str>,
     /// Behind `// +build`; all must hold.
     old: Vec<&'t str>,
+    /// All of them were seen: what they stand before began.
+    complete: bool,
 }
 
 impl<'t> Constraint<'t> {
@@ -231,6 +265,7 @@ impl<'t> Constraint<'t> {
         let mut out = Constraint {
             new: None,
             old: Vec::new(),
+            complete: false,
         };
         for line in text.lines() {
             let line = line.trim();
@@ -239,6 +274,7 @@ impl<'t> Constraint<'t> {
             } else if let Some(options) = line.strip_prefix("// +build ").or(line.strip_prefix("//+build ")) {
                 out.old.push(options);
             } else if line.starts_with("package ") {
+                out.complete = true;
                 break;
             }
         }
@@ -303,7 +339,22 @@ fn tag(term: &str, cgo: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Constraint;
+    use super::*;
+    use crate::context::Memory;
+
+    #[test]
+    fn of_vendored_files_the_beginning_is_enough() {
+        let comment = "// A line of a licence that is long enough to be one of many.\n".repeat(HEAD / 60);
+        let long = format!("{comment}package big\n\nimport (\n\t\"C\"\n\t\"net\"\n)\n");
+        let generated = format!("package gen\n\nimport \"net\"\n\nvar x = 1\n{comment}");
+        for (text, cgo) in [(&long, true), (&generated, false)] {
+            let files = [("go.mod", "module m\n"), ("vendor/x/a.go", text.as_str())];
+            let context = Context::new("app", std::sync::Arc::new(Memory::new(files)), None);
+            let found = GoSources::read(&context, "");
+            assert!(found.vendored && !found.partial && found.net.is_some());
+            assert_eq!(found.cgo.is_some(), cgo);
+        }
+    }
 
     #[test]
     fn constraints_are_evaluated() {
