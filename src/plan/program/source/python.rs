@@ -2,6 +2,7 @@
 //! scripts.
 
 use super::{Begin, Source, file, package};
+use crate::context::manifests::PyProject;
 use crate::plan::artifact::{Step, Walker, absolute};
 use crate::plan::reach::Language;
 
@@ -254,6 +255,12 @@ fn console_script(walker: &Walker<'_>, step: &Step, out: &mut Vec<Source>) {
             if let Some(target) = target {
                 let start = step.clone();
                 module(&start, &target, Some(if folder.is_empty() { "/" } else { folder }), out);
+                // An installed script may look its entry up in what is known of its own package.
+                let own = text.filter(|_| manifest == "pyproject.toml");
+                out.extend(own.and_then(|text| PyProject::parse(&text).name).map(|name| Source {
+                    language: Language::Python,
+                    begin: Begin::Package(name),
+                }));
                 return;
             }
         }
