@@ -169,11 +169,15 @@ fn is_rewritten_again(plan: &Plan) -> bool {
 }
 
 /// Where tools install to that the file does not name: a word of the file, and the folder's end.
-const INSTALLED: [(&str, &str); 3] = [
+const INSTALLED: [(&str, &str); 6] = [
     ("--user", "/.local"),
     // pip writes there where the user may not write to the system.
     ("USER ", "/.local"),
     ("pipenv", "/.local/share/virtualenvs"),
+    // Debian's RubyGems.
+    ("gem install", "/var/lib/gems"),
+    ("gem install", "/usr/local/bin"),
+    ("bundle install", "/var/lib/gems"),
 ];
 
 #[test]

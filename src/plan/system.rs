@@ -1,5 +1,6 @@
 //! System packages of the old stage: which only builds need, and which run time needs.
 
+use super::artifact::Landing;
 use super::evidence::{Evidence, EvidenceSource};
 use super::need::Needs;
 use super::program::{Program, What};
@@ -182,7 +183,8 @@ impl<'a> Named<'a> {
         Named {
             programs: names,
             comments: comments(site),
-            scanned: site.context.is_some(),
+            // What only packages are made of has no sources here.
+            scanned: site.context.is_some() && !Landing::of(site).is_empty(),
             node: site.base.is_some_and(|b| b.image.family == "node"),
         }
     }

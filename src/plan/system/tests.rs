@@ -49,7 +49,7 @@ fn packages(text: &str, started: &[&str]) -> Vec<String> {
 
 #[test]
 fn packages_are_told_apart() {
-    let text = "FROM python:3.11-slim-bookworm\nRUN apt-get update && apt-get install -y gcc libpq-dev curl tini libboost-dev vim strange libssl3 git\nCMD [\"x\"]\n";
+    let text = "FROM python:3.11-slim-bookworm\nRUN apt-get update && apt-get install -y gcc libpq-dev curl tini libboost-dev vim strange libssl3 git\nCOPY . .\nCMD [\"x\"]\n";
     assert_eq!(
         packages(text, &["curl"]),
         [
@@ -91,6 +91,13 @@ fn what_is_removed_again_is_not_listed() {
 
 #[test]
 fn a_comment_is_evidence() {
-    let text = "FROM golang:1.22\n# wget for the healthcheck\nRUN apt-get install -y wget curl\nCMD [\"x\"]\n";
+    let text =
+        "FROM golang:1.22\n# wget for the healthcheck\nRUN apt-get install -y wget curl\nCOPY . .\nCMD [\"x\"]\n";
     assert_eq!(packages(text, &[]), ["wget wget", "curl -"]);
+}
+
+#[test]
+fn what_packages_start_is_not_known_without_sources() {
+    let text = "FROM debian:bookworm\nRUN apt-get install -y rubygems git gcc && gem install capistrano\nENTRYPOINT [\"cap\"]\n";
+    assert_eq!(packages(text, &["cap"]), ["rubygems rubygems", "git ?", "gcc -"]);
 }
