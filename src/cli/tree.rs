@@ -88,7 +88,7 @@ impl FolderTree {
     fn file(&self, path: &str) -> Option<(File, u64)> {
         let opened = |file: File| {
             let metadata = file.metadata().ok()?;
-            metadata.is_file().then(|| (file, metadata.len()))
+            metadata.is_file().then_some((file, metadata.len()))
         };
         // What a list calls a file lies inside, and need not be looked at before it is opened.
         if let Some(EntryKind::File(_)) = self.listed(path)

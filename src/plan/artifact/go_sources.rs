@@ -100,7 +100,7 @@ impl GoSources {
 
     fn of(context: &Context, path: &str, rest: &str) -> Option<GoSources> {
         let mut found = GoSources::default();
-        found.file(path, rest, &*context.text(path)?);
+        found.file(path, rest, &context.text(path)?);
         Some(found)
     }
 
