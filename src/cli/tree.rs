@@ -105,11 +105,10 @@ impl FolderTree {
             }
             metadata = fs::metadata(&full).ok()?;
         }
-        metadata
-            .is_file()
-            .then(|| File::open(&full).ok())
-            .flatten()
-            .and_then(opened)
+        if !metadata.is_file() {
+            return None;
+        }
+        opened(File::open(&full).ok()?)
     }
 
     /// Whether a folder lies inside, each asked for once: thousands of files may lie in one.
@@ -172,7 +171,10 @@ impl Tree for FolderTree {
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
         let (file, length) = self.file(path)?;
-        (length <= limit).then(|| content(file, length)).flatten()
+        if length > limit {
+            return None;
+        }
+        content(file, length)
     }
 
     fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {

@@ -73,23 +73,24 @@ impl Marks {
         Marks(markers.iter().map(|m| m.trim_end()).collect())
     }
 
+    /// Those that end the text, each with what stands before it.
+    fn ending<'t>(&self, text: &'t str) -> impl Iterator<Item = (&'static str, &'t str)> {
+        let last = text.as_bytes().last();
+        let marks = self.0.iter().filter(move |mark| mark.as_bytes().last() == last);
+        marks.filter_map(|mark| Some((*mark, text.strip_suffix(mark)?)))
+    }
+
     /// Whether one of them ends the text.
     fn end(&self, text: &str) -> bool {
-        let last = text.as_bytes().last();
-        self.0
-            .iter()
-            .any(|mark| mark.as_bytes().last() == last && text.ends_with(mark))
+        self.ending(text).next().is_some()
     }
 
     /// Whether one of them ends the text and is no method of something else, as in
     /// `$db->exec("CREATE TABLE x")`, and no end of a longer name.
     fn call(&self, text: &str) -> bool {
         let joined = |c: char| c.is_alphanumeric() || c == '_';
-        let called = |mark: &str| {
-            text.strip_suffix(mark)
-                .is_some_and(|above| !(above.ends_with("->") || mark.starts_with(joined) && above.ends_with(joined)))
-        };
-        self.end(text) && self.0.iter().any(|mark| called(mark))
+        self.ending(text)
+            .any(|(mark, above)| !(above.ends_with("->") || mark.starts_with(joined) && above.ends_with(joined)))
     }
 }
 
