@@ -5,7 +5,7 @@ use crate::context::manifests::toml::{self, Table, Value};
 use crate::context::{Context, sources};
 use crate::plan::application::python::requirement;
 use crate::plan::reach::normalized;
-use crate::shell::Manager;
+use crate::shell::{Manager, lies_in};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,8 +196,7 @@ const MAX_SOURCES: usize = 4_000;
 /// application's own namespace is not among them, or nothing is known.
 pub(super) fn names(context: &Context, found: &Found) -> bool {
     let aside = |path: &str| {
-        let own = |folder: &String| path.starts_with(&format!("{folder}/"));
-        found.folders.iter().any(own)
+        found.folders.iter().any(|folder| lies_in(path, folder))
             || path.split('/').any(|part| {
                 matches!(
                     part,

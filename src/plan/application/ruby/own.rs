@@ -6,6 +6,7 @@ use crate::plan::artifact::headers_of;
 use crate::plan::evidence::{Evidence, EvidenceSource};
 use crate::plan::site::Site;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A gem of the repository itself.
 #[derive(Debug, Default)]
@@ -18,24 +19,25 @@ pub(super) struct Gem {
     pub(super) has_programs: bool,
 }
 
-/// The gems of the context, by name.
-pub(super) fn gems(site: &Site<'_>) -> BTreeMap<String, Gem> {
+/// The gems of the context, by name; read once for a context.
+pub(super) fn gems(site: &Site<'_>) -> Arc<BTreeMap<String, Gem>> {
     let Some(context) = site.context else {
-        return BTreeMap::new();
+        return Arc::default();
     };
-    let files = &context.walk().files;
+    context.derived(String::new(), || read_all(context))
+}
+
+fn read_all(context: &Context) -> BTreeMap<String, Gem> {
+    let walk = context.walk();
     let mut out = BTreeMap::new();
-    for file in files.iter().filter(|f| f.path.ends_with(".gemspec")) {
+    for file in walk.files.iter().filter(|f| f.path.ends_with(".gemspec")) {
         let Some(text) = context.read_text(&file.path) else {
             continue;
         };
         let (folder, stem) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
         let name = name(&text).unwrap_or_else(|| stem.trim_end_matches(".gemspec").to_owned());
-        let below = |path: &str| folder.is_empty() || path.starts_with(&format!("{folder}/"));
-        let scripts = files.iter().map(|f| f.path.as_str());
-        let mut scripts = scripts
-            .filter(|path| below(path) && path.ends_with("extconf.rb"))
-            .peekable();
+        let below = walk.below(folder).map(|f| f.path.as_str());
+        let mut scripts = below.filter(|path| path.ends_with("extconf.rb")).peekable();
         let mut gem = Gem {
             // An extension may be made by CMake or Cargo, too.
             has_programs: text.contains(".executables") || text.contains(".bindir"),
@@ -105,7 +107,6 @@ fn read(context: &Context, path: &str, links: &mut Vec<(String, Evidence)>) -> b
 mod tests {
     use super::*;
     use crate::context::Memory;
-    use std::sync::Arc;
 
     #[test]
     fn names_and_links() {
