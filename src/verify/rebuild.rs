@@ -12,6 +12,7 @@ use super::{Rebuild, RebuildFrom};
 use crate::context::sources::{literal, rooted};
 use crate::executor::{BuildRequest, Error, StepReport};
 use crate::model::{Dockerfile, Instruction, Kind};
+use crate::shell::lies_in;
 use std::path::Path;
 use std::time::Instant;
 
@@ -131,8 +132,7 @@ fn takes(instruction: &Instruction, changed: &Path) -> Option<bool> {
     let mut taken = false;
     for source in &transfer.sources {
         let source = literal(&source.value)?;
-        let below = changed.strip_prefix(source.as_str());
-        taken |= source.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        taken |= source.is_empty() || lies_in(&changed, &source);
     }
     Some(taken)
 }

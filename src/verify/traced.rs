@@ -198,29 +198,27 @@ impl Used<'_> {
             "opens them",
             "no certificates, time zones or locales that it used are missing".to_owned(),
         );
-        let tried = of(What::Tried);
-        if !tried.is_empty() {
-            let says = format!(
-                "packages that are only looked for, or found above those that the program brings, and done without: {}",
-                list(&tried)
-            );
-            checks.push(Check::ok("trace.optional", says));
-        }
-        let listed = of(What::Listed);
-        if !listed.is_empty() {
-            let says = format!(
-                "every package that is installed was looked at, and of these nothing was loaded: {}",
-                list(&listed)
-            );
-            checks.push(Check::ok("trace.listed", says));
-        }
-        let base = of(What::Base);
-        if !base.is_empty() {
-            let says = format!(
-                "of the old base image the original also opened, without being hurt by the loss: {}",
-                list(&base)
-            );
-            checks.push(Check::ok("trace.base", says));
+        for (name, what, says) in [
+            (
+                "trace.optional",
+                What::Tried,
+                "packages that are only looked for, or found above those that the program brings, and done without",
+            ),
+            (
+                "trace.listed",
+                What::Listed,
+                "every package that is installed was looked at, and of these nothing was loaded",
+            ),
+            (
+                "trace.base",
+                What::Base,
+                "of the old base image the original also opened, without being hurt by the loss",
+            ),
+        ] {
+            let missed = of(what);
+            if !missed.is_empty() {
+                checks.push(Check::ok(name, format!("{says}: {}", list(&missed))));
+            }
         }
         checks
     }
