@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// For the static program: musl's allocator is slow by design.
-#[cfg(target_env = "musl")]
+/// Planning makes many small texts on all processors, for which systems' own allocators are slow;
+/// musl's, of the static program, by design.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

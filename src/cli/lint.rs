@@ -10,6 +10,7 @@ use super::discover::{self, Excludes, Found, Input, Target};
 use super::engine::{Engine, Selection};
 use super::exit::Outcome;
 use super::job::{Done, Mode, Run};
+use super::pool;
 use super::prover::Prover;
 use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
@@ -28,9 +29,6 @@ use std::sync::Arc;
 const BATCH: usize = 512;
 /// What is gathered, in bytes, before it is written.
 const CHUNK: usize = 64 * 1024;
-/// Stack of a worker thread in bytes: that of the main thread, so that many files are linted as
-/// deeply as one.
-const STACK: usize = 8 * 1024 * 1024;
 
 /// Lints, and says how it ended.
 pub fn run<E: Engine>(engine: &E, args: &Lint, global: Global) -> Outcome {
@@ -344,8 +342,7 @@ impl<'a> Report<'a> {
     }
 
     fn many<E: Engine>(&mut self, run: &Run<'_, E>, targets: &[Target]) {
-        // A pool that is there already does as well.
-        let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
+        pool::start();
         for batch in targets.chunks(BATCH) {
             run.prepare(batch);
             let this = &*self;

@@ -22,6 +22,7 @@ mod lint_tests;
 mod manual;
 pub(crate) mod panics;
 mod plan;
+mod pool;
 mod prover;
 mod read;
 mod rules;

@@ -6,6 +6,7 @@ use super::console::{Sink, say};
 use super::engine::{Engine, Request, Selection};
 use super::exit::Outcome;
 use super::panics;
+use super::pool;
 use super::read;
 use super::surroundings::{ConfigSource, Surroundings};
 use super::tree::FolderTree;
@@ -78,7 +79,7 @@ fn planned<E: Engine>(engine: &E, args: &Plan, global: Global) -> Result<(String
         observed: &[],
     };
     let source = SourceFile::new(path.to_string_lossy(), bytes);
-    let planned = panics::contain(|| engine.plan(source, &request))?;
+    let planned = pool::on(|| panics::contain(|| engine.plan(source, &request)))?;
     if !global.quiet {
         for note in &planned.notes {
             say(&format!("note: {note}"));

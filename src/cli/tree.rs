@@ -1,14 +1,13 @@
 //! A folder of the file system as a build context.
 
 use crate::context::{EntryKind, Tree};
-use rayon::prelude::*;
-#[cfg(unix)]
-use rustix::fs::OFlags;
 use std::collections::HashMap;
 use std::fs::{self, DirEntry, File, FileType};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+#[cfg(unix)]
+use {rustix::fs::OFlags, std::mem::MaybeUninit};
 
 /// A folder, read on demand. Nothing outside of it is read, whatever links it holds, and nothing
 /// that is no regular file is opened.
@@ -19,16 +18,13 @@ pub struct FolderTree {
     /// The folder itself, without links.
     root: PathBuf,
     /// What folders hold, each read once: hundreds of Dockerfiles may share one.
-    lists: Mutex<HashMap<String, Arc<Entries>>>,
+    lists: RwLock<HashMap<String, Arc<Entries>>>,
     /// Whether folders lie inside, links on the way to them followed.
     inside: Mutex<HashMap<PathBuf, bool>>,
 }
 
 /// Names in a folder, and what they are.
 type Entries = [(String, EntryKind)];
-
-/// So many entries of a folder are looked at by one thread before it asks for more.
-const AT_ONCE: usize = 128;
 
 impl FolderTree {
     /// The folder at `path`; none where there is none.
@@ -42,7 +38,7 @@ impl FolderTree {
         root.is_dir().then(|| FolderTree {
             shown: shown.to_owned(),
             root,
-            lists: Mutex::default(),
+            lists: RwLock::default(),
             inside: Mutex::default(),
         })
     }
@@ -78,24 +74,33 @@ impl FolderTree {
     /// What the list of its folder says of `path`, where that was read.
     fn listed(&self, path: &str) -> Option<EntryKind> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
         let entries = lists.get(folder)?;
         let at = entries.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
         entries.get(at).map(|(_, kind)| *kind)
     }
 
+    /// A regular file's content, `bytes` of it at most; none of one that has more than `limit`.
+    fn content(&self, path: &str, bytes: u64, limit: u64) -> Option<Arc<[u8]>> {
+        // What a list calls a file lies inside, and need not be looked at before it is opened.
+        if let Some(EntryKind::File) = self.listed(path)
+            && let Some(content) = read_in_place(&self.root, path, bytes, limit)
+        {
+            return Some(content);
+        }
+        let (file, length) = self.file(path)?;
+        if length > limit {
+            return None;
+        }
+        let length = length.min(bytes);
+        let mut content = Vec::with_capacity(usize::try_from(length).ok()?);
+        // What is written behind its end meanwhile does not count.
+        file.take(length).read_to_end(&mut content).ok()?;
+        Some(content.into())
+    }
+
     /// A regular file, opened, and its length in bytes.
     fn file(&self, path: &str) -> Option<(File, u64)> {
-        let opened = |file: File| {
-            let metadata = file.metadata().ok()?;
-            metadata.is_file().then_some((file, metadata.len()))
-        };
-        // What a list calls a file lies inside, and need not be looked at before it is opened.
-        if let Some(EntryKind::File(_)) = self.listed(path)
-            && let Some(file) = open_in_place(&self.root.join(path))
-        {
-            return opened(file);
-        }
         let mut full = self.resolve(path)?;
         let mut metadata = fs::symlink_metadata(&full).ok()?;
         if metadata.is_symlink() {
@@ -108,7 +113,9 @@ impl FolderTree {
         if !metadata.is_file() {
             return None;
         }
-        opened(File::open(&full).ok()?)
+        let file = open(&full).ok()?;
+        let metadata = file.metadata().ok()?;
+        metadata.is_file().then_some((file, metadata.len()))
     }
 
     /// Whether a folder lies inside, each asked for once: thousands of files may lie in one.
@@ -127,37 +134,56 @@ impl FolderTree {
     }
 }
 
-/// Opens a file that has become neither a link nor a pipe since its folder was listed.
+/// Opens a file; where it has become a link meanwhile, it is not followed.
 #[cfg(unix)]
-fn open_in_place(path: &Path) -> Option<File> {
+fn open(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // A pipe without a writer would wait for one.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = File::options();
-    let options = options.read(true).custom_flags(i32::try_from(flags.bits()).ok()?);
-    options.open(path).ok()
+    options.read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Elsewhere a link is told only by looking first.
 #[cfg(not(unix))]
-fn open_in_place(_: &Path) -> Option<File> {
+fn open(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
+/// So much of a file is read at a time, in bytes; most sources are no longer.
+#[cfg(unix)]
+const ROOM: usize = 32 * 1024;
+
+/// The same as `content` of a file that its list tells of, with as few questions to the kernel as
+/// there can be, since thousands are read so; none where it takes more.
+#[cfg(unix)]
+fn read_in_place(root: &Path, path: &str, bytes: u64, limit: u64) -> Option<Arc<[u8]>> {
+    let mut full = root.as_os_str().to_owned();
+    full.push("/");
+    full.push(path);
+    let file = open(Path::new(&full)).ok()?;
+    let mut room = [const { MaybeUninit::uninit() }; ROOM];
+    let wanted = usize::try_from(bytes).map_or(ROOM, |bytes| bytes.min(ROOM));
+    let (content, rest) = rustix::io::read(&file, room.get_mut(..wanted)?).ok()?;
+    // Only nothing more is the end.
+    let whole = !rest.is_empty() && rustix::io::read(&file, rest).ok()?.0.is_empty();
+    let length = content.len() as u64;
+    ((whole || length == bytes) && length <= limit).then(|| Arc::from(&*content))
+}
+
+/// Elsewhere every file is looked at first.
+#[cfg(not(unix))]
+fn read_in_place(_: &Path, _: &str, _: u64, _: u64) -> Option<Arc<[u8]>> {
     None
 }
 
-/// So many bytes of a file. What is written behind its end meanwhile does not count.
-fn content(file: File, length: u64) -> Option<Arc<[u8]>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length).ok()?);
-    file.take(length).read_to_end(&mut bytes).ok()?;
-    Some(bytes.into())
-}
-
-fn kind_of(kind: FileType, length: impl FnOnce() -> u64) -> EntryKind {
+fn kind_of(kind: FileType) -> EntryKind {
     if kind.is_symlink() {
         EntryKind::Symlink
     } else if kind.is_dir() {
         EntryKind::Dir
     } else if kind.is_file() {
-        EntryKind::File(length())
+        EntryKind::File
     } else {
         EntryKind::Other
     }
@@ -166,29 +192,35 @@ fn kind_of(kind: FileType, length: impl FnOnce() -> u64) -> EntryKind {
 impl Tree for FolderTree {
     fn kind(&self, path: &str) -> Option<EntryKind> {
         let metadata = fs::symlink_metadata(self.resolve(path)?).ok()?;
-        Some(kind_of(metadata.file_type(), || metadata.len()))
+        Some(kind_of(metadata.file_type()))
     }
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
-        let (file, length) = self.file(path)?;
-        if length > limit {
-            return None;
-        }
-        content(file, length)
+        self.content(path, u64::MAX, limit)
     }
 
     fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {
-        let (file, length) = self.file(path)?;
-        content(file, length.min(bytes as u64))
+        self.content(path, bytes as u64, u64::MAX)
+    }
+
+    fn length(&self, path: &str) -> Option<u64> {
+        let metadata = fs::symlink_metadata(self.resolve(path)?).ok()?;
+        metadata.is_file().then_some(metadata.len())
     }
 
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
-        let lists = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lists().get(path) {
+        let known = self
+            .lists
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(path)
+            .cloned();
+        if let Some(known) = known {
             return known.to_vec();
         }
         let names = self.entries(path);
-        lists().insert(path.to_owned(), names.as_slice().into());
+        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        lists.insert(path.to_owned(), names.as_slice().into());
         names
     }
 }
@@ -206,16 +238,8 @@ impl FolderTree {
         let Ok(entries) = fs::read_dir(full) else {
             return Vec::new();
         };
-        let entries: Vec<DirEntry> = entries.flatten().collect();
-        // A file's length is a question of its own.
-        let mut names: Vec<(String, EntryKind)> = entries
-            .par_iter()
-            .with_min_len(AT_ONCE)
-            .filter_map(|entry| {
-                let kind = kind_of(entry.file_type().ok()?, || entry.metadata().map_or(0, |m| m.len()));
-                Some((entry.file_name().into_string().ok()?, kind))
-            })
-            .collect();
+        let known = |entry: DirEntry| Some((entry.file_name().into_string().ok()?, kind_of(entry.file_type().ok()?)));
+        let mut names: Vec<(String, EntryKind)> = entries.flatten().filter_map(known).collect();
         names.sort_by(|a, b| a.0.cmp(&b.0));
         names
     }
@@ -238,11 +262,11 @@ mod tests {
     fn looks_lists_and_reads() {
         let (_folder, tree) = tree();
         assert_eq!(tree.kind(""), Some(EntryKind::Dir));
-        assert_eq!(tree.kind("sub/b"), Some(EntryKind::File(7)));
+        assert_eq!(tree.kind("sub/b"), Some(EntryKind::File));
         assert_eq!(tree.kind("gone"), None);
         assert_eq!(
             tree.list(""),
-            [("a".into(), EntryKind::File(0)), ("sub".into(), EntryKind::Dir)]
+            [("a".into(), EntryKind::File), ("sub".into(), EntryKind::Dir)]
         );
         assert_eq!(tree.read("sub/b", 7).as_deref(), Some(b"content".as_slice()));
         assert_eq!(tree.read("sub/b", 6), None);

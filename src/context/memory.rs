@@ -32,12 +32,9 @@ impl Memory {
     }
 
     /// The first file at or behind `from`.
-    fn next(&self, from: &str) -> Option<(&str, u64)> {
-        let (path, content) = self
-            .files
-            .range::<str, _>((Bound::Included(from), Bound::Unbounded))
-            .next()?;
-        Some((path, content.len() as u64))
+    fn next(&self, from: &str) -> Option<&str> {
+        let mut files = self.files.range::<str, _>((Bound::Included(from), Bound::Unbounded));
+        files.next().map(|(path, _)| path.as_str())
     }
 }
 
@@ -52,12 +49,12 @@ impl Tree for Memory {
         if path.is_empty() {
             return Some(EntryKind::Dir);
         }
-        if let Some(content) = self.files.get(&path) {
-            return Some(EntryKind::File(content.len() as u64));
+        if self.files.contains_key(&path) {
+            return Some(EntryKind::File);
         }
         let folder = format!("{path}/");
         self.next(&folder)
-            .filter(|(found, _)| found.starts_with(&folder))
+            .filter(|found| found.starts_with(&folder))
             .map(|_| EntryKind::Dir)
     }
 
@@ -68,12 +65,16 @@ impl Tree for Memory {
             .cloned()
     }
 
+    fn length(&self, path: &str) -> Option<u64> {
+        self.files.get(&key(path)).map(|content| content.len() as u64)
+    }
+
     fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
         let path = key(path);
         let prefix = if path.is_empty() { path } else { format!("{path}/") };
         let mut entries: Vec<(String, EntryKind)> = Vec::new();
         let mut from = prefix.clone();
-        while let Some((found, size)) = self.next(&from) {
+        while let Some(found) = self.next(&from) {
             let Some(rest) = found.strip_prefix(&prefix) else {
                 break;
             };
@@ -85,7 +86,7 @@ impl Tree for Memory {
                 }
                 None => {
                     from = format!("{found}\0");
-                    entries.push((rest.to_owned(), EntryKind::File(size)));
+                    entries.push((rest.to_owned(), EntryKind::File));
                 }
             }
         }
@@ -105,7 +106,8 @@ mod tests {
         let tree = Memory::new([("a/b/c.txt", "12"), ("a.txt", ""), ("./a/0", "1"), ("/z", "")]);
         assert_eq!(tree.kind(""), Some(EntryKind::Dir));
         assert_eq!(tree.kind("a/b"), Some(EntryKind::Dir));
-        assert_eq!(tree.kind("a/b/c.txt"), Some(EntryKind::File(2)));
+        assert_eq!(tree.kind("a/b/c.txt"), Some(EntryKind::File));
+        assert_eq!((tree.length("a/b/c.txt"), tree.length("a/b")), (Some(2), None));
         assert_eq!(tree.kind("a/b/c"), None);
         let names = |path: &str| tree.list(path).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(""), ["a", "a.txt", "z"]);

@@ -15,6 +15,7 @@ pub use overlay::Overlay;
 pub use walk::{ListedFile, Listing};
 
 use manifests::Manifests;
+use rayon::prelude::*;
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,8 +24,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// A file or folder in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A regular file, with its length in bytes.
-    File(u64),
+    /// A regular file.
+    File,
     /// A folder.
     Dir,
     /// A symbolic link; it is not followed out of the tree.
@@ -47,6 +48,9 @@ pub trait Tree: Send + Sync {
             None => whole,
         })
     }
+    /// A regular file's length in bytes; none for all else, links among it. A question of its own, since
+    /// a folder's list does not tell it, and most who list do not ask.
+    fn length(&self, path: &str) -> Option<u64>;
     /// The names in a folder, sorted; empty where it is none.
     fn list(&self, path: &str) -> Vec<(String, EntryKind)>;
 }
@@ -76,6 +80,9 @@ struct Texts {
     known: HashMap<String, Arc<str>>,
     bytes: usize,
 }
+
+/// So many files are asked for their length by one thread before it asks for more.
+const AT_ONCE: usize = 128;
 
 /// So many bytes of files are kept for those who ask again.
 const KEPT: usize = 32 * 1024 * 1024;
@@ -216,6 +223,17 @@ impl Context {
     pub fn head(&self, path: &str, bytes: usize) -> Option<String> {
         let head = self.tree.head(&sources::rooted(path), bytes)?;
         Some(String::from_utf8_lossy(&head).into_owned())
+    }
+
+    /// The lengths of files in bytes, asked for side by side; 0 for what is none.
+    pub fn lengths(&self, paths: &[&str]) -> Vec<u64> {
+        let length = |path: &&str| self.length(path).unwrap_or_default();
+        paths.par_iter().with_min_len(AT_ONCE).map(length).collect()
+    }
+
+    /// A file's length in bytes; none where there is none.
+    pub fn length(&self, path: &str) -> Option<u64> {
+        self.tree.length(&sources::rooted(path))
     }
 
     /// What a COPY or ADD source with Go's wildcards stands for, sorted; without wildcards the path

@@ -23,15 +23,22 @@ impl Tree for Overlay {
 
     fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
         match self.above.kind(path) {
-            Some(EntryKind::File(_)) => self.above.read(path, limit),
+            Some(EntryKind::File) => self.above.read(path, limit),
             _ => self.below.read(path, limit),
         }
     }
 
     fn head(&self, path: &str, bytes: usize) -> Option<Arc<[u8]>> {
         match self.above.kind(path) {
-            Some(EntryKind::File(_)) => self.above.head(path, bytes),
+            Some(EntryKind::File) => self.above.head(path, bytes),
             _ => self.below.head(path, bytes),
+        }
+    }
+
+    fn length(&self, path: &str) -> Option<u64> {
+        match self.above.kind(path) {
+            Some(EntryKind::File) => self.above.length(path),
+            _ => self.below.length(path),
         }
     }
 
@@ -55,9 +62,10 @@ mod tests {
         let tree = Overlay::new(Arc::new(below), Memory::new([("a/y", "3"), ("b", "4444")]));
         assert_eq!(
             tree.list(""),
-            [("a".to_owned(), EntryKind::Dir), ("b".to_owned(), EntryKind::File(4))]
+            [("a".to_owned(), EntryKind::Dir), ("b".to_owned(), EntryKind::File)]
         );
         assert_eq!(tree.list("a").len(), 2);
+        assert_eq!((tree.length("a/x"), tree.length("b")), (Some(1), Some(4)));
         assert_eq!(tree.read("a/x", 9).as_deref(), Some(b"1".as_slice()));
         assert_eq!(tree.read("b", 9).as_deref(), Some(b"4444".as_slice()));
         assert_eq!((tree.kind("a"), tree.kind("c")), (Some(EntryKind::Dir), None));

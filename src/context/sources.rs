@@ -2,14 +2,15 @@
 
 use super::{EntryKind, Tree};
 use crate::config::glob::{Glob, clean};
+use std::borrow::Cow;
 
 /// A source as a path in the tree: relative to its root, cleaned, `..` kept inside; `""` is the root.
-pub fn rooted(path: &str) -> String {
+pub fn rooted(path: &str) -> Cow<'_, str> {
     // Most are so as they stand.
     if path.split('/').all(|name| !matches!(name, "" | "." | "..")) {
-        return path.to_owned();
+        return Cow::Borrowed(path);
     }
-    clean(&format!("/{path}")).trim_start_matches('/').to_owned()
+    Cow::Owned(clean(&format!("/{path}")).trim_start_matches('/').to_owned())
 }
 
 /// Whether Go's matcher would see more than plain text in it.
@@ -20,7 +21,7 @@ pub fn has_wildcard(source: &str) -> bool {
 /// The path that a source names by itself; none for a pattern, a variable or something remote.
 pub fn literal(source: &str) -> Option<String> {
     let remote = source.contains("://") || source.starts_with("git@") || source.starts_with("<<");
-    (!remote && !has_wildcard(source) && !source.contains('$')).then(|| rooted(source))
+    (!remote && !has_wildcard(source) && !source.contains('$')).then(|| rooted(source).into_owned())
 }
 
 /// The entries that a source with Go's wildcards fits, sorted. Lists only folders whose names the
@@ -61,7 +62,8 @@ pub fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() {
         name.to_owned()
     } else {
-        format!("{folder}/{name}")
+        // Asked for every file of a context.
+        [folder, "/", name].concat()
     }
 }
 
@@ -80,6 +82,9 @@ mod tests {
         }
         fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
             self.0.read(path, limit)
+        }
+        fn length(&self, path: &str) -> Option<u64> {
+            self.0.length(path)
         }
         fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
             self.1.lock().expect("lock").push(path.to_owned());

@@ -16,8 +16,6 @@ const AT_ONCE: usize = 64;
 pub struct ListedFile {
     /// Relative to the context's root.
     pub path: String,
-    /// In bytes; 0 for symbolic links.
-    pub size: u64,
     /// A symbolic link; it is sent as such.
     pub symlink: bool,
 }
@@ -53,16 +51,16 @@ impl Listing {
                         }
                         let path = join(folder, &name);
                         let (ignored, inside) = ignore.enter(&path, state);
-                        let (size, symlink) = match kind {
+                        let symlink = match kind {
                             EntryKind::Dir if !ignored || !ignore.prunes(&path) => {
                                 below.push((path, inside));
                                 continue;
                             }
-                            EntryKind::File(size) if !ignored => (size, false),
-                            EntryKind::Symlink if !ignored => (0, true),
+                            EntryKind::File if !ignored => false,
+                            EntryKind::Symlink if !ignored => true,
                             _ => continue,
                         };
-                        listing.files.push(ListedFile { path, size, symlink });
+                        listing.files.push(ListedFile { path, symlink });
                     }
                 }
             }
@@ -74,11 +72,6 @@ impl Listing {
 
     fn sort(&mut self) {
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
-    }
-
-    /// Sum of the sizes, in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
     }
 
     /// The file at this path, where it is sent.
@@ -111,7 +104,7 @@ mod tests {
         let listing = Listing::of(&tree, &Ignore::parse("node_modules\na\n!a/b"));
         let paths: Vec<_> = listing.files.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(paths, ["a/b", "top"]);
-        assert_eq!((listing.bytes(), listing.capped), (3, false));
+        assert!(!listing.capped);
         assert!(listing.get("top").is_some() && listing.get("a/c").is_none());
         assert_eq!(listing.below("a").count(), 1);
         assert_eq!(listing.below("").count(), 2);

@@ -16,11 +16,13 @@ use super::site::Site;
 use crate::context::{Context, ListedFile};
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::{Operation, lies_in};
+use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file or folder that run time needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +94,9 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
         return out;
     }
+    let leftovers = Leftovers::of(&ecosystems);
     let listing = context.walk();
-    let said = said(context, &ecosystems);
+    let said = said(context, &ecosystems, &leftovers);
     let (literals, complete) = (&said.literals, said.complete);
     let mut chosen: HashMap<&str, Evidence> = HashMap::new();
     started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
@@ -109,7 +112,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     };
     let workdir = site.workdir();
     let build_scripts = build_scripts(site);
-    let sourced = sourced(&landing, &ecosystems, &listing.files);
+    let sourced = sourced(&landing, &leftovers, &listing.files);
     let names = Names::of(site, literals);
     let embedded = Embedded::of(literals);
     let mut kept: HashMap<&str, usize> = HashMap::new();
@@ -128,7 +131,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let configures =
             artifacts.found.iter().any(modules) && file.path.contains(".config.") && !file.path.contains('/');
         // A source is for builds, whatever names it.
-        if !configures && leftovers::is_source(&ecosystems, &file.path) {
+        if !configures && leftovers.is_source(&file.path) {
             continue;
         }
         let in_project = !configures && roots.iter().any(|root| places.iter().all(|(p, _)| lies_in(p, root)));
@@ -137,11 +140,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         }
         // What only builds and tests read is wanted only where its path is named.
         let mut by_name = names.find(&file.path, &places);
-        if leftovers::is_test(&ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
+        if leftovers.is_test(&file.path) || is_foreign(&file.path) {
             by_name = names.exact(&file.path, &places);
         }
         if let Some((name, seen)) = by_name
-            && !(configures && leftovers::is_source(&ecosystems, &file.path))
+            && !(configures && leftovers.is_source(&file.path))
         {
             chosen.insert(
                 &file.path,
@@ -149,10 +152,10 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
             );
         } else if configures {
             chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
-        } else if !leftovers::is_left_out(&ecosystems, &file.path)
+        } else if !leftovers.hold(&file.path)
             && !build_scripts.iter().any(|word| script_is(word, &file.path))
             && within_reach(&landing, workdir.as_deref(), &sourced, &places)
-            && !leftovers::is_for_people(context, &file.path)
+            && !is_for_people(context, &file.path)
         {
             let says = "nothing shows that it is not read".to_owned();
             chosen.insert(&file.path, Evidence::tool(says));
@@ -196,6 +199,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
 }
 
 /// What the sources of a context say.
+#[derive(Default)]
 struct Said {
     literals: Literals,
     /// All of them were read.
@@ -203,43 +207,61 @@ struct Said {
 }
 
 /// Reads the sources of these ecosystems, once for a context.
-fn said(context: &Context, ecosystems: &[&'static Ecosystem]) -> Arc<Said> {
+fn said(context: &Context, ecosystems: &[&'static Ecosystem], leftovers: &Leftovers) -> Arc<Said> {
     let names: Vec<&str> = ecosystems.iter().map(|e| e.name).collect();
     context.derived(names.join(" "), || {
         let listing = context.walk();
-        let mut complete = !listing.capped;
         let readers: Vec<Reader> = ecosystems.iter().map(|e| Reader::of(e)).collect();
-        let mut sources = Vec::new();
-        let mut bytes = 0;
-        for file in &listing.files {
-            let Some(reader) = reader_of(&readers, &file.path) else {
+        let sources = listing.files.iter().filter_map(|file| {
+            let reader = reader_of(&readers, &file.path)?;
+            (!leftovers.is_test(&file.path) && !is_foreign(&file.path)).then_some((reader, file.path.as_str()))
+        });
+        let mut sources: Vec<(&Reader, &str)> = sources.collect();
+        let mut complete = !listing.capped && sources.len() <= MAX_SOURCES;
+        sources.truncate(MAX_SOURCES);
+        let said = read(context, &sources, MAX_BYTES).or_else(|| {
+            complete = false;
+            let paths: Vec<&str> = sources.iter().map(|(_, path)| *path).collect();
+            let mut bytes = 0;
+            let within = context.lengths(&paths).into_iter().take_while(|length| {
+                bytes += length;
+                bytes <= MAX_BYTES
+            });
+            sources.truncate(within.count());
+            read(context, &sources, u64::MAX)
+        });
+        let mut said = said.unwrap_or_default();
+        said.complete &= complete;
+        said
+    })
+}
+
+/// Reads these sources; none where they have more than `most` bytes, which is seen as they are read.
+fn read(context: &Context, sources: &[(&Reader, &str)], most: u64) -> Option<Said> {
+    let bytes = AtomicU64::new(0);
+    let read = |part: &[(&Reader, &str)]| {
+        let mut said = Said {
+            literals: Literals::default(),
+            complete: true,
+        };
+        for (reader, path) in part {
+            let Some(text) = context.text(path) else {
+                said.complete = false;
                 continue;
             };
-            if leftovers::is_test(ecosystems, &file.path) || leftovers::is_foreign(&file.path) {
-                continue;
-            }
-            bytes += file.size;
-            if sources.len() == MAX_SOURCES || bytes > MAX_BYTES {
-                complete = false;
+            if bytes.fetch_add(text.len() as u64, Ordering::Relaxed) > most {
                 break;
             }
-            sources.push((reader, file.path.as_str()));
+            said.literals.read(reader, path, &text);
         }
-        let read = |part: &[(&Reader, &str)]| {
-            let mut literals = Literals::default();
-            let mut complete = true;
-            for (reader, path) in part {
-                match context.text(path) {
-                    Some(text) => literals.read(reader, path, &text),
-                    None => complete = false,
-                }
-            }
-            Said { literals, complete }
-        };
-        let parts: Vec<Said> = sources.par_chunks(AT_ONCE).map(read).collect();
+        said
+    };
+    let mut parts = Vec::new();
+    sources.par_chunks(AT_ONCE).map(read).collect_into_vec(&mut parts);
+    (bytes.into_inner() <= most).then(|| {
         let none = Said {
             literals: Literals::default(),
-            complete,
+            complete: true,
         };
         parts.into_iter().fold(none, |mut said, part| {
             said.literals.extend(part.literals);
@@ -405,12 +427,12 @@ fn script_is(word: &str, path: &str) -> bool {
 }
 
 /// The folders of the image that COPY puts sources into.
-fn sourced(landing: &Landing, ecosystems: &[&'static Ecosystem], files: &[ListedFile]) -> Vec<String> {
+fn sourced(landing: &Landing, leftovers: &Leftovers, files: &[ListedFile]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (image, context) in landing.trees() {
         let of_tree = |f: &&ListedFile| context.is_empty() || lies_in(&f.path, context);
         let mut own = files.iter().filter(of_tree);
-        if own.any(|f| leftovers::is_source(ecosystems, &f.path)) {
+        if own.any(|f| leftovers.is_source(&f.path)) {
             found.push(image.to_owned());
         }
     }

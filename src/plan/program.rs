@@ -198,7 +198,7 @@ fn collect(
                 launchers.push(Program {
                     by: instruction.index,
                     words: vec![step.name.clone()],
-                    via: step.via.clone(),
+                    via: step.via.iter().map(ToString::to_string).collect(),
                     what: local,
                     sources: source::sources(walker, step),
                     evidence: vec![step.evidence(format!("`{}` starts the rest", step.text()))],
@@ -224,7 +224,7 @@ fn collect(
         let program = Program {
             by: instruction.index,
             words,
-            via: step.via.clone(),
+            via: step.via.iter().map(ToString::to_string).collect(),
             what,
             sources: source::sources(walker, step),
             evidence: vec![evidence],

@@ -21,7 +21,7 @@ pub use dialect::{Dialect, is_builtin, is_errexit};
 pub use operations::{Action, Build, BuildTool, Manager, Operation, Package, Packages, Selection};
 pub use paths::lies_in;
 pub use word::{ShellWord, Variable};
-pub use wrappers::Effective;
+pub use wrappers::{Effective, in_front};
 
 use crate::source::Span;
 use crate::syntax::{Heredoc, Word};

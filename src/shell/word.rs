@@ -33,6 +33,12 @@ pub struct Variable {
     pub quoted: bool,
 }
 
+impl AsRef<str> for ShellWord {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
 impl ShellWord {
     /// A word that is what it says.
     pub fn exact(text: &str, span: Span) -> Self {

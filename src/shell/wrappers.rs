@@ -86,47 +86,55 @@ impl Command {
     pub fn effective(&self) -> Effective<'_> {
         let mut name = &self.name;
         let mut words = self.words.as_slice();
-        while let Some(inner) = unwrap(name, words) {
-            name = inner.name;
-            words = inner.words;
+        while let Some((inner, rest)) = behind(&name.text, words).and_then(|at| words.get(at..)?.split_first()) {
+            name = inner;
+            words = rest;
         }
         Effective { name, words }
     }
 }
 
-fn unwrap<'a>(name: &ShellWord, words: &'a [ShellWord]) -> Option<Effective<'a>> {
-    let program = base_name(&name.text);
+/// How many words in front of the command that is really run are wrappers and what they take;
+/// the same as [`Command::effective`] for words that are what they say, the name included.
+pub fn in_front(words: &[String]) -> usize {
+    let mut front = 0;
+    while let Some((name, rest)) = words.get(front..).and_then(<[String]>::split_first)
+        && let Some(at) = behind(name, rest)
+    {
+        front += 1 + at;
+    }
+    front
+}
+
+/// Where, in the words of a wrapper, the name of what it runs stands.
+fn behind<W: AsRef<str>>(name: &str, words: &[W]) -> Option<usize> {
+    let program = base_name(name);
     let wrapper = WRAPPERS.iter().find(|w| w.name == program)?;
-    let mut rest = words;
+    let word = |at: usize| words.get(at).map(AsRef::as_ref);
+    let mut at = 0;
     let mut operands = wrapper.operands;
     loop {
-        let (word, tail) = rest.split_first()?;
-        if word.text == "--" {
-            rest = tail;
+        let next = word(at)?;
+        if next == "--" {
+            at += 1;
             break;
         }
-        if word.is_flag() {
-            if program == "command" && matches!(word.text.as_str(), "-v" | "-V") {
+        if next.len() > 1 && next.starts_with('-') {
+            if program == "command" && matches!(next, "-v" | "-V") {
                 return None;
             }
-            rest = tail;
-            if wrapper.value_flags.contains(&word.text.as_str()) {
-                rest = tail.split_first()?.1;
-            }
-        } else if wrapper.assignments && is_assignment(&word.text) {
-            rest = tail;
+            at += 1 + usize::from(wrapper.value_flags.contains(&next));
+        } else if wrapper.assignments && is_assignment(next) {
+            at += 1;
         } else if operands > 0 {
             operands -= 1;
-            rest = tail;
+            at += 1;
         } else {
             break;
         }
     }
-    let (name, words) = rest.split_first()?;
-    if program == "php" && !matches!(base_name(&name.text), "composer" | "composer.phar") {
-        return None;
-    }
-    Some(Effective { name, words })
+    let inner = word(at)?;
+    (program != "php" || matches!(base_name(inner), "composer" | "composer.phar")).then_some(at)
 }
 
 fn is_assignment(text: &str) -> bool {

@@ -1,7 +1,8 @@
 //! `Makefile`: variables, and the recipes of explicit rules. Functions that need a shell or the
 //! file system (`$(shell)`, `$(wildcard)`) stay as they are written.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What a Makefile says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,11 +240,9 @@ impl Makefile {
         set: &[(&str, &str)],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Vec<RecipeLine> {
-        let mut out = Vec::new();
-        let mut done = HashSet::new();
         let decides = |name: &str| set.iter().any(|(set, _)| *set == name) || env(name).is_some();
         if self.decided_by.iter().any(|name| decides(name)) {
-            return out;
+            return Vec::new();
         }
         let default = self.default_goal();
         let goals: Vec<&str> = if goals.is_empty() {
@@ -251,29 +250,37 @@ impl Makefile {
         } else {
             goals.to_vec()
         };
-        let expanded: Vec<(Vec<String>, Vec<String>)> = self
-            .rules
-            .iter()
-            .map(|rule| {
-                let words = |text: &str| {
-                    self.expand(text, set, env)
-                        .split_whitespace()
-                        .map(str::to_owned)
-                        .collect()
-                };
-                (words(&rule.targets), words(&rule.needs))
-            })
-            .collect();
-        let run = Run {
+        let words = |text: &str| -> Vec<String> {
+            let expanded = self.expand(text, set, env);
+            expanded.split_whitespace().map(str::to_owned).collect()
+        };
+        let targets: Vec<Vec<String>> = self.rules.iter().map(|rule| words(&rule.targets)).collect();
+        let needs: Vec<Vec<String>> = self.rules.iter().map(|rule| words(&rule.needs)).collect();
+        let mut run = Run {
             makefile: self,
             set,
             env,
-            expanded: &expanded,
+            needs: &needs,
+            named: HashMap::new(),
+            patterns: Vec::new(),
+            done: HashSet::new(),
+            out: Vec::new(),
         };
-        for goal in goals {
-            run.goal(goal, &mut done, &mut out, 0);
+        for (rule, targets) in targets.iter().enumerate() {
+            for target in targets {
+                let rules = run.named.entry(target).or_default();
+                if rules.last() != Some(&rule) {
+                    rules.push(rule);
+                }
+                if let Some((before, behind)) = target.split_once('%') {
+                    run.patterns.push((rule, before, behind));
+                }
+            }
         }
-        out
+        for goal in goals {
+            run.goal(goal, 0);
+        }
+        run.out
     }
 
     /// Replaces variables.
@@ -350,60 +357,56 @@ impl Makefile {
     }
 }
 
+/// What the goals of one call run.
 struct Run<'m> {
     makefile: &'m Makefile,
     set: &'m [(&'m str, &'m str)],
     env: &'m dyn Fn(&str) -> Option<String>,
-    expanded: &'m [(Vec<String>, Vec<String>)],
+    /// Of each rule, expanded.
+    needs: &'m [Vec<String>],
+    /// The rules that name a target.
+    named: HashMap<&'m str, Vec<usize>>,
+    /// Pattern rules, with what stands before and behind the `%`.
+    patterns: Vec<(usize, &'m str, &'m str)>,
+    done: HashSet<String>,
+    out: Vec<RecipeLine>,
 }
 
 impl Run<'_> {
-    fn goal(&self, goal: &str, done: &mut HashSet<String>, out: &mut Vec<RecipeLine>, depth: usize) {
-        if depth >= MAX_DEPTH || out.len() >= MAX_LINES || !done.insert(goal.to_owned()) {
+    fn goal(&mut self, goal: &str, depth: usize) {
+        if depth >= MAX_DEPTH || self.out.len() >= MAX_LINES || self.done.contains(goal) {
             return;
         }
-        let mut named = false;
-        for (rule, (targets, needs)) in self.makefile.rules.iter().zip(self.expanded) {
-            if !targets.iter().any(|t| t == goal) {
-                continue;
+        if let Some(rules) = self.named.get(goal).cloned() {
+            self.done.insert(goal.to_owned());
+            for rule in rules {
+                let needs = self.needs.get(rule).map(Vec::as_slice).unwrap_or_default();
+                self.rule(rule, goal, needs, "", depth);
             }
-            named = true;
-            self.rule(rule, goal, needs, "", done, out, depth);
-        }
-        if named {
             return;
         }
-        for (rule, (targets, needs)) in self.makefile.rules.iter().zip(self.expanded) {
-            let stem = targets.iter().find_map(|target| {
-                let (before, behind) = target.split_once('%')?;
-                goal.strip_prefix(before)?.strip_suffix(behind)
-            });
-            if let Some(stem) = stem {
-                let needs: Vec<String> = needs.iter().map(|n| n.replacen('%', stem, 1)).collect();
-                self.rule(rule, goal, &needs, stem, done, out, depth);
-                return;
-            }
+        let stem = self.patterns.iter().find_map(|(rule, before, behind)| {
+            let stem = goal.strip_prefix(before)?.strip_suffix(behind)?;
+            Some((*rule, stem))
+        });
+        if let Some((rule, stem)) = stem {
+            self.done.insert(goal.to_owned());
+            let needs = self.needs.get(rule).map(Vec::as_slice).unwrap_or_default();
+            let needs: Vec<String> = needs.iter().map(|n| n.replacen('%', stem, 1)).collect();
+            self.rule(rule, goal, &needs, stem, depth);
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn rule(
-        &self,
-        rule: &Rule,
-        goal: &str,
-        needs: &[String],
-        stem: &str,
-        done: &mut HashSet<String>,
-        out: &mut Vec<RecipeLine>,
-        depth: usize,
-    ) {
+    fn rule(&mut self, rule: usize, goal: &str, needs: &[String], stem: &str, depth: usize) {
         for need in needs.iter().filter(|n| *n != "|") {
-            self.goal(need, done, out, depth + 1);
+            self.goal(need, depth + 1);
         }
+        let makefile = self.makefile;
+        let Some(rule) = makefile.rules.get(rule) else { return };
         let first = needs.first().map(String::as_str).unwrap_or_default();
-        let all = needs.join(" ");
+        let all = LazyCell::new(|| needs.join(" "));
         for line in &rule.recipe {
-            if out.len() >= MAX_LINES {
+            if self.out.len() >= MAX_LINES {
                 return;
             }
             let text = automatic(&line.command, |name| match name {
@@ -413,11 +416,15 @@ impl Run<'_> {
                 '*' => Some(stem),
                 _ => None,
             });
-            let expanded = self.makefile.expand(&text, self.set, self.env);
+            let mut command = match text.contains('$') {
+                true => makefile.expand(&text, self.set, self.env),
+                false => text,
+            };
             // A variable may hold them too.
-            let command = expanded.trim_start_matches(['@', '-', '+', ' ']);
-            out.push(RecipeLine {
-                command: command.to_owned(),
+            let own = command.trim_start_matches(['@', '-', '+', ' ']).len();
+            command.drain(..command.len() - own);
+            self.out.push(RecipeLine {
+                command,
                 line: line.line,
             });
         }
@@ -426,7 +433,7 @@ impl Run<'_> {
 
 /// A line of a recipe with its automatic variables in place: `$@`, `$(@)` and `${@}`.
 fn automatic<'v>(line: &str, value: impl Fn(char) -> Option<&'v str>) -> String {
-    let mut out = String::with_capacity(line.len());
+    let mut out = String::with_capacity(2 * line.len());
     let mut rest = line;
     while let Some((before, behind)) = rest.split_once('$') {
         out.push_str(before);

@@ -51,7 +51,7 @@ impl<T> Default for Cache<T> {
 
 impl<T> Cache<T> {
     fn get(&self, folder: &str, make: impl FnOnce(&str) -> Option<T>) -> Option<Arc<T>> {
-        let folder = sources::rooted(folder);
+        let folder = sources::rooted(folder).into_owned();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = known.get(&folder) {
             return value.clone();
@@ -156,6 +156,9 @@ mod tests {
         fn read(&self, path: &str, limit: u64) -> Option<Arc<[u8]>> {
             self.1.fetch_add(1, Ordering::Relaxed);
             self.0.read(path, limit)
+        }
+        fn length(&self, path: &str) -> Option<u64> {
+            self.0.length(path)
         }
         fn list(&self, path: &str) -> Vec<(String, EntryKind)> {
             self.0.list(path)

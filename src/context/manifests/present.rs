@@ -178,7 +178,7 @@ pub fn classify(name: &str) -> Option<(Ecosystem, FileRole)> {
 /// The manifest files directly in a folder, sorted by name.
 pub fn list(tree: &dyn Tree, folder: &str) -> Vec<ManifestFile> {
     let entries = tree.list(folder).into_iter();
-    let files = entries.filter(|(_, kind)| matches!(kind, EntryKind::File(_) | EntryKind::Symlink));
+    let files = entries.filter(|(_, kind)| matches!(kind, EntryKind::File | EntryKind::Symlink));
     files
         .filter_map(|(name, _)| {
             let (ecosystem, role) = classify(&name)?;

@@ -22,11 +22,9 @@ static READS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// file that builds are described in speaks of it.
 pub fn is_read(context: &Context, builds: &Builds) -> bool {
     let Some(reads) = READS.as_ref() else { return true };
-    let files = context
-        .walk()
-        .files
-        .iter()
-        .filter(|file| describes_builds(&file.path) && file.size <= BYTES);
+    let files = context.walk().files.iter().filter(|file| {
+        describes_builds(&file.path) && context.length(&file.path).is_some_and(|length| length <= BYTES)
+    });
     builds.read_history()
         || files
             .take(FILES)

@@ -161,6 +161,15 @@ fn is_recipe(name: &str) -> bool {
             && (name.ends_with(".yml") || name.ends_with(".yaml"))
 }
 
+/// What speaks for leaving out a file.
+enum Match<'c> {
+    /// It lies in this folder.
+    Folder(&'c str, &'static Row),
+    /// Its name is that of private files.
+    Private(&'c str),
+    Recipe,
+}
+
 /// What the image of this file can do without, in the order in which an ignore file lists it. Only
 /// what is there or what the manifests in the root show to come; the context is taken as a whole,
 /// whatever its ignore file says.
@@ -168,23 +177,36 @@ pub fn list(facts: &Facts<'_>, context: &Context) -> Vec<Unneeded> {
     let Some(builds) = Builds::of(facts, context) else {
         return Vec::new();
     };
-    let mut found = Found::default();
     let mut judged: HashMap<&str, Option<usize>> = HashMap::new();
+    let mut matches = Vec::new();
     for file in &context.walk().files {
-        let mut folders = file.path.match_indices('/').map(|(at, _)| at);
+        let path = file.path.as_str();
+        let mut folders = path.match_indices('/').map(|(at, _)| at);
         let row = folders.find_map(|end| {
-            let folder = file.path.get(..end)?;
+            let folder = path.get(..end)?;
             let row = *judged.entry(folder).or_insert_with(|| judge(context, &builds, folder));
             row.and_then(|row| Some((folder, ROWS.get(row)?)))
         });
-        if let Some((folder, row)) = row {
-            found.folder(folder, row, file.size);
-        } else if let Some(name) = private_name(&file.path)
+        let kind = if let Some((folder, row)) = row {
+            Match::Folder(folder, row)
+        } else if let Some(name) = private_name(path)
             && !builds.mention(name)
         {
-            found.private(&file.path, name, file.size);
-        } else if !file.path.contains('/') && is_recipe(&file.path) && !builds.mention(&file.path) {
-            found.add(file.path.clone(), Reason::Recipe, file.size);
+            Match::Private(name)
+        } else if !path.contains('/') && is_recipe(path) && !builds.mention(path) {
+            Match::Recipe
+        } else {
+            continue;
+        };
+        matches.push((path, kind));
+    }
+    let mut found = Found::default();
+    let paths: Vec<&str> = matches.iter().map(|(path, _)| *path).collect();
+    for ((path, kind), length) in matches.into_iter().zip(context.lengths(&paths)) {
+        match kind {
+            Match::Folder(folder, row) => found.folder(folder, row, length),
+            Match::Private(name) => found.private(path, name, length),
+            Match::Recipe => found.add(path.to_owned(), Reason::Recipe, length),
         }
     }
     for row in ROWS.iter().filter(|row| row.is_sure) {

@@ -4,8 +4,10 @@
 use super::landing::{Landing, absolute};
 use super::step::{Step, text_of};
 use crate::context::Context;
+use crate::context::sources::join;
 use crate::knowledge::ecosystem;
 use crate::shell::Dialect;
+use std::sync::Arc;
 
 /// What a command can be followed into.
 pub(super) struct World<'w> {
@@ -27,9 +29,9 @@ pub(super) enum Followed {
 pub(super) struct Piece {
     pub text: String,
     /// What it was found through: `npm run build`.
-    pub via: String,
+    pub via: Arc<str>,
     /// The file of the context that holds it; none for the caller's own.
-    pub file: Option<String>,
+    pub file: Option<Arc<str>>,
     /// That file is a manifest, not a script.
     pub manifest: bool,
     /// Its first line in that file.
@@ -185,7 +187,7 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
         }
         name => name,
     };
-    let via = format!("{} {}", step.program, step.words.join(" "));
+    let via: Arc<str> = format!("{} {}", step.program, step.words.join(" ")).into();
     let Some(folder) = cwd.as_deref().and_then(|dir| manifest_folder(world, dir)) else {
         return Followed::Lost(format!("the package.json that holds the script `{name}` is not known"));
     };
@@ -194,11 +196,7 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
             "the package.json that holds the script `{name}` cannot be read"
         ));
     };
-    let file = if folder.is_empty() {
-        "package.json".to_owned()
-    } else {
-        format!("{folder}/package.json")
-    };
+    let file: Arc<str> = join(&folder, "package.json").into();
     let Some(script) = package.script(name) else {
         if name == "start" && is_npm {
             return one("node server.js".to_owned(), via, Some(file), cwd);
@@ -244,7 +242,7 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
     Followed::Scripts(pieces)
 }
 
-fn one(text: String, via: String, file: Option<String>, cwd: Option<String>) -> Followed {
+fn one(text: String, via: Arc<str>, file: Option<Arc<str>>, cwd: Option<String>) -> Followed {
     Followed::Scripts(vec![Piece {
         text,
         via,
@@ -324,7 +322,7 @@ fn launched(step: &Step, words: &[String], with_value: &[&str]) -> Followed {
     let text: Vec<String> = rest.iter().map(|w| quote(w)).collect();
     Followed::Scripts(vec![Piece {
         text: text.join(" "),
-        via: step.text(),
+        via: step.text().into(),
         file: None,
         manifest: false,
         line: None,
@@ -414,12 +412,13 @@ fn procfile(step: &Step, world: &World<'_>) -> Followed {
         "-c",
     ]);
     let wanted: Vec<&str> = wanted.into_iter().filter(|w| *w != "start").collect();
+    let (via, file): (Arc<str>, Arc<str>) = (step.text().into(), file.into());
     let lines = text.lines().enumerate().filter_map(|(at, line)| {
         let (name, command) = line.split_once(':')?;
         let takes = !name.trim_start().starts_with('#') && (wanted.is_empty() || wanted.contains(&name.trim()));
         takes.then(|| Piece {
             text: command.trim().to_owned(),
-            via: step.text(),
+            via: via.clone(),
             file: Some(file.clone()),
             manifest: true,
             line: Some(at + 1),
@@ -488,7 +487,7 @@ fn several(step: &Step, world: &World<'_>) -> Followed {
 fn own(step: &Step, scripts: Vec<String>) -> Followed {
     let piece = |text| Piece {
         text,
-        via: step.text(),
+        via: step.text().into(),
         file: None,
         manifest: false,
         line: None,
@@ -527,7 +526,7 @@ fn shell(step: &Step, world: &World<'_>) -> Followed {
             };
             return Followed::Scripts(vec![Piece {
                 text: text.clone(),
-                via: format!("{} -c", step.program),
+                via: format!("{} -c", step.program).into(),
                 file: None,
                 manifest: false,
                 line: None,
@@ -563,9 +562,9 @@ fn shell_file(step: &Step, world: &World<'_>, name: &str, args: &[String], by_sh
         return Followed::Plain;
     }
     Followed::Scripts(vec![Piece {
-        via: path,
+        via: path.into(),
         text,
-        file: Some(file),
+        file: Some(file.into()),
         manifest: false,
         line: Some(1),
         cwd: None,
@@ -600,7 +599,8 @@ fn make(step: &Step, world: &World<'_>) -> Followed {
         .filter(|w| !w.chars().all(|c| c.is_ascii_digit()))
         .partition(|w| w.contains('='));
     let set: Vec<(&str, &str)> = set.iter().filter_map(|w| w.split_once('=')).collect();
-    let via = step.text();
+    let via: Arc<str> = step.text().into();
+    let file: Arc<str> = file.into();
     let pieces: Vec<Piece> = makefile
         .recipe(&goals, &set, &|name| step.vars.get(name).cloned())
         .into_iter()

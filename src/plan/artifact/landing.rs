@@ -66,7 +66,7 @@ impl Landing {
             let found = match (site.context, sources::has_wildcard(&source)) {
                 (Some(context), true) => context.glob(&source),
                 (None, true) => Vec::new(),
-                (_, false) => vec![sources::rooted(&source)],
+                (_, false) => vec![sources::rooted(&source).into_owned()],
             };
             let folder = folder || found.len() > 1;
             for from in found {
@@ -127,7 +127,7 @@ impl Landing {
         for landed in self.landed.iter().rev() {
             let at = match below_context(path, &landed.from) {
                 Some("") => landed.to.clone(),
-                Some(rest) if landed.tree => format!("{}/{rest}", landed.to),
+                Some(rest) if landed.tree => [landed.to.as_str(), "/", rest].concat(),
                 _ => continue,
             };
             let at = if at.is_empty() { "/".to_owned() } else { at };

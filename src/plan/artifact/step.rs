@@ -12,6 +12,7 @@ use crate::shell::{self, Command, Dialect, Script, ShellWord};
 use crate::source::Span;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How deep scripts may call each other.
 const MAX_DEPTH: usize = 8;
@@ -43,7 +44,7 @@ pub struct Step {
     /// Variables that scripts set for it.
     pub vars: BTreeMap<String, String>,
     /// The scripts that led here, the outermost first.
-    pub via: Vec<String>,
+    pub via: Arc<[Arc<str>]>,
     /// Wrappers in front of it: `tini`, `gosu`.
     pub wrappers: Vec<String>,
     /// Files that its output is written to.
@@ -143,9 +144,9 @@ pub(super) struct State {
 #[derive(Clone)]
 struct Origin {
     place: Place,
-    via: Vec<String>,
-    /// The context file or manifest and its text; none for the Dockerfile.
-    file: Option<(String, bool)>,
+    via: Arc<[Arc<str>]>,
+    /// The context file, and whether it is a manifest; none for the Dockerfile.
+    file: Option<(Arc<str>, bool)>,
     /// Line of the script's first line in that file.
     line: Option<usize>,
     depth: usize,
@@ -195,7 +196,7 @@ impl<'a> Walker<'a> {
                     instruction: instruction.index,
                     piece: None,
                 },
-                via: Vec::new(),
+                via: Arc::default(),
                 file: None,
                 line: None,
                 depth: 0,
@@ -229,7 +230,7 @@ impl<'a> Walker<'a> {
                 instruction: instruction.index,
                 piece: None,
             },
-            via: Vec::new(),
+            via: Arc::default(),
             file: None,
             line: None,
             depth: 0,
@@ -283,9 +284,9 @@ impl<'a> Walker<'a> {
             state.vars = own;
             return;
         }
-        let mut words: Vec<String> = self.expand(&command.name, state, origin);
-        for word in &command.words {
-            words.extend(self.expand(word, state, origin));
+        let mut words = Vec::with_capacity(command.words.len() + 1);
+        for word in std::iter::once(&command.name).chain(&command.words) {
+            self.expand_into(&mut words, word, state, origin);
         }
         if base == "cd" || base == "pushd" {
             let to = words.iter().skip(1).find(|w| !w.starts_with('-'));
@@ -296,28 +297,19 @@ impl<'a> Walker<'a> {
             };
             return;
         }
-        let mut exact = words.iter().map(|w| ShellWord::exact(w, Span::at(0)));
-        let Some(name) = exact.next() else { return };
-        let plain = Command {
-            span: command.span,
-            name,
-            words: exact.collect(),
-            assignments: Vec::new(),
-            redirects: Vec::new(),
-            place: command.place,
-        };
-        let effective = plain.effective();
-        let name = effective.name.text.clone();
-        let inner: Vec<String> = effective.words.iter().map(|w| w.text.clone()).collect();
-        let in_front = words.len().saturating_sub(inner.len() + 1);
+        let mut inner = words.split_off(shell::in_front(&words));
+        if inner.is_empty() {
+            return;
+        }
+        let name = inner.remove(0);
         let mut wrappers = Vec::new();
-        for word in words.iter().take(in_front) {
+        for word in words {
             match word.split_once('=') {
                 Some((key, value)) if !key.starts_with('-') && !key.is_empty() => {
                     own.insert(key.to_owned(), value.to_owned());
                 }
                 _ if word.starts_with('-') => {}
-                _ => wrappers.push(word.clone()),
+                _ => wrappers.push(word),
             }
         }
         let program = name.rsplit('/').next().unwrap_or(&name).to_owned();
@@ -376,7 +368,6 @@ impl<'a> Walker<'a> {
             context: self.site.context,
             landing: &self.landing,
         };
-        let parent = step.from.clone();
         let outer = step.outer;
         match follow::follow(step, &world) {
             Followed::Plain => {}
@@ -386,18 +377,16 @@ impl<'a> Walker<'a> {
                 }
             }
             Followed::Scripts(pieces) => {
-                if let Some(step) = self.steps.get_mut(at) {
-                    step.followed = true;
-                }
+                let Some(step) = self.steps.get_mut(at) else { return };
+                step.followed = true;
+                let parent = step.from.clone();
                 // A Makefile may have a command for each of a thousand objects.
                 let parse = |p: &Piece| shell::heredoc_script(&p.text, Span::new(0, p.text.len()), &Dialect::Posix);
                 let scripts: Vec<Script> = pieces.par_iter().with_min_len(AT_ONCE).map(parse).collect();
                 for (piece, script) in pieces.into_iter().zip(scripts) {
-                    let mut via = origin.via.clone();
-                    via.push(piece.via);
                     let inner = Origin {
                         place,
-                        via,
+                        via: origin.via.iter().cloned().chain([piece.via]).collect(),
                         file: piece.file.map(|path| (path, piece.manifest)).or(origin.file.clone()),
                         line: piece.line,
                         depth: origin.depth + 1,
@@ -444,16 +433,11 @@ impl<'a> Walker<'a> {
             if let Some(span) = own {
                 let lines = text.get(..span.start).map_or(0, |t| t.matches('\n').count());
                 let line = Some(before + lines);
+                let path = path.to_string();
                 step.from = if *manifest {
-                    EvidenceSource::Manifest {
-                        path: path.clone(),
-                        line,
-                    }
+                    EvidenceSource::Manifest { path, line }
                 } else {
-                    EvidenceSource::SourceFile {
-                        path: path.clone(),
-                        line,
-                    }
+                    EvidenceSource::SourceFile { path, line }
                 };
             }
             step.span = None;
@@ -468,13 +452,22 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The words that a word becomes. `$@` becomes all arguments; a variable that is not known stays.
+    /// The words that a word becomes.
     fn expand(&self, word: &ShellWord, state: &State, origin: &Origin) -> Vec<String> {
+        let mut words = Vec::new();
+        self.expand_into(&mut words, word, state, origin);
+        words
+    }
+
+    /// Adds the words that a word becomes. `$@` becomes all arguments; a variable that is not known stays.
+    fn expand_into(&self, words: &mut Vec<String>, word: &ShellWord, state: &State, origin: &Origin) {
         if !origin.expands || !word.expands {
-            return vec![word.text.clone()];
+            words.push(word.text.clone());
+            return;
         }
         if matches!(word.text.as_str(), "$@" | "${@}" | "$*" | "${*}") {
-            return state.args.clone();
+            words.extend(state.args.iter().cloned());
+            return;
         }
         let view = self.site.file().view_at(origin.place.instruction);
         let value = substitute(&word.text, &|name| {
@@ -493,9 +486,9 @@ impl<'a> Walker<'a> {
         });
         // Unquoted, it is split at blanks.
         if word.quoted || !value.contains(' ') {
-            vec![value]
+            words.push(value);
         } else {
-            value.split_whitespace().map(str::to_owned).collect()
+            words.extend(value.split_whitespace().map(str::to_owned));
         }
     }
 }

@@ -80,39 +80,84 @@ const FILES: &[&str] = &[
     "flake.lock",
 ];
 
-/// Whether a file is a source, a manifest, a test, a document or some tool's.
-pub fn is_left_out(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
-    is_source(ecosystems, path) || is_test(ecosystems, path) || is_foreign(path) || is_document(path)
+/// What the ecosystems of a build leave behind, made ready for thousands of files.
+pub struct Leftovers {
+    ecosystems: Vec<&'static Ecosystem>,
+    /// Folders at any depth whose content is not shipped.
+    folders: Patterns,
+    /// The same with folders above them: `src/test/`.
+    paths: Vec<&'static str>,
+    /// Files that are not shipped.
+    files: Patterns,
 }
 
-/// Whether it is a source or a manifest.
-pub fn is_source(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let ending = name.rsplit_once('.').map(|(_, e)| e).unwrap_or_default();
-    let is_build_input = ecosystems.iter().any(|e| e.sources.contains(&ending));
-    is_build_input || manifests::is_manifest(name) && !ecosystems.is_empty()
+impl Leftovers {
+    /// Those of these ecosystems.
+    pub fn of(ecosystems: &[&'static Ecosystem]) -> Leftovers {
+        let mut out = Leftovers {
+            ecosystems: ecosystems.to_vec(),
+            folders: Patterns::default(),
+            paths: Vec::new(),
+            files: Patterns::default(),
+        };
+        for pattern in ecosystems.iter().flat_map(|e| e.not_shipped) {
+            match pattern.strip_suffix('/') {
+                Some(folder) if folder.contains('/') => out.paths.push(pattern),
+                Some(folder) => out.folders.add(folder),
+                None => out.files.add(pattern),
+            }
+        }
+        out
+    }
+
+    /// Whether a file is a source, a manifest, a test, a document or some tool's.
+    pub fn hold(&self, path: &str) -> bool {
+        self.is_source(path) || self.is_test(path) || is_foreign(path) || is_document(path)
+    }
+
+    /// Whether it is a source or a manifest.
+    pub fn is_source(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let ending = name.rsplit_once('.').map(|(_, e)| e).unwrap_or_default();
+        let is_build_input = self.ecosystems.iter().any(|e| e.sources.contains(&ending));
+        is_build_input || manifests::is_manifest(name) && !self.ecosystems.is_empty()
+    }
+
+    /// Whether only builds and tests of its ecosystem read it.
+    pub fn is_test(&self, path: &str) -> bool {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let below = |pattern: &str| {
+            let mut found = path.match_indices(pattern).filter_map(|(at, _)| path.get(..at));
+            found.any(|above| above.is_empty() || above.ends_with('/'))
+        };
+        self.files.fit(name)
+            || folders.split('/').any(|part| self.folders.fit(part))
+            || self.paths.iter().any(|pattern| below(pattern))
+    }
 }
 
-/// Whether only builds and tests of its ecosystem read it.
-pub fn is_test(ecosystems: &[&'static Ecosystem], path: &str) -> bool {
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let parts: Vec<&str> = folders.split('/').collect();
-    ecosystems
-        .iter()
-        .flat_map(|e| e.not_shipped)
-        .any(|pattern| match pattern.strip_suffix('/') {
-            Some(folder) if folder.contains('/') => path.starts_with(pattern) || path.contains(&format!("/{pattern}")),
-            Some(folder) => parts.iter().any(|part| fits(folder, part)),
-            None => fits(pattern, name),
-        })
+/// Patterns of a name.
+#[derive(Default)]
+struct Patterns {
+    names: Vec<&'static str>,
+    /// Behind a `*`.
+    endings: Vec<&'static str>,
+    globs: Vec<Glob>,
 }
 
-fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        // Most patterns are an ending.
-        Some(("", ending)) if !ending.contains('*') => name.ends_with(ending),
-        Some(_) => Glob::go(pattern).is_ok_and(|g| g.matches(name)),
+impl Patterns {
+    fn add(&mut self, pattern: &'static str) {
+        match pattern.split_once('*') {
+            None => self.names.push(pattern),
+            Some(("", ending)) if !ending.contains('*') => self.endings.push(ending),
+            Some(_) => self.globs.extend(Glob::go(pattern)),
+        }
+    }
+
+    fn fit(&self, name: &str) -> bool {
+        self.names.contains(&name)
+            || self.endings.iter().any(|ending| name.ends_with(ending))
+            || self.globs.iter().any(|glob| glob.matches(name))
     }
 }
 
@@ -184,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out() {
-        let go = [by_name("go").expect("known")];
+        let go = Leftovers::of(&[by_name("go").expect("known")]);
         for path in [
             "main.go",
             "go.mod",
@@ -198,7 +243,7 @@ mod tests {
             "docker-compose.yml",
             ".git/config",
         ] {
-            assert!(is_left_out(&go, path), "{path}");
+            assert!(go.hold(path), "{path}");
         }
         for path in [
             "config.yaml",
@@ -208,7 +253,7 @@ mod tests {
             "data/x.csv",
             ".env",
         ] {
-            assert!(!is_left_out(&go, path), "{path}");
+            assert!(!go.hold(path), "{path}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the string literals of sources name: files, environment variables, programs.
 
 use crate::knowledge::ecosystem::Ecosystem;
-use memchr::memmem::{self, Finder};
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 use memchr::{memchr, memchr_iter, memchr3};
 use std::cell::LazyCell;
 use std::collections::HashMap;
@@ -65,19 +66,26 @@ impl Stops {
     }
 }
 
-/// What stands before a literal of some kind, blanks at the end left out.
-struct Marks(Vec<&'static str>);
+/// What stands before a literal of some kind, blanks at the end left out, with the end that is looked
+/// at first: most marks are calls, and end with a bracket.
+struct Marks(Vec<(Option<[u8; 2]>, &'static str)>);
+
+/// The last two bytes.
+fn end_of(text: &str) -> Option<[u8; 2]> {
+    text.as_bytes().last_chunk().copied()
+}
 
 impl Marks {
     fn of(markers: &[&'static str]) -> Marks {
-        Marks(markers.iter().map(|m| m.trim_end()).collect())
+        let marks = markers.iter().map(|mark| mark.trim_end());
+        Marks(marks.map(|mark| (end_of(mark), mark)).collect())
     }
 
     /// Those that end the text, each with what stands before it.
     fn ending<'t>(&self, text: &'t str) -> impl Iterator<Item = (&'static str, &'t str)> {
-        let last = text.as_bytes().last();
-        let marks = self.0.iter().filter(move |mark| mark.as_bytes().last() == last);
-        marks.filter_map(|mark| Some((*mark, text.strip_suffix(mark)?)))
+        let own = end_of(text);
+        let marks = self.0.iter().filter(move |(end, _)| end.is_none() || *end == own);
+        marks.filter_map(|(_, mark)| Some((*mark, text.strip_suffix(mark)?)))
     }
 
     /// Whether one of them ends the text.
@@ -120,15 +128,20 @@ pub struct Reader {
     env: Marks,
     programs: Marks,
     writes: Marks,
-    tls: Vec<Finder<'static>>,
-    zones: Vec<Finder<'static>>,
+    /// Signs of TLS and, behind them, of time zones; none where there are none to look for.
+    signs: Option<AhoCorasick>,
 }
 
 impl Reader {
     /// The reader of an ecosystem's sources.
     pub fn of(ecosystem: &'static Ecosystem) -> Reader {
         let reads = &ecosystem.reads;
-        let finders = |markers: &'static [&'static str]| markers.iter().map(Finder::new).collect();
+        let signs = || reads.tls.iter().chain(reads.zones);
+        let automaton = || {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostFirst)
+                .build(signs())
+        };
         Reader {
             ecosystem,
             stops: Stops::of(reads.comment.unwrap_or(NO_COMMENT), reads.quotes.as_bytes()),
@@ -136,8 +149,7 @@ impl Reader {
             env: Marks::of(reads.env),
             programs: Marks::of(reads.programs),
             writes: Marks::of(reads.writes),
-            tls: finders(reads.tls),
-            zones: finders(reads.zones),
+            signs: signs().next().and_then(|_| automaton().ok()),
         }
     }
 }
@@ -197,23 +209,29 @@ impl Literals {
                 at += 1;
             }
         }
-        let first = |markers: &[Finder<'_>]| {
-            let (marker, at) = markers.iter().find_map(|m| Some((m.needle(), m.find(bytes)?)))?;
-            let line = 1 + memchr_iter(b'\n', bytes.get(..at)?).count();
-            let marker = String::from_utf8_lossy(marker);
-            Some((
-                marker.trim_matches('"').to_owned(),
-                Seen {
+        self.signs(reader, path, bytes);
+    }
+
+    /// Looks for the first signs of TLS and of time zones.
+    fn signs(&mut self, reader: &Reader, path: &str, bytes: &[u8]) {
+        let reads = &reader.ecosystem.reads;
+        for found in reader.signs.iter().flat_map(|signs| signs.find_iter(bytes)) {
+            let sign = found.pattern().as_usize();
+            let (place, marker) = match sign.checked_sub(reads.tls.len()) {
+                None => (&mut self.tls, reads.tls.get(sign)),
+                Some(zone) => (&mut self.zones, reads.zones.get(zone)),
+            };
+            if let (None, Some(marker)) = (&place, marker) {
+                let above = bytes.get(..found.start()).unwrap_or_default();
+                let seen = Seen {
                     path: path.to_owned(),
-                    line,
-                },
-            ))
-        };
-        if self.tls.is_none() {
-            self.tls = first(&reader.tls);
-        }
-        if self.zones.is_none() {
-            self.zones = first(&reader.zones);
+                    line: 1 + memchr_iter(b'\n', above).count(),
+                };
+                *place = Some((marker.trim_matches('"').to_owned(), seen));
+            }
+            if self.tls.is_some() && self.zones.is_some() {
+                return;
+            }
         }
     }
 
@@ -283,11 +301,14 @@ impl Literals {
         if reader.writes.end(before) {
             self.written.push((literal.to_owned(), seen()));
         }
-        if literal.bytes().any(is_odd) {
-            return;
+        let (mut blank, mut slash) = (false, false);
+        for byte in literal.bytes() {
+            if is_odd(byte) {
+                return;
+            }
+            blank |= byte == b' ';
+            slash |= byte == b'/';
         }
-        let blank = memchr(b' ', literal.as_bytes()).is_some();
-        let slash = memchr(b'/', literal.as_bytes()).is_some();
         if blank && !slash || slash && literal.contains("://") {
             return;
         }

@@ -205,7 +205,7 @@ impl Look<'_> {
     fn root(&self, out: &mut Vec<Neighbour>) {
         let mut names: Vec<String> = Vec::new();
         for (name, kind) in self.context.tree().list("") {
-            if !matches!(kind, EntryKind::File(_)) {
+            if !matches!(kind, EntryKind::File) {
                 continue;
             }
             let lower = name.to_ascii_lowercase();
@@ -224,7 +224,7 @@ impl Look<'_> {
     fn folder(&self, folder: &str, out: &mut Vec<Neighbour>) {
         for (name, kind) in self.context.tree().list(folder).into_iter().take(FOLDER_LIMIT) {
             let lower = name.to_ascii_lowercase();
-            if matches!(kind, EntryKind::File(_)) && (lower.ends_with(".yml") || lower.ends_with(".yaml")) {
+            if matches!(kind, EntryKind::File) && (lower.ends_with(".yml") || lower.ends_with(".yaml")) {
                 text::commands(self, &format!("{folder}/{name}"), out);
             }
         }

@@ -186,7 +186,7 @@ fn fix(cx: &Cx<'_>, copy: &Instruction, run: &Instruction, script: &Script, chan
         return None;
     }
     let kind = cx.context.and_then(|c| c.kind(source.value.trim_matches(['"', '\''])));
-    let is_file = transfer.from.is_none() && matches!(kind, Some(EntryKind::File(_)));
+    let is_file = transfer.from.is_none() && matches!(kind, Some(EntryKind::File));
     let gone = match script.chain.get(1) {
         None => {
             let text = cx.file.source.text();
