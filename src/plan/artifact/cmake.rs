@@ -541,6 +541,7 @@ fn installed(
                 path: format!("{at}/"),
                 place: step.place,
                 way: Way::Installed,
+                from: None,
                 evidence: tree.prefix_evidence.clone(),
             },
         );

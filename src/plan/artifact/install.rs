@@ -15,6 +15,8 @@ pub(super) struct Data {
     /// Below the prefix, or absolute; a folder's ends with `/`.
     pub to: String,
     pub evidence: Evidence,
+    /// The file or folder of the context that it is a copy of.
+    pub from: Option<String>,
     /// It may not be there.
     pub optional: bool,
 }
@@ -89,6 +91,15 @@ pub(super) fn destination(arguments: &[String], library: bool) -> &str {
 /// Takes note of `install(FILES ...)`, `install(DIRECTORY ...)` and their like.
 pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CMakeCommand, tree: &mut BuildTree) {
     let arguments = command.arguments.as_slice();
+    let source = |name: &str| {
+        let name = name.trim_end_matches('/');
+        let path = if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        };
+        context.is_sent(&path).then_some(path)
+    };
     let evidence = |says: String| Evidence::manifest(path, Some(command.line), says);
     let kind = arguments.first().map_or("", String::as_str);
     let optional = arguments
@@ -129,6 +140,7 @@ pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CM
                 tree.data.push(Data {
                     to,
                     evidence: evidence(says),
+                    from: source(name),
                     optional,
                 });
             }
@@ -151,6 +163,7 @@ pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CM
                     tree.data.push(Data {
                         to: format!("{}/", whole.trim_end_matches('/')),
                         evidence: says(),
+                        from: source(name).filter(|_| !some),
                         optional,
                     });
                     continue;
@@ -166,6 +179,7 @@ pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CM
                     tree.data.push(Data {
                         to: format!("{}/", whole.trim_end_matches('/')),
                         evidence: says(),
+                        from: None,
                         optional: true,
                     });
                     continue;
@@ -176,6 +190,7 @@ pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CM
                     tree.data.push(Data {
                         to: format!("{}{}", join(&whole, name), if dir { "/" } else { "" }),
                         evidence: says(),
+                        from: source(name),
                         optional,
                     });
                 }
@@ -183,6 +198,7 @@ pub(super) fn rule(context: &Context, (folder, path): (&str, &str), command: &CM
         }
         ("SCRIPT" | "CODE", _) => tree.data.push(Data {
             to: "/".to_owned(),
+            from: None,
             evidence: evidence("install() runs a script".to_owned()),
             optional: true,
         }),
@@ -223,6 +239,7 @@ pub(super) fn data(outputs: &mut Outputs<'_>, tree: &BuildTree, step: &Step, at:
                 path,
                 place: step.place,
                 way,
+                from: data.from.clone(),
                 evidence: data.evidence.clone(),
             },
         );

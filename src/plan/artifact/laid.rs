@@ -34,6 +34,8 @@ pub struct Laid {
     pub place: Place,
     /// How.
     pub way: Way,
+    /// The file or folder of the context that it is a copy of, where all of that is copied.
+    pub from: Option<String>,
     /// What shows it.
     pub evidence: Evidence,
 }
@@ -252,6 +254,13 @@ fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
         found.push((format!("{path}{end}"), from));
     }
     for (path, from) in found {
+        let all = from
+            .as_ref()
+            .filter(|_| step.program != "mv")
+            .map(|from| match from.rsplit_once('/') {
+                Some((folder, _)) if operands.iter().any(|o| o.ends_with(&format!("{folder}/*"))) => folder.to_owned(),
+                _ => from.clone(),
+            });
         let is_source = from.as_deref().is_some_and(|from| {
             let sent = outputs.site.context.is_some_and(|c| c.is_sent(from));
             sent && !outputs
@@ -266,6 +275,9 @@ fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
             Way::Made
         };
         lay(outputs, step, &path, way, "puts it there");
+        if let Some(last) = outputs.laid.last_mut().filter(|laid| laid.path == path) {
+            last.from = all;
+        }
     }
     if step.program == "mv" {
         for operand in operands {
@@ -297,6 +309,7 @@ fn lay(outputs: &mut Outputs<'_>, step: &Step, word: &str, way: Way, says: &str)
             path,
             place: step.place,
             way,
+            from: None,
             evidence: step.evidence(format!("`{}` {says}", crate::plan::deal::short(&step.text()))),
         },
     );
@@ -350,6 +363,7 @@ pub fn copied(site: &Site<'_>) -> Vec<Laid> {
                     piece: None,
                 },
                 way: Way::Copied,
+                from: None,
                 evidence: Evidence::command(instruction.span, format!("it is copied from {}", from.value)),
             });
         }

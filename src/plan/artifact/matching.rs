@@ -184,6 +184,7 @@ fn unwanted(output: Output) -> Option<Laid> {
         path: output.path,
         place: output.place,
         way: Way::Made,
+        from: None,
         evidence,
     })
 }

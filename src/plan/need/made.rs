@@ -7,7 +7,7 @@ use super::names::{Embedded, ancestors};
 use super::{Need, Needs};
 use crate::model::{Keyword, Kind};
 use crate::plan::artifact::{Artifacts, Laid, Landing, Way, absolute, is_shared};
-use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::evidence::{Condition, Evidence, EvidenceSource};
 use crate::plan::program::Program;
 use crate::plan::role::Role;
 use crate::plan::site::Site;
@@ -37,7 +37,11 @@ pub(super) fn made(
     let (empty, filled): (Vec<&Laid>, Vec<&Laid>) = artifacts.laid.iter().partition(|l| l.way == Way::Empty);
     for laid in filled.into_iter().chain(empty) {
         let path = laid.path.trim_end_matches('/');
-        if is_replayed(site, laid, anchor) || is_for_building(&laid.path) || said.leftovers.is_source(path) {
+        if is_replayed(site, laid, anchor) || said.leftovers.is_source(path) {
+            continue;
+        }
+        if is_for_building(&laid.path) {
+            drop_original(laid, out);
             continue;
         }
         let covered = artifacts.found.iter().any(|a| covers(&a.path, path))
@@ -56,8 +60,11 @@ pub(super) fn made(
                 && (lies_in(&workdir, path) || landing.trees().any(|(tree, _)| tree == path)));
         match (laid.way, by) {
             (Way::Maybe, None) | (Way::Made, None) | (Way::Empty, None) => {}
-            (Way::Empty, Some(by)) if !whole || !by.written || is_there(artifacts, out, &by.path) => {}
+            (Way::Empty, Some(by)) if !whole || is_there(artifacts, out, &by.path) => {}
+            // A folder among the sources is the build's own, unless the program writes to it.
+            (Way::Empty, Some(by)) if !by.written && landing.trees().any(|(tree, _)| lies_in(path, tree)) => {}
             (Way::Installed | Way::Made | Way::Empty, by) if whole => {
+                drop_original(laid, out);
                 out.files.push(need(laid, by));
             }
             (Way::Copied, by) if whole => copied(site, laid, by, &workdir, out),
@@ -81,6 +88,14 @@ pub(super) fn made(
     }
     let mut seen = std::collections::HashSet::new();
     out.made.retain(|(_, c)| seen.insert(c.what.clone()));
+}
+
+/// Leaves out the file of the context that is installed elsewhere, unless something speaks for it too.
+fn drop_original(laid: &Laid, out: &mut Needs) {
+    let unknown = |need: &Need| need.evidence.iter().all(|e| e.from == EvidenceSource::ToolDefault);
+    if laid.way == Way::Installed && laid.from.is_some() {
+        out.files.retain(|n| n.context != laid.from || !unknown(n));
+    }
 }
 
 /// Whether a path comes along already.
