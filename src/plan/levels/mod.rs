@@ -10,7 +10,7 @@ pub use trees::{SYSTEM, folders, own_folders};
 pub use verdict::{choose, is_worth_it, verdict};
 
 use super::application::Application;
-use super::artifact::{Artifact, Artifacts};
+use super::artifact::{Artifact, Artifacts, Landing};
 use super::compose::{self, Parts};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::{Need, Needs};
@@ -251,7 +251,10 @@ fn with_base(
             .collect(),
         _ => lean.map(|l| l.files.clone()).unwrap_or_default(),
     };
-    files.retain(|need| !suit::runtime_copies(site, &deal, need));
+    if !files.is_empty() {
+        let landing = Landing::of(site);
+        files.retain(|need| !suit::runtime_copies(site, &landing, &deal, need));
+    }
     let caches = caches::caches(site, &deal, &artifacts, &trees.copied);
     let parts = Parts {
         level,
