@@ -104,6 +104,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     let (literals, complete) = (&said.literals, said.complete);
     let mut chosen: HashMap<&str, Evidence> = HashMap::new();
     started(site, &landing, context, programs, listing.files.as_slice(), &mut chosen);
+    opened(site, &landing, context, artifacts, &listing.files, &mut chosen);
     let modules = |a: &Artifact| a.path.ends_with("/node_modules/");
     let site_only = artifacts
         .found
@@ -413,6 +414,30 @@ fn started<'c>(
             let word = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
             if !word.starts_with('-') && !word.contains('$') {
                 take(word, program);
+            }
+        }
+    }
+}
+
+/// Files of the working directory that a compiled program looks for as it starts, whatever its own
+/// sources say: the language's run time inside of it does.
+fn opened<'c>(
+    site: &Site<'_>,
+    landing: &Landing,
+    context: &Context,
+    artifacts: &Artifacts,
+    files: &'c [ListedFile],
+    chosen: &mut HashMap<&'c str, Evidence>,
+) {
+    let binaries = artifacts.found.iter();
+    let binaries = binaries.filter(|a| matches!(a.kind, ArtifactKind::Binary { .. }));
+    for known in binaries.filter_map(|a| ecosystem::by_name(a.ecosystem)) {
+        for name in known.reads.opens {
+            let path = absolute(site.workdir().as_deref(), name);
+            let found = path.and_then(|path| landing.existing(context, &path));
+            if let Some(file) = found.and_then(|found| files.iter().find(|file| file.path == found)) {
+                let says = format!("what {} compiles looks for it as it starts", known.title);
+                chosen.entry(&file.path).or_insert_with(|| Evidence::tool(says));
             }
         }
     }

@@ -164,6 +164,8 @@ pub struct Reads {
     pub tls: &'static [&'static str],
     /// What shows that it looks up time zones.
     pub zones: &'static [&'static str],
+    /// Files of the working directory that every program which was compiled so looks for as it starts.
+    pub opens: &'static [&'static str],
 }
 
 /// A call that starts a program.

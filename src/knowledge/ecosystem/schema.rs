@@ -257,6 +257,9 @@ pub struct Reads {
     /// What shows that it looks up time zones.
     #[serde(default)]
     pub zones: Vec<String>,
+    /// Files of the working directory that every program which was compiled so looks for as it starts.
+    #[serde(default)]
+    pub opens: Vec<String>,
 }
 
 /// A call that starts a program.
@@ -396,7 +399,7 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, packed: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], brings: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &[{}], embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?} }} }},",
+            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, packed: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], brings: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &[{}], embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?}, opens: &{:?} }} }},",
             file.title,
             file.manifests,
             file.sources,
@@ -419,6 +422,7 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             reads.writes,
             reads.tls,
             reads.zones,
+            reads.opens,
         );
     }
     out.push_str("];\n");

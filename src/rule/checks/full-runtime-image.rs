@@ -3,8 +3,11 @@
 use crate::edit::{Edit, Effect, Fix};
 use crate::facts::ship;
 use crate::knowledge::{self, Brings, Kind as VariantKind, Variant};
-use crate::model::Kind;
+use crate::model::{Kind, Stage};
 use crate::rule::{Cx, Finding, Inspect};
+use crate::shell::Operation;
+use crate::source::Span;
+use std::collections::HashSet;
 
 /// See `rules/full-runtime-image.yaml`.
 pub struct Rule;
@@ -54,7 +57,10 @@ impl Inspect for Rule {
         if let (Some(from), Some(to)) = (variant.size, offer.variant.and_then(|v| v.size)) {
             finding = finding.label(format!("about {from} MB unpacked, the other about {to} MB"));
         }
-        if offer.needs.is_empty() && same_libc && !builds && image.digest.is_none() && !written.has_variables() {
+        let missed = offer.variant.and_then(|to| missed(cx, stage, variant, to));
+        if let Some((name, span)) = missed {
+            finding = finding.related(span, format!("`{name}` is not in it"));
+        } else if offer.needs.is_empty() && same_libc && !builds && image.digest.is_none() && !written.has_variables() {
             let fix = Fix::unsafe_(
                 format!("run on `{}`", offer.reference),
                 vec![Edit::replace(written.span, &offer.reference)],
@@ -63,6 +69,32 @@ impl Inspect for Rule {
         }
         cx.report(finding);
     }
+}
+
+/// The first program that the stage runs when it is built, that the old image has, the offered one has
+/// not, and that nothing installs before.
+fn missed(cx: &Cx<'_>, stage: &Stage, from: &Variant, to: &Variant) -> Option<(String, Span)> {
+    let (before, after) = (from.config?, to.config?);
+    let mut installed: HashSet<&str> = HashSet::new();
+    let mut chain: Vec<&Stage> = cx.file.chain(stage).collect();
+    chain.reverse();
+    for instruction in chain.into_iter().flat_map(|stage| cx.file.instructions_of(stage)) {
+        for view in cx.facts.commands(instruction) {
+            let name = view.name();
+            if before.has_program(name) && !after.has_program(name) && !installed.contains(name) {
+                return Some((name.to_owned(), view.name_span()));
+            }
+            for operation in view.operations {
+                if let Operation::Packages(packages) = operation {
+                    for package in &packages.packages {
+                        installed.insert(&package.name);
+                        installed.extend(knowledge::programs_of(&package.name));
+                    }
+                }
+            }
+        }
+    }
+    None
 }
 
 /// What may be missed on the offered image.

@@ -243,6 +243,8 @@ static ROWS: &[Row] = &[
         ]),
     ),
     build(Cargo, &["trunk", "wasm-pack", "cross"], When::First(&["build"])),
+    build(NodeBundler, &["deno"], When::First(&["compile", "bundle"])),
+    test(&["deno"], When::First(&["test"])),
     test(
         &["npm", "yarn", "pnpm", "bun", "yarnpkg", "cnpm"],
         When::Script(TEST_SCRIPTS),
