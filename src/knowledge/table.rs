@@ -104,6 +104,12 @@ impl BaseConfig {
             || self.bundles.iter().any(|b| b.programs.binary_search(&name).is_ok())
     }
 
+    /// The programs on PATH, as far as they are known.
+    pub fn programs(&self) -> impl Iterator<Item = &'static str> {
+        let bundled = self.bundles.iter().flat_map(|b| b.programs);
+        self.programs.iter().chain(bundled).copied()
+    }
+
     /// `uid:gid` of an account.
     pub fn account(&self, name: &str) -> Option<&'static str> {
         let lists = std::iter::once(self.accounts).chain(self.bundles.iter().map(|b| b.accounts));

@@ -5,6 +5,7 @@
 //! document, or is taken into the program when it is built. What a literal of the sources names
 //! carries that as its evidence.
 
+mod calls;
 mod leftovers;
 mod literals;
 mod made;
@@ -15,6 +16,7 @@ use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::context::{Context, ListedFile};
+use crate::knowledge::Brings;
 use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::shell::{Operation, lies_in};
 use leftovers::{Leftovers, is_for_people, is_foreign};
@@ -50,6 +52,8 @@ pub struct Needs {
     pub env: Vec<String>,
     /// Programs that are started: `git`, `ffmpeg`.
     pub programs: Vec<(String, Evidence)>,
+    /// A program is started whose name only run time knows.
+    pub unnamed: Option<Evidence>,
     /// Certificates of authorities are needed: it speaks TLS to others.
     pub certificates: Option<Evidence>,
     /// The table of time zones is needed.
@@ -185,8 +189,13 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .tls
         .as_ref()
         .map(evidence)
-        .or_else(|| foreign_code(site, &ecosystems));
+        .or_else(|| foreign_code(site, &ecosystems))
+        .or_else(|| fetching(site, literals));
     out.zones = literals.zones.as_ref().map(evidence);
+    out.unnamed = literals.unnamed.as_ref().map(|(call, seen)| {
+        let says = format!("`{call}` starts a program whose name only run time knows");
+        Evidence::source(seen.path.clone(), Some(seen.line), says)
+    });
     for (program, seen) in &literals.programs {
         let says = format!("`{program}` is started");
         out.programs.push((
@@ -225,7 +234,8 @@ fn said(context: &Context, ecosystems: &[&'static Ecosystem], leftovers: &Leftov
         let readers: Vec<Reader> = ecosystems.iter().map(|e| Reader::of(e)).collect();
         let sources = listing.files.iter().filter_map(|file| {
             let reader = reader_of(&readers, &file.path)?;
-            (!leftovers.is_test(&file.path) && !is_foreign(&file.path)).then_some((reader, file.path.as_str()))
+            let is_own = !leftovers.is_test(&file.path) && !is_foreign(&file.path) || leftovers.is_packed(&file.path);
+            is_own.then_some((reader, file.path.as_str()))
         });
         let mut sources: Vec<(&Reader, &str)> = sources.collect();
         let mut complete = !listing.capped && sources.len() <= MAX_SOURCES;
@@ -336,6 +346,15 @@ fn fetched(site: &Site<'_>, out: &mut Needs) {
             return;
         }
     }
+}
+
+/// Programs that speak TLS to others, with the certificates that the base image has.
+fn fetching(site: &Site<'_>, literals: &Literals) -> Option<Evidence> {
+    site.base.filter(|base| base.variant.brings(Brings::Certificates))?;
+    let fetches = |program: &str| matches!(program, "curl" | "wget" | "git" | "openssl");
+    let (program, seen) = literals.programs.iter().find(|(program, _)| fetches(program))?;
+    let says = format!("`{program}`, which may speak TLS, is started");
+    Some(Evidence::source(seen.path.clone(), Some(seen.line), says))
 }
 
 /// Code that is not at hand may speak TLS.

@@ -146,6 +146,8 @@ struct Named<'a> {
     comments: Vec<(Span, String)>,
     /// The sources were looked through for names.
     scanned: bool,
+    /// A program is started whose name only run time knows.
+    unnamed: Option<&'a Evidence>,
     /// The image runs Node.
     node: bool,
 }
@@ -185,6 +187,7 @@ impl<'a> Named<'a> {
             comments: comments(site),
             // What only packages are made of has no sources here.
             scanned: site.context.is_some() && !Landing::of(site).is_empty(),
+            unnamed: needs.unnamed.as_ref(),
             node: site.base.is_some_and(|b| b.image.family == "node"),
         }
     }
@@ -348,6 +351,12 @@ fn decide(
             Use::Unclear("the sources, which may start it, are not at hand".to_owned()),
             table("it may be started at run time"),
         ),
+        Some(PackageKind::Vcs | PackageKind::Fetch | PackageKind::PackageManager)
+            if let Some(unnamed) = named.unnamed =>
+        {
+            let says = "a program is started whose name only run time knows";
+            (Use::Unclear(says.to_owned()), vec![unnamed.clone()])
+        }
         Some(PackageKind::Vcs) => (
             Use::Build,
             table("it fetches sources, and nothing at run time names it"),

@@ -22,6 +22,8 @@ pub struct Ecosystem {
     pub sources: &'static [&'static str],
     /// Names that only builds, tests or editors use; those of folders end with `/`.
     pub not_shipped: &'static [&'static str],
+    /// Folders, at any depth, that a build packs into what it makes; they end with `/`.
+    pub packed: &'static [&'static str],
     /// Beginnings of commands that install dependencies.
     pub install: &'static [&'static str],
     /// Folders that are worth a cache mount.
@@ -152,8 +154,8 @@ pub struct Reads {
     pub quotes: &'static str,
     /// Before the name of an environment variable.
     pub env: &'static [&'static str],
-    /// Before the name of a program that is started.
-    pub programs: &'static [&'static str],
+    /// Calls that start programs.
+    pub programs: &'static [Start],
     /// Before a path that is taken into the program when it is built.
     pub embeds: &'static [&'static str],
     /// Before a path that is written.
@@ -165,6 +167,33 @@ pub struct Reads {
     /// Files of the working directory that every program which was compiled so looks for as it starts.
     pub opens: &'static [&'static str],
 }
+
+/// A call that starts a program.
+#[derive(Debug)]
+pub struct Start {
+    /// The text before its arguments.
+    pub call: &'static str,
+    /// Position, from 0, of the argument that names the program.
+    pub at: usize,
+    /// That argument is a script of the shell.
+    pub script: bool,
+    /// A method of that name is another matter.
+    pub bare: bool,
+    /// Text that a source must hold for it.
+    pub with: Option<&'static str>,
+    /// The program that it needs, where no argument names it.
+    pub program: Option<&'static str>,
+}
+
+/// One whose first argument names the program.
+const START: Start = Start {
+    call: "",
+    at: 0,
+    script: false,
+    bare: false,
+    with: None,
+    program: None,
+};
 
 /// All of them, by name.
 pub fn all() -> &'static [Ecosystem] {

@@ -62,6 +62,10 @@ pub struct EcosystemFile {
     /// Names that only builds, tests or editors use: `*_test.go`, `testdata/`.
     #[serde(default)]
     pub not_shipped: Vec<String>,
+    /// Folders that a build packs into what it makes: they are not shipped as they are, and their sources
+    /// are read: `src/main/`.
+    #[serde(default)]
+    pub packed: Vec<String>,
     /// Beginnings of commands that install dependencies.
     #[serde(default)]
     pub install: Vec<String>,
@@ -238,9 +242,9 @@ pub struct Reads {
     /// Before the name of an environment variable.
     #[serde(default)]
     pub env: Vec<String>,
-    /// Before the name of a program that is started.
+    /// Calls that start programs: the text before the first argument, or the keys below.
     #[serde(default)]
-    pub programs: Vec<String>,
+    pub programs: Vec<StartFile>,
     /// Before a path that is taken into the program when it is built.
     #[serde(default)]
     pub embeds: Vec<String>,
@@ -256,6 +260,51 @@ pub struct Reads {
     /// Files of the working directory that every program which was compiled so looks for as it starts.
     #[serde(default)]
     pub opens: Vec<String>,
+}
+
+/// A call that starts a program.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum StartFile {
+    /// The text before its first argument, which names the program.
+    Call(String),
+    /// One that needs more words.
+    Keys(StartKeys),
+}
+
+/// A call that starts a program.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StartKeys {
+    /// The text before its arguments.
+    pub call: String,
+    /// Position, from 0, of the argument that names the program.
+    #[serde(default)]
+    pub at: usize,
+    /// That argument is a script of the shell.
+    #[serde(default)]
+    pub script: bool,
+    /// A method of that name is another matter: `pattern.exec(text)`.
+    #[serde(default)]
+    pub bare: bool,
+    /// Text that a source must hold for it, where the call's name is a common one.
+    #[serde(default)]
+    pub with: Option<String>,
+    /// The program that it needs, where no argument names it.
+    #[serde(default)]
+    pub program: Option<String>,
+}
+
+impl StartFile {
+    fn emit(&self) -> String {
+        match self {
+            StartFile::Call(call) => format!("Start {{ call: {call:?}, ..START }}"),
+            StartFile::Keys(keys) => format!(
+                "Start {{ call: {:?}, at: {}, script: {}, bare: {}, with: {:?}, program: {:?} }}",
+                keys.call, keys.at, keys.script, keys.bare, keys.with, keys.program
+            ),
+        }
+    }
 }
 
 /// What is wrong with a file.
@@ -346,14 +395,16 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             })
             .collect();
         let reads = &file.reads;
+        let starts: Vec<String> = reads.programs.iter().map(StartFile::emit).collect();
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], brings: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &{:?}, embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?}, opens: &{:?} }} }},",
+            "Ecosystem {{ name: {name:?}, title: {:?}, manifests: &{:?}, sources: &{:?}, not_shipped: &{:?}, packed: &{:?}, install: &{:?}, caches: &[{}], builds: &[{}], compiles_at_start: &{:?}, dev_servers: &{:?}, serves_files: &[{}], brings: &[{}], natives: &[{}], pure: &{:?}, reads: Reads {{ comment: {:?}, quotes: {:?}, env: &{:?}, programs: &[{}], embeds: &{:?}, writes: &{:?}, tls: &{:?}, zones: &{:?}, opens: &{:?} }} }},",
             file.title,
             file.manifests,
             file.sources,
             file.not_shipped,
+            file.packed,
             file.install,
             caches.join(", "),
             builds.join(", "),
@@ -366,7 +417,7 @@ pub fn emit(files: &[(String, EcosystemFile)]) -> String {
             reads.comment,
             reads.quotes,
             reads.env,
-            reads.programs,
+            starts.join(", "),
             reads.embeds,
             reads.writes,
             reads.tls,

@@ -350,6 +350,7 @@ fn of_stage(site: &Site<'_>, stage: &Stage, programs: &[Program], needs: &mut Ne
     needs.certificates = needs.certificates.take().or(own.certificates);
     needs.zones = needs.zones.take().or(own.zones);
     needs.programs.extend(own.programs);
+    needs.unnamed = needs.unnamed.take().or(own.unnamed);
     // Built for another C library than the stage's: nothing to go by.
     let libc = |b: Option<site::Base>| b.map(|b| b.variant.libc);
     if libc(base) != libc(site.base) {

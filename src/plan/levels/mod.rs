@@ -153,9 +153,16 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             .iter()
             .any(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
     {
+        let says = match site.facts.context() {
+            Some(context) => format!(
+                "`{}` is not the build context: it has neither a source nor a manifest of what is built",
+                context.name()
+            ),
+            None => "the build context is not known".to_owned(),
+        };
         out.push(Condition::unproven(
             "nothing in the build context names a program or a library that only the old base image has",
-            vec![Evidence::tool("the build context is not known")],
+            vec![Evidence::tool(says)],
             "the build context: `--context`",
         ));
     }

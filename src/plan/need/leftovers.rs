@@ -87,6 +87,8 @@ pub struct Leftovers {
     folders: Patterns,
     /// The same with folders above them: `src/test/`.
     paths: Vec<&'static str>,
+    /// Folders that are packed into what the build makes.
+    packed: Vec<&'static str>,
     /// Files that are not shipped.
     files: Patterns,
 }
@@ -98,6 +100,7 @@ impl Leftovers {
             ecosystems: ecosystems.to_vec(),
             folders: Patterns::default(),
             paths: Vec::new(),
+            packed: ecosystems.iter().flat_map(|e| e.packed).copied().collect(),
             files: Patterns::default(),
         };
         for pattern in ecosystems.iter().flat_map(|e| e.not_shipped) {
@@ -126,14 +129,23 @@ impl Leftovers {
     /// Whether only builds and tests of its ecosystem read it.
     pub fn is_test(&self, path: &str) -> bool {
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let below = |pattern: &str| {
-            let mut found = path.match_indices(pattern).filter_map(|(at, _)| path.get(..at));
-            found.any(|above| above.is_empty() || above.ends_with('/'))
-        };
         self.files.fit(name)
             || folders.split('/').any(|part| self.folders.fit(part))
-            || self.paths.iter().any(|pattern| below(pattern))
+            || self.paths.iter().any(|pattern| below(path, pattern))
+            || self.is_packed(path)
     }
+
+    /// Whether it lies in a folder that is packed into what the build makes, where a package may be called
+    /// like a folder of builds or tests.
+    pub fn is_packed(&self, path: &str) -> bool {
+        self.packed.iter().any(|folder| below(path, folder))
+    }
+}
+
+/// Whether a file lies below a folder of this name, which ends with `/`, at any depth.
+fn below(path: &str, folder: &str) -> bool {
+    let mut found = path.match_indices(folder).filter_map(|(at, _)| path.get(..at));
+    found.any(|above| above.is_empty() || above.ends_with('/'))
 }
 
 /// Patterns of a name.

@@ -1,6 +1,7 @@
 //! What the string literals of sources name: files, environment variables, programs.
 
-use crate::knowledge::ecosystem::Ecosystem;
+use super::calls::{Started, started};
+use crate::knowledge::ecosystem::{Ecosystem, Start};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 use memchr::{memchr, memchr_iter, memchr3};
@@ -28,6 +29,8 @@ pub struct Literals {
     pub env: Vec<String>,
     /// Programs that are started.
     pub programs: Vec<(String, Seen)>,
+    /// The first call that starts a program whose name only run time knows.
+    pub unnamed: Option<(String, Seen)>,
     /// Paths that are written.
     pub written: Vec<(String, Seen)>,
     /// The first sign of TLS.
@@ -92,14 +95,6 @@ impl Marks {
     fn end(&self, text: &str) -> bool {
         self.ending(text).next().is_some()
     }
-
-    /// Whether one of them ends the text and is no method of something else, as in
-    /// `$db->exec("CREATE TABLE x")`, and no end of a longer name.
-    fn call(&self, text: &str) -> bool {
-        let joined = |c: char| c.is_alphanumeric() || c == '_';
-        self.ending(text)
-            .any(|(mark, above)| !(above.ends_with("->") || mark.starts_with(joined) && above.ends_with(joined)))
-    }
 }
 
 /// Lines of a text, counted as far as someone asked.
@@ -126,9 +121,9 @@ pub struct Reader {
     stops: Stops,
     embeds: Marks,
     env: Marks,
-    programs: Marks,
     writes: Marks,
-    /// Signs of TLS and, behind them, of time zones; none where there are none to look for.
+    /// Signs of TLS and, behind them, of time zones and of programs that are started; none where there are
+    /// none to look for.
     signs: Option<AhoCorasick>,
 }
 
@@ -136,7 +131,8 @@ impl Reader {
     /// The reader of an ecosystem's sources.
     pub fn of(ecosystem: &'static Ecosystem) -> Reader {
         let reads = &ecosystem.reads;
-        let signs = || reads.tls.iter().chain(reads.zones);
+        let starts = reads.programs.iter().map(|start| start.call);
+        let signs = || reads.tls.iter().chain(reads.zones).copied().chain(starts.clone());
         let automaton = || {
             AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostFirst)
@@ -147,7 +143,6 @@ impl Reader {
             stops: Stops::of(reads.comment.unwrap_or(NO_COMMENT), reads.quotes.as_bytes()),
             embeds: Marks::of(reads.embeds),
             env: Marks::of(reads.env),
-            programs: Marks::of(reads.programs),
             writes: Marks::of(reads.writes),
             signs: signs().next().and_then(|_| automaton().ok()),
         }
@@ -159,6 +154,9 @@ const NO_COMMENT: &str = "\0";
 
 /// Literals above this length name no file.
 const MAX_NAME: usize = 200;
+
+/// Further calls of a file are not looked into.
+const MAX_CALLS: usize = 500;
 
 impl Literals {
     /// Reads a source file.
@@ -174,6 +172,13 @@ impl Literals {
             counted: 0,
             line: 1,
         };
+        let mut calls = self.signs(reader, path, text);
+        // What stands in comments and literals is no call.
+        let mut pass = |from: usize, to: usize| {
+            if !calls.is_empty() {
+                calls.retain(|(at, _)| !(from..to).contains(at));
+            }
+        };
         let mut at = 0;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -184,10 +189,13 @@ impl Literals {
             if Some(byte) == opener && rest.starts_with(comment.as_bytes()) {
                 let end = at + memchr(b'\n', rest).unwrap_or(rest.len());
                 self.embed_line(text.get(at..end).unwrap_or_default(), folder);
+                pass(at, end);
                 at = end;
             } else if comment == "//" && rest.starts_with(b"/*") {
                 let inside = bytes.get(at + 2..).unwrap_or_default();
-                at = memmem::find(inside, b"*/").map_or(bytes.len(), |end| at + 2 + end + 2);
+                let end = memmem::find(inside, b"*/").map_or(bytes.len(), |end| at + 2 + end + 2);
+                pass(at, end);
+                at = end;
             } else if quotes.contains(&byte) {
                 let start = at + 1;
                 let end = closing(bytes, start, byte);
@@ -196,6 +204,7 @@ impl Literals {
                     let before = text.get(..at).unwrap_or_default();
                     self.literal(reader, literal, before, path, folder, || lines.at(start));
                 }
+                pass(start, end);
                 // An unclosed literal ends with its line.
                 at = if bytes.get(end) == Some(&byte) { end + 1 } else { end };
             } else if byte == b'\'' {
@@ -209,19 +218,57 @@ impl Literals {
                 at += 1;
             }
         }
-        self.signs(reader, path, bytes);
+        let mut lines = Lines {
+            bytes,
+            counted: 0,
+            line: 1,
+        };
+        for (count, (at, start)) in calls.into_iter().enumerate() {
+            let line = lines.at(at);
+            let seen = || Seen {
+                path: path.to_owned(),
+                line,
+            };
+            let found = match count {
+                0..MAX_CALLS => started(reader.ecosystem.reads.programs, start, text, at + start.call.len()),
+                _ => vec![Started::Unnamed],
+            };
+            for started in found {
+                match started {
+                    Started::Program(name) if self.programs.iter().all(|(known, _)| *known != name) => {
+                        self.programs.push((name, seen()));
+                    }
+                    Started::Unnamed if self.unnamed.is_none() => {
+                        self.unnamed = Some((start.call.trim_end_matches(['(', '{', ' ']).to_owned(), seen()));
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
-    /// Looks for the first signs of TLS and of time zones.
-    fn signs(&mut self, reader: &Reader, path: &str, bytes: &[u8]) {
+    /// Looks for the first signs of TLS and of time zones, and for calls that may start programs, with
+    /// where they begin.
+    fn signs(&mut self, reader: &Reader, path: &str, text: &str) -> Vec<(usize, &'static Start)> {
         let reads = &reader.ecosystem.reads;
+        let bytes = text.as_bytes();
+        let mut calls = Vec::new();
         for found in reader.signs.iter().flat_map(|signs| signs.find_iter(bytes)) {
             let sign = found.pattern().as_usize();
-            let (place, marker) = match sign.checked_sub(reads.tls.len()) {
+            let place = match sign.checked_sub(reads.tls.len()) {
                 None => (&mut self.tls, reads.tls.get(sign)),
-                Some(zone) => (&mut self.zones, reads.zones.get(zone)),
+                Some(zone) if zone < reads.zones.len() => (&mut self.zones, reads.zones.get(zone)),
+                Some(other) => {
+                    let start = reads.programs.get(other - reads.zones.len());
+                    calls.extend(
+                        start
+                            .filter(|start| is_call(text, found.start(), start))
+                            .map(|s| (found.start(), s)),
+                    );
+                    continue;
+                }
             };
-            if let (None, Some(marker)) = (&place, marker) {
+            if let (place @ None, Some(marker)) = place {
                 let above = bytes.get(..found.start()).unwrap_or_default();
                 let seen = Seen {
                     path: path.to_owned(),
@@ -229,10 +276,8 @@ impl Literals {
                 };
                 *place = Some((marker.trim_matches('"').to_owned(), seen));
             }
-            if self.tls.is_some() && self.zones.is_some() {
-                return;
-            }
         }
+        calls
     }
 
     /// Adds what later files say.
@@ -251,6 +296,7 @@ impl Literals {
                 self.programs.push((program, seen));
             }
         }
+        self.unnamed = self.unnamed.take().or(later.unnamed);
         self.written.extend(later.written);
         self.tls = self.tls.take().or(later.tls);
         self.zones = self.zones.take().or(later.zones);
@@ -292,12 +338,6 @@ impl Literals {
             }
             return;
         }
-        if reader.programs.call(before) {
-            let program = literal.split_whitespace().next().unwrap_or(literal);
-            if !self.programs.iter().any(|(known, _)| known == program) {
-                self.programs.push((program.to_owned(), seen()));
-            }
-        }
         if reader.writes.end(before) {
             self.written.push((literal.to_owned(), seen()));
         }
@@ -323,6 +363,21 @@ impl Literals {
     }
 }
 
+/// Whether what stands at `at` calls what starts programs: it is no end of a longer name and no method of
+/// something else, as in `pattern.exec(text)`, and is not made there.
+fn is_call(text: &str, at: usize, start: &Start) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let joined = |c: char| c.is_alphanumeric() || c == '_';
+    let made = ["def ", "function ", "func ", "fn ", "fun "];
+    !(start.call.starts_with(joined) && before.ends_with(joined))
+        && !before.ends_with("->")
+        && !(start.bare && before.ends_with('.'))
+        && !made.iter().any(|word| before.ends_with(word))
+        && start
+            .with
+            .is_none_or(|with| memmem::find(text.as_bytes(), with.as_bytes()).is_some())
+}
+
 /// Whether a byte stands in no path that anyone writes.
 fn is_odd(byte: u8) -> bool {
     byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b'|' | b'"' | b';' | b'=' | b'(' | b')' | b'\\')
@@ -334,7 +389,7 @@ fn join(folder: &str, name: &str) -> String {
 }
 
 /// Where a literal that begins at `start` ends: at its quote, or with the line or the text.
-fn closing(bytes: &[u8], start: usize, quote: u8) -> usize {
+pub(super) fn closing(bytes: &[u8], start: usize, quote: u8) -> usize {
     let mut at = start;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();

@@ -5,7 +5,7 @@
 //! image of the release that the builder is of. The image itself is always the last.
 
 mod needs;
-pub use needs::has_its_libstdcxx;
+pub use needs::{has_its_libstdcxx, is_shell};
 mod packages;
 mod reference;
 mod taught;

@@ -326,6 +326,20 @@ fn programs(
             None => base.conditions.push(Condition::not_met(what, vec![evidence])),
         }
     }
+    if let Some(evidence) = &look.needs.unnamed
+        && let Some(before) = before
+        && !look.is_same(base)
+        && let Some(lost) = before.programs().find(|name| !after.is_some_and(|after| after.has_program(name)))
+    {
+        base.conditions.push(Condition::unproven(
+            format!("the programs that it starts are in `{}`", base.reference),
+            vec![
+                evidence.clone(),
+                Evidence::image(format!("the old base image has more of them, as `{lost}`")),
+            ],
+            "a run that starts them, or their names in the sources",
+        ));
+    }
 }
 
 impl Look<'_> {
