@@ -2,9 +2,9 @@
 
 use super::cmake::BuildTree;
 use super::go_sources::GoSources;
+use super::laid::{self, Laid};
 use super::landing::{Landing, absolute};
 use super::step::Step;
-use super::laid::{self, Laid};
 use super::{Alteration, ArtifactKind, cargo, cc, cmake, dotnet, go, java, moves, table};
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{self, Build, Ecosystem};
