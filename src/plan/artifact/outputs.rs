@@ -62,6 +62,7 @@ impl<'a> Outputs<'a> {
             return;
         }
         if let Some(why) = &step.lost {
+            laid::lost(self, step);
             self.conditions.push(Condition::unproven(
                 "every command of the build is known",
                 vec![step.evidence(why.clone())],

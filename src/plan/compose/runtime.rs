@@ -154,8 +154,10 @@ fn platform(site: &Site<'_>) -> String {
 /// stage does not work in at that place.
 fn settled(site: &Site<'_>, instruction: &Instruction, workdir: &str) -> Option<String> {
     let word = instruction.transfer()?.destination.as_ref()?;
-    let old = site.workdir_at(instruction.index)?;
     let file = site.file();
+    // The base's own is said again where the new one has another.
+    file.settings_at(instruction.index).workdir?;
+    let old = site.workdir_at(instruction.index)?;
     let written = file.source.slice(word.span);
     let plain = written.trim_start_matches(['"', '\'']);
     if plain.starts_with(['/', '$']) || old.trim_end_matches('/') == workdir.trim_end_matches('/') {

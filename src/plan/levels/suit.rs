@@ -68,7 +68,11 @@ pub(super) fn suited(artifact: &Artifact, base: &RuntimeBase) -> Artifact {
 pub(super) fn runtime_copies(site: &Site<'_>, landing: &Landing, deal: &Deal, need: &Need) -> bool {
     let Some(wanted) = &need.context else { return false };
     // What was only copied along with everything is where its own COPY puts it.
-    let unknown = need.evidence.iter().all(|e| e.from == EvidenceSource::ToolDefault);
+    let elsewhere = |says: &str| says.starts_with("\"/") && !says.contains(need.path.trim_end_matches('/'));
+    let unknown = need
+        .evidence
+        .iter()
+        .all(|e| e.from == EvidenceSource::ToolDefault || elsewhere(&e.says));
     site.roles.iter().zip(&deal.lots).any(|(role, lot)| {
         lot.runtime
             && (unknown
