@@ -15,8 +15,9 @@ use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::context::{Context, ListedFile};
-use crate::knowledge::Brings;
 use crate::knowledge::ecosystem::{self, Ecosystem};
+use crate::knowledge::{Brings, PackageManager};
+use crate::model::Kind;
 use crate::shell::{Operation, lies_in};
 use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
@@ -69,7 +70,10 @@ const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
 /// What the stage's programs need besides the artifacts.
 pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Needs {
-    let mut out = Needs::default();
+    let mut out = Needs {
+        zones: zone_set(site),
+        ..Needs::default()
+    };
     fetched(site, &mut out);
     let landing = Landing::of(site);
     let Some(context) = site.context else {
@@ -181,7 +185,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .map(evidence)
         .or_else(|| foreign_code(site, &ecosystems))
         .or_else(|| fetching(site, literals));
-    out.zones = literals.zones.as_ref().map(evidence);
+    out.zones = literals.zones.as_ref().map(evidence).or(out.zones);
     out.unnamed = literals.unnamed.as_ref().map(|(call, seen)| {
         let says = format!("`{call}` starts a program whose name only run time knows");
         Evidence::source(seen.path.clone(), Some(seen.line), says)
@@ -345,6 +349,38 @@ fn fetching(site: &Site<'_>, literals: &Literals) -> Option<Evidence> {
     let (program, seen) = literals.programs.iter().find(|(program, _)| fetches(program))?;
     let says = format!("`{program}`, which may speak TLS, is started");
     Some(Evidence::source(seen.path.clone(), Some(seen.line), says))
+}
+
+/// A time zone that the file sets. Where the old base image has no table of them, as Alpine's and Ubuntu's,
+/// it changes nothing.
+fn zone_set(site: &Site<'_>) -> Option<Evidence> {
+    let base = site.base?;
+    let known = base.variant.config.is_some_and(|config| config.zones);
+    let bare =
+        matches!(base.variant.packages, PackageManager::Apk | PackageManager::None) || base.image.family == "ubuntu";
+    if bare && !known {
+        return None;
+    }
+    let pairs = site.instructions().filter_map(|instruction| match &instruction.kind {
+        Kind::Env(pairs) => Some((instruction, pairs.iter().rfind(|pair| pair.key.value == "TZ")?)),
+        _ => None,
+    });
+    let (instruction, pair) = pairs.last()?;
+    let value = pair.value.as_ref().and_then(|word| site.value(word, instruction.index));
+    // These need no table; what is not known may.
+    let universal = [
+        "",
+        "UTC",
+        "UTC0",
+        "GMT",
+        "GMT0",
+        "Etc/UTC",
+        "Etc/GMT",
+        "Universal",
+        "Zulu",
+    ];
+    let needs = value.as_deref().is_none_or(|zone| !universal.contains(&zone));
+    needs.then(|| Evidence::command(instruction.span, "it sets the time zone"))
 }
 
 /// Code that is not at hand may speak TLS.
