@@ -1,7 +1,7 @@
 //! Packages, certificates, time zones and accounts for a new base.
 
 use super::{ExtraFile, Look, RuntimeBase, RuntimePackages, config};
-use crate::knowledge::{self, Brings, PackageKind, PackageManager};
+use crate::knowledge::{self, BaseConfig, Brings, PackageKind, PackageManager};
 use crate::model::Kind;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
@@ -329,7 +329,7 @@ fn programs(
     if let Some(evidence) = &look.needs.unnamed
         && let Some(before) = before
         && !look.is_same(base)
-        && let Some(lost) = before.programs().find(|name| !after.is_some_and(|after| after.has_program(name)))
+        && let Some(lost) = lost(before, after)
     {
         base.conditions.push(Condition::unproven(
             format!("the programs that it starts are in `{}`", base.reference),
@@ -340,6 +340,14 @@ fn programs(
             "a run that starts them, or their names in the sources",
         ));
     }
+}
+
+/// A program that the new base has not, one that is started often first.
+fn lost(before: &BaseConfig, after: Option<&BaseConfig>) -> Option<&'static str> {
+    let gone = |name: &&str| !after.is_some_and(|after| after.has_program(name));
+    let often = ["git", "curl", "wget", "ssh", "make", "python3", "bash"];
+    let first = often.into_iter().filter(|name| before.has_program(name)).find(gone);
+    first.or_else(|| before.programs().find(gone))
 }
 
 impl Look<'_> {
