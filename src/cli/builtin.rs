@@ -7,9 +7,9 @@ use super::surroundings::config_text;
 use super::tree::FolderTree;
 use crate::apply;
 use crate::config::{self, ConfigErrors, Document, Names, RuleEntry, Settings};
-use crate::context::{Context, Memory, Tree, dockerignore, find};
+use crate::context::{Context, Memory, Tree, dockerignore, find, repository};
 use crate::edit::Applicability;
-use crate::facts::Facts;
+use crate::facts::{Facts, compiled};
 use crate::model::{Dockerfile, Form, Instruction, Kind};
 use crate::plan;
 use crate::rule::{self, Registry, Rule, RuleMeta};
@@ -22,8 +22,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The root of a context, and the ignore file that bears the Dockerfile's own name.
-type ContextKey = (PathBuf, Option<PathBuf>);
+/// The root of a context, the ignore file that bears the Dockerfile's own name, and the context's folder
+/// in the repository.
+type ContextKey = (PathBuf, Option<PathBuf>, Option<String>);
 
 /// The engine of this crate.
 #[derive(Debug, Default)]
@@ -108,7 +109,7 @@ impl Builtin {
         let folders: Vec<&dyn Tree> = request.contexts.iter().map(|tree| tree.as_ref() as &dyn Tree).collect();
         let chosen = match request.contexts {
             [named, ..] if request.context_is_named => Some(named),
-            all => match find::choose(&folders, copied(file)) {
+            all => match find::choose(&folders, copied(file), named(file, request), suiting(file, &folders)) {
                 Ok(index) => all.get(index),
                 Err(missing) => {
                     let detail = match missing.missing.first() {
@@ -124,26 +125,64 @@ impl Builtin {
         };
         let detail = format!("build context {}", chosen.path().display());
         let chosen = Chosen {
-            context: self.open(chosen, request.path),
+            context: self.open(chosen, request),
             folder: chosen.clone(),
         };
         (Some(chosen), Said { note: None, detail })
     }
 
     /// The context over a folder for a Dockerfile.
-    fn open(&self, tree: &Arc<FolderTree>, dockerfile: Option<&Path>) -> Arc<Context> {
-        let own = dockerfile.and_then(own_ignore_file);
-        let key = (tree.root().to_owned(), own.clone());
+    fn open(&self, tree: &Arc<FolderTree>, request: &Request<'_, Config>) -> Arc<Context> {
+        let own = request.path.and_then(own_ignore_file);
+        let repository = request.repository.as_ref();
+        let folder = repository.and_then(|r| r.path_of(&tree.path().to_string_lossy()));
+        let key = (tree.root().to_owned(), own.clone(), folder.clone());
         let mut known = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let name = tree.path().display().to_string();
             let tree: Arc<dyn Tree> = tree.clone();
-            match own.as_deref().and_then(ignore_file) {
+            let context = match own.as_deref().and_then(ignore_file) {
                 Some(file) => Context::with_ignore_file(name, tree, Some(file)),
                 None => Context::new(name, tree, None),
+            };
+            match (repository, folder) {
+                (Some(repository), Some(folder)) => context.within(repository.clone(), folder),
+                _ => context,
             }
         };
         known.entry(key).or_insert_with(|| Arc::new(make())).clone()
+    }
+}
+
+/// Whether a file of the repository says that a folder is the context of the Dockerfile.
+fn named<'f>(file: &'f Dockerfile, request: &'f Request<'_, Config>) -> impl FnMut(usize) -> bool + 'f {
+    let mut known: Option<Vec<PathBuf>> = None;
+    let folders = || {
+        let repository = request.repository.as_ref()?;
+        let path = repository.path_of(file.source.name())?;
+        let files = repository.files();
+        let speakers = repository::speakers(files, repository::parent(&path)?);
+        let root = request.contexts.last()?.root();
+        let builds = repository::builds::of(files, &speakers, &path);
+        Some(builds.map(|build| root.join(build.context)).collect())
+    };
+    move |index| {
+        let known = known.get_or_insert_with(|| folders().unwrap_or_default());
+        let root = request.contexts.get(index).map(|tree| tree.root());
+        root.is_some_and(|root| known.iter().any(|folder| folder.components().eq(root.components())))
+    }
+}
+
+/// Whether a folder has anything of what the file compiles: the nearest as far down as may be looked,
+/// those above not deep, since all of the repository lies in them.
+fn suiting<'f>(file: &'f Dockerfile, folders: &'f [&'f dyn Tree]) -> impl FnMut(usize) -> bool + 'f {
+    let mut compiled = None;
+    move |index| {
+        let compiled = compiled.get_or_insert_with(|| compiled::compiled(&Facts::new(file, None)));
+        let depth = if index == 0 { 8 } else { 1 };
+        let folder = folders.get(index);
+        // Where nothing is compiled, the nearest folder suits as any.
+        compiled.is_empty() || folder.is_some_and(|folder| compiled::has_any(*folder, compiled, depth) != Some(false))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::args::FailOn;
 use super::tree::FolderTree;
 use crate::config::{self, Registries, ShellCheck, StageLevel};
+use crate::context::Repository;
 use crate::edit::{Applicability, NewFile};
 use crate::model::{Dockerfile, Refusal};
 use crate::plan::{Observed, Plan};
@@ -51,6 +52,8 @@ pub struct Request<'a, Config> {
     pub config: &'a Config,
     /// Folders that may be the build context, the nearest first; one alone where it was named.
     pub contexts: &'a [Arc<FolderTree>],
+    /// The repository that the file lies in, as far as it may be looked at.
+    pub repository: Option<Arc<Repository>>,
     /// Whether files may be made in the context; not for text that comes through a pipe and goes on.
     pub creates: bool,
     /// Whether the context was named, so that it holds whatever the file copies.

@@ -143,11 +143,13 @@ impl<E: Engine> Run<'_, E> {
             None if nameless => Arc::from([]),
             None => self.around.contexts(path),
         };
+        let repository = (!nameless).then(|| self.around.repository(path)).flatten();
         let request = Request {
             path: (!nameless).then_some(path),
             framed: &self.around.framed(path),
             config: &*config,
             contexts: &contexts,
+            repository,
             creates: !matches!(target.input, Input::Stdin),
             context_is_named,
             observed: &[],
@@ -276,7 +278,11 @@ impl<E: Engine> Run<'_, E> {
         }
         let settings = self.engine.wishes(request.config).verify;
         let mut propose = |observed: &[Observed]| {
-            let request = Request { observed, ..*request };
+            let request = Request {
+                observed,
+                repository: request.repository.clone(),
+                ..*request
+            };
             let planned = self.engine.plan(fixed.original.clone(), &request);
             let mut proposals = Vec::new();
             for candidate in &planned.plan.candidates {

@@ -74,6 +74,7 @@ fn planned<E: Engine>(engine: &E, args: &Plan, global: Global) -> Result<(String
         framed: &around.framed(&path),
         config: &*config,
         contexts: &contexts,
+        repository: (!is_stdin).then(|| around.repository(&path)).flatten(),
         context_is_named: named.is_some(),
         creates: false,
         observed: &[],

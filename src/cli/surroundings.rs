@@ -4,6 +4,7 @@
 use super::engine::{ConfigText, Engine, Selection};
 use super::tree::FolderTree;
 use crate::config::discovery;
+use crate::context::{Repository, Tree};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub struct Surroundings<'e, E: Engine> {
     /// Configs by their path; the one that holds without a config under none.
     loaded: Mutex<HashMap<Option<PathBuf>, Loaded<E::Config>>>,
     contexts: Mutex<HashMap<PathBuf, Arc<[Arc<FolderTree>]>>>,
+    /// Repositories by their root, or by the last folder that may be looked at.
+    repositories: Mutex<HashMap<PathBuf, Arc<Repository>>>,
 }
 
 /// A poisoned lock guards a cache that is still true.
@@ -59,6 +62,7 @@ impl<'e, E: Engine> Surroundings<'e, E> {
             found: Mutex::default(),
             loaded: Mutex::default(),
             contexts: Mutex::default(),
+            repositories: Mutex::default(),
         }
     }
 
@@ -222,6 +226,24 @@ impl<'e, E: Engine> Surroundings<'e, E> {
             .collect();
         locked(&self.contexts).insert(folder, trees.clone());
         trees
+    }
+}
+
+impl<E: Engine> Surroundings<'_, E> {
+    /// The repository that a file lies in; without one, what of the way up may be looked at.
+    pub fn repository(&self, file: &Path) -> Option<Arc<Repository>> {
+        let tree = self.contexts(file).last()?.clone();
+        let mut known = locked(&self.repositories);
+        let root = self.here.join(tree.path());
+        let make = || {
+            let files: Arc<dyn Tree> = tree.clone();
+            Arc::new(Repository::new(
+                files,
+                &root.to_string_lossy(),
+                &self.here.to_string_lossy(),
+            ))
+        };
+        Some(known.entry(tree.root().to_owned()).or_insert_with(make).clone())
     }
 }
 

@@ -6,12 +6,14 @@ pub mod find;
 pub mod manifests;
 pub mod memory;
 pub mod overlay;
+pub mod repository;
 pub mod sources;
 pub mod walk;
 
 pub use dockerignore::Ignore;
 pub use memory::Memory;
 pub use overlay::Overlay;
+pub use repository::Repository;
 pub use walk::{ListedFile, Listing};
 
 use manifests::Manifests;
@@ -72,6 +74,8 @@ pub struct Context {
     manifests: Manifests,
     texts: Mutex<Texts>,
     derived: Mutex<HashMap<(TypeId, String), Derived>>,
+    /// What it lies in, and its folder there.
+    repository: Option<(Arc<Repository>, String)>,
 }
 
 /// Files that were read, and the bytes that they take together.
@@ -132,15 +136,20 @@ impl Context {
             manifests: Manifests::default(),
             texts: Mutex::default(),
             derived: Mutex::default(),
+            repository: None,
         }
     }
 
     /// The same context once these files are in it.
     pub fn with_files(&self, files: Memory) -> Context {
         let tree: Arc<dyn Tree> = Arc::new(Overlay::new(self.tree.clone(), files));
-        match &self.ignore_file {
+        let with_files = match &self.ignore_file {
             Some(file) => Context::with_ignore_file(self.name.clone(), tree, Some(file.clone())),
             None => Context::new(self.name.clone(), tree, None),
+        };
+        Context {
+            repository: self.repository.clone(),
+            ..with_files
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod archives;
 pub mod command;
+pub mod compiled;
 pub mod defaults;
 pub mod dependencies;
 pub mod identity;

@@ -76,6 +76,7 @@ impl<'e> Analyst<'e> {
             framed: &framed,
             config: &*config,
             contexts: &contexts,
+            repository: document.path.as_deref().and_then(|path| self.around.repository(path)),
             // Edits go to the open file alone.
             creates: false,
             context_is_named,

@@ -262,7 +262,7 @@ pub fn plan(facts: &Facts<'_>, options: &Options) -> Plan {
         let site = Site {
             facts,
             stage,
-            context: facts.context(),
+            context: site::context_of(facts),
             base: site::base_of(facts.file(), stage),
             roles: &plan.roles,
             options,
@@ -291,7 +291,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
     let site = Site {
         facts,
         stage,
-        context: facts.context(),
+        context: site::context_of(facts),
         base: site::base_of(file, stage),
         roles: &roles,
         options,

@@ -8,6 +8,7 @@
 mod calls;
 mod leftovers;
 mod literals;
+mod made;
 mod names;
 
 use super::artifact::{Artifact, ArtifactKind, Artifacts, Landing, absolute};
@@ -60,6 +61,9 @@ pub struct Needs {
     pub zones: Option<Evidence>,
     /// What must hold for taking only these files.
     pub conditions: Vec<Condition>,
+    /// What must hold for leaving out a file or folder that the build may make, by its path; an empty
+    /// path stands for none of them.
+    pub made: Vec<(String, Condition)>,
 }
 
 /// How many source files are read, and how many bytes of them.
@@ -172,6 +176,12 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     }
     group(site, &landing, &listing.files, &chosen, &kept, &mut out);
     too_many(&mut out);
+    let of_sources = made::Said {
+        literals,
+        embedded: &embedded,
+        leftovers: &leftovers,
+    };
+    made::made(site, &landing, programs, artifacts, &of_sources, &mut out);
     absent(site, &landing, context, literals, &mut out);
     written(site, literals, &mut out);
     out.env = literals.env.clone();

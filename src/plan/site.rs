@@ -3,7 +3,7 @@
 use super::role::RoleOf;
 use super::{Observed, Options};
 use crate::context::Context;
-use crate::facts::Facts;
+use crate::facts::{Facts, compiled};
 use crate::knowledge::{self, Image, Variant};
 use crate::model::{Dockerfile, Instruction, Kind, Stage, View};
 use crate::syntax::Word;
@@ -187,6 +187,21 @@ impl Env for OnBase<'_, '_> {
     fn names(&self) -> Vec<String> {
         Env::names(&self.view)
     }
+}
+
+/// The build context, where it can be the one that the file is built with: it has a source or a manifest
+/// of what the file compiles or installs, and something to be copied where all of it is.
+pub fn context_of<'f>(facts: &Facts<'f>) -> Option<&'f Context> {
+    let context = facts.context()?;
+    let compiled = compiled::compiled(facts);
+    let listing = context.walk();
+    let has = || {
+        let mut files = listing.files.iter();
+        files.any(|file| compiled.iter().any(|e| compiled::is_of(e, &file.path)))
+    };
+    let bare = || compiled::takes_all(facts) && listing.files.iter().all(|file| compiled::is_anywhere(&file.path));
+    let holds = if compiled.is_empty() { !bare() } else { has() };
+    (listing.capped || holds).then_some(context)
 }
 
 /// What the table knows of the image at the root of a stage's chain.

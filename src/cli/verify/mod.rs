@@ -165,12 +165,14 @@ impl<L: Lint> Session<'_, L> {
         let framed = self.around.framed(&place.file);
         let contexts: Arc<[Arc<FolderTree>]> = FolderTree::open(&place.context).into_iter().map(Arc::new).collect();
         let path = place.file.clone();
+        let repository = self.around.repository(&place.file);
         let plan = move |source: SourceFile, observed: &[crate::plan::Observed]| {
             let request = Request {
                 path: Some(&path),
                 framed: &framed,
                 config: &*config,
                 contexts: &contexts,
+                repository: repository.clone(),
                 creates: false,
                 context_is_named: true,
                 observed,

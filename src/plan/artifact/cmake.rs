@@ -1,5 +1,7 @@
 //! CMake, Meson and autotools: a tree is configured, then built, then maybe installed.
 
+use super::install;
+use super::laid::{self, Laid, Way, is_shared};
 use super::linkage::{self, library};
 use super::outputs::{Output, Outputs};
 use super::step::Step;
@@ -19,13 +21,21 @@ pub struct BuildTree {
     prefix_evidence: Evidence,
     /// Programs: name, folder below the build's, where an install puts it (below the prefix).
     programs: Vec<Program>,
+    /// What else an install puts somewhere.
+    pub(super) data: Vec<install::Data>,
     linkage: Option<Linkage>,
     needs: Vec<String>,
+    /// Its rules of what is installed were read.
+    reads_rules: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Program {
+    /// As the build calls it.
+    target: String,
+    /// The file's; that of a shared library may end with a `*`.
     name: String,
+    library: bool,
     folder: String,
     installed: Option<String>,
     evidence: Evidence,
@@ -81,8 +91,10 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         },
         prefix: prefix.unwrap_or_else(|| "/usr/local".to_owned()),
         programs: Vec::new(),
+        data: Vec::new(),
         linkage: None,
         needs: Vec::new(),
+        reads_rules: false,
     };
     let flags: Vec<String> = ["CMAKE_EXE_LINKER_FLAGS", "CMAKE_CXX_FLAGS", "CMAKE_C_FLAGS"]
         .iter()
@@ -95,15 +107,21 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
         && let Some(folder) = outputs.landing.context_of(&source)
     {
         let mut known = HashMap::new();
-        for name in ["CMAKE_RUNTIME_OUTPUT_DIRECTORY", "EXECUTABLE_OUTPUT_PATH"] {
+        for name in [
+            "CMAKE_RUNTIME_OUTPUT_DIRECTORY",
+            "EXECUTABLE_OUTPUT_PATH",
+            "CMAKE_LIBRARY_OUTPUT_DIRECTORY",
+            "BUILD_SHARED_LIBS",
+        ] {
             if let Some(value) = define(name) {
                 known.insert(name.to_owned(), value);
             }
         }
-        known.insert("CMAKE_INSTALL_BINDIR".to_owned(), "bin".to_owned());
+        install::folders(&tree.prefix, &mut known);
         known.insert("CMAKE_SOURCE_DIR".to_owned(), source.clone());
         known.insert("CMAKE_BINARY_DIR".to_owned(), tree.build.clone());
         read(context, &folder, &source, &tree.build.clone(), "", &known, &mut tree, 0);
+        tree.reads_rules = !tree.programs.is_empty();
     }
     tree.needs.sort();
     tree.needs.dedup();
@@ -161,7 +179,9 @@ fn read(
                 };
                 if !name.contains("${") {
                     tree.programs.push(Program {
+                        target: name.clone(),
                         name: name.clone(),
+                        library: false,
                         folder,
                         installed: None,
                         evidence: Evidence::manifest(
@@ -172,31 +192,56 @@ fn read(
                     });
                 }
             }
+            ("add_library", [name, rest @ ..]) if !name.contains("${") && is_shared_library(rest, &handed) => {
+                let folder = handed
+                    .get("CMAKE_LIBRARY_OUTPUT_DIRECTORY")
+                    .or(handed.get("LIBRARY_OUTPUT_PATH"))
+                    .filter(|v| !v.contains("${"));
+                tree.programs.push(Program {
+                    target: name.clone(),
+                    // It may carry its version behind.
+                    name: format!("lib{name}.so*"),
+                    library: true,
+                    folder: folder.cloned().unwrap_or_else(|| here(build)),
+                    installed: None,
+                    evidence: Evidence::manifest(
+                        &path,
+                        Some(command.line),
+                        format!("add_library names the shared library `{name}`"),
+                    ),
+                });
+            }
             ("set_target_properties", [target, rest @ ..]) => {
                 let value = |key: &str| rest.iter().position(|r| r == key).and_then(|at| rest.get(at + 1));
-                if let Some(program) = tree.programs.iter_mut().find(|p| p.name == *target) {
-                    if let Some(folder) = value("RUNTIME_OUTPUT_DIRECTORY").filter(|v| !v.contains("${")) {
+                if let Some(program) = tree.programs.iter_mut().find(|p| p.target == *target) {
+                    let own = if program.library {
+                        "LIBRARY_OUTPUT_DIRECTORY"
+                    } else {
+                        "RUNTIME_OUTPUT_DIRECTORY"
+                    };
+                    if let Some(folder) = value(own).filter(|v| !v.contains("${")) {
                         program.folder.clone_from(folder);
                     }
                     if let Some(name) = value("OUTPUT_NAME").filter(|v| !v.contains("${")) {
-                        program.name.clone_from(name);
+                        program.name = if program.library {
+                            format!("lib{name}.so*")
+                        } else {
+                            name.clone()
+                        };
                     }
                 }
             }
             ("install", arguments) => {
                 let kind = arguments.first().map(String::as_str);
-                let destination = arguments
-                    .iter()
-                    .position(|a| a == "DESTINATION")
-                    .and_then(|at| arguments.get(at + 1))
-                    .map_or("bin", String::as_str);
                 if matches!(kind, Some("TARGETS" | "PROGRAMS")) {
                     for name in arguments.iter().skip(1) {
-                        if let Some(program) = tree.programs.iter_mut().find(|p| p.name == *name) {
+                        if let Some(program) = tree.programs.iter_mut().find(|p| p.target == *name) {
+                            let destination = install::destination(arguments, program.library);
                             program.installed = Some(destination.to_owned());
                         }
                     }
                 }
+                install::rule(context, (folder, &path), command, tree);
             }
             ("target_link_libraries", [_, libraries @ ..]) | ("link_libraries", libraries) => {
                 for name in libraries {
@@ -242,6 +287,24 @@ fn read(
             }
             _ => {}
         }
+    }
+}
+
+/// Whether a library of CMake's is a shared one: what it is called, or what all are unless they say so.
+fn is_shared_library(arguments: &[String], known: &HashMap<String, String>) -> bool {
+    let kind = arguments.iter().map(String::as_str);
+    let mut kinds = kind.filter(|a| {
+        matches!(
+            *a,
+            "SHARED" | "MODULE" | "STATIC" | "OBJECT" | "INTERFACE" | "IMPORTED" | "ALIAS" | "UNKNOWN"
+        )
+    });
+    match kinds.next() {
+        Some("SHARED" | "MODULE") => kinds.next().is_none(),
+        Some(_) => false,
+        None => known
+            .get("BUILD_SHARED_LIBS")
+            .is_some_and(|v| matches!(v.to_ascii_uppercase().as_str(), "ON" | "1" | "TRUE" | "YES")),
     }
 }
 
@@ -361,8 +424,10 @@ pub fn configure(outputs: &mut Outputs<'_>, step: &Step) {
         },
         prefix: prefix.unwrap_or("/usr/local").to_owned(),
         programs: Vec::new(),
+        data: Vec::new(),
         linkage: None,
         needs: Vec::new(),
+        reads_rules: false,
         build,
     };
     // Where configure lies, Makefile.am and configure.ac do.
@@ -395,7 +460,9 @@ fn automake(context: &Context, folder: &str, build: &str, tree: &mut BuildTree, 
             }
             tree.programs.push(Program {
                 evidence: Evidence::manifest(&path, None, format!("{list} names the program `{name}`")),
+                target: name.clone(),
                 name,
+                library: false,
                 folder: build.to_owned(),
                 installed: Some(installed.to_owned()),
             });
@@ -465,10 +532,28 @@ fn installed(
         .unwrap_or_default();
     let at = prefix.clone().unwrap_or(tree.prefix.clone());
     let at = format!("{}{}", root.trim_end_matches('/'), at.trim_end_matches('/'));
+    install::data(outputs, &tree, step, &at);
+    if root.is_empty() && !is_shared(&at) && !tree.reads_rules {
+        // What else is installed there is not known; the folder is the program's own.
+        laid::put(
+            outputs,
+            Laid {
+                path: format!("{at}/"),
+                place: step.place,
+                way: Way::Installed,
+                from: None,
+                evidence: tree.prefix_evidence.clone(),
+            },
+        );
+    }
     let mut any = false;
     for program in &tree.programs {
         let Some(below) = &program.installed else { continue };
-        any = true;
+        any |= !program.library;
+        let in_build = format!("{}/{}", program.folder.trim_end_matches('/'), program.name);
+        if program.library {
+            outputs.list.retain(|known| known.path != in_build);
+        }
         let path = if below.starts_with('/') {
             format!("{below}/{}", program.name)
         } else {

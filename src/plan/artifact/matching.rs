@@ -1,5 +1,6 @@
 //! Brings together what the build makes and what CMD starts.
 
+use super::laid::{Laid, Way};
 use super::landing::Landing;
 use super::moves::holds;
 use super::outputs::{Output, Outputs};
@@ -22,11 +23,16 @@ pub fn conclude(
     outputs: Outputs<'_>,
 ) -> Artifacts {
     let Outputs {
-        mut list, conditions, ..
+        mut list,
+        conditions,
+        mut laid,
+        ..
     } = outputs;
+    laid.extend(super::laid::copied(site));
     let mut out = Artifacts {
         found: Vec::new(),
         conditions,
+        laid,
     };
     let mut wanted = vec![false; list.len()];
     for program in programs {
@@ -120,6 +126,7 @@ pub fn conclude(
             *wanted = true;
         }
     }
+    own_libraries(&mut list, &mut wanted);
     // Packages are an artifact only where they serve what was built of them; else they are the
     // program's own dependencies.
     let serves_site = list
@@ -130,6 +137,8 @@ pub fn conclude(
         if wanted && (serves_site || !is_modules(&output)) {
             out.conditions.extend(output.conditions.iter().cloned());
             out.found.push(artifact(site, output));
+        } else if !wanted && !is_modules(&output) {
+            out.laid.extend(unwanted(output));
         }
     }
     for artifact in &out.found {
@@ -142,6 +151,42 @@ pub fn conclude(
         });
     }
     out
+}
+
+/// Programs find the shared libraries that are built with them when they start, or load them by name.
+fn own_libraries(list: &mut [Output], wanted: &mut [bool]) {
+    let binary = |output: &Output| matches!(output.kind, ArtifactKind::Binary { .. });
+    let any = |ecosystem: &str, list: &[Output], wanted: &[bool]| {
+        let mut both = list.iter().zip(wanted.iter());
+        both.any(|(o, wanted)| *wanted && binary(o) && o.ecosystem == ecosystem)
+    };
+    for at in 0..list.len() {
+        let Some(output) = list.get(at) else { continue };
+        let passing = ["/tmp/", "/dev/"].iter().any(|f| output.path.starts_with(f));
+        if binary(output) && is_library(&output.path) && !passing && any(output.ecosystem, list, wanted) {
+            if let Some(wanted) = wanted.get_mut(at) {
+                *wanted = true;
+            }
+        }
+    }
+}
+
+/// Whether a path is that of a shared library: `libx.so`, `libx.so.1`, `libx.so*`.
+pub(super) fn is_library(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.ends_with(".so") || name.contains(".so.") || name.ends_with(".so*")
+}
+
+/// An output that nothing is known to start, for what may name it.
+fn unwanted(output: Output) -> Option<Laid> {
+    let evidence = output.sources.into_iter().next()?;
+    Some(Laid {
+        path: output.path,
+        place: output.place,
+        way: Way::Made,
+        from: None,
+        evidence,
+    })
 }
 
 /// The folder of npm's packages.

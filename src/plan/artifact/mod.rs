@@ -8,7 +8,9 @@ mod dotnet;
 mod follow;
 mod go;
 mod go_sources;
+mod install;
 mod java;
+mod laid;
 mod landing;
 mod linkage;
 mod matching;
@@ -22,8 +24,10 @@ pub mod testing;
 mod tests;
 
 pub use cargo::program_names as cargo_programs;
+pub use laid::{Laid, Way, is_shared};
 pub use landing::{Landing, absolute};
 pub use linkage::library as headers_of;
+pub use moves::fits;
 pub use step::{Step, Walker};
 
 use super::evidence::{Condition, Evidence};
@@ -104,6 +108,8 @@ pub struct Artifacts {
     pub found: Vec<Artifact>,
     /// What must hold for taking only them: that the build's outputs are known, that CMD names one.
     pub conditions: Vec<Condition>,
+    /// What the steps of the build put into the stage besides.
+    pub laid: Vec<Laid>,
 }
 
 /// Everything that the stage's build makes, whether something starts it or not.

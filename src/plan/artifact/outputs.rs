@@ -4,6 +4,7 @@ use super::cmake::BuildTree;
 use super::go_sources::GoSources;
 use super::landing::{Landing, absolute};
 use super::step::Step;
+use super::laid::{self, Laid};
 use super::{Alteration, ArtifactKind, cargo, cc, cmake, dotnet, go, java, moves, table};
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{self, Build, Ecosystem};
@@ -36,6 +37,8 @@ pub struct Outputs<'a> {
     pub conditions: Vec<Condition>,
     /// Configured CMake, Meson and autotools trees.
     pub trees: Vec<BuildTree>,
+    /// What steps put into the stage besides.
+    pub laid: Vec<Laid>,
     /// Modules of Go that the build itself sets up: folder of the image, the module's last element.
     pub modules: HashMap<String, String>,
 }
@@ -48,6 +51,7 @@ impl<'a> Outputs<'a> {
             list: Vec::new(),
             conditions: Vec::new(),
             trees: Vec::new(),
+            laid: Vec::new(),
             modules: HashMap::new(),
         }
     }
@@ -65,6 +69,7 @@ impl<'a> Outputs<'a> {
             ));
             return;
         }
+        laid::step(self, step);
         if moves::step(self, step) {
             return;
         }

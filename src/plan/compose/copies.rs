@@ -99,6 +99,10 @@ fn grouped_artifacts(parts: &Parts<'_>, workdir: &str) -> Vec<(Vec<String>, Stri
         trees
             .iter()
             .any(|tree| path.starts_with(&format!("{}/", trimmed(tree))))
+            || parts.application.is_none()
+                && artifacts
+                    .iter()
+                    .any(|a| a.path.ends_with('/') && path != a.path && path.starts_with(&a.path))
     };
     let mut seen = BTreeSet::new();
     for artifact in artifacts.iter().filter(|a| !inside(&a.path)) {

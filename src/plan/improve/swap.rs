@@ -344,7 +344,7 @@ fn of_stage(site: &Site<'_>, stage: &Stage, programs: &[Program], needs: &mut Ne
     };
     let found = Artifacts {
         found: artifact::everything(&other),
-        conditions: Vec::new(),
+        ..Artifacts::default()
     };
     let own = need::needs(&other, programs, &found);
     needs.certificates = needs.certificates.take().or(own.certificates);

@@ -21,6 +21,7 @@ use super::runtime::RuntimeBase;
 use super::site::Site;
 use super::system::SystemPackages;
 use super::{Candidate, Considered, Level, audit, caches, carry, deal, replay};
+use crate::shell::lies_in;
 use trees::Trees;
 
 /// What the rooms found.
@@ -152,9 +153,16 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
             .iter()
             .any(|r| matches!(r.role, Role::SourceCopy | Role::Manifests))
     {
+        let says = match site.facts.context() {
+            Some(context) => format!(
+                "`{}` is not the build context: it has neither a source nor a manifest of what is built",
+                context.name()
+            ),
+            None => "the build context is not known".to_owned(),
+        };
         out.push(Condition::unproven(
             "nothing in the build context names a program or a library that only the old base image has",
-            vec![Evidence::tool("the build context is not known")],
+            vec![Evidence::tool(says)],
             "the build context: `--context`",
         ));
     }
@@ -177,7 +185,7 @@ fn with_base(
     let mut conditions = common.to_vec();
     conditions.extend(base.conditions.iter().cloned());
     let mut artifacts: Vec<Artifact> = known.artifacts.found.iter().map(|a| suit::suited(a, base)).collect();
-    if level == Level::Artifacts {
+    if level == Level::Artifacts || known.application.is_none() {
         artifacts.extend(suit::changed(known));
     }
     let lean = known.application.and_then(|a| a.lean.as_deref());
@@ -218,6 +226,11 @@ fn with_base(
         Level::Application if known.application.is_none() => trees::trees(site, known.artifacts),
         _ => Trees::default(),
     };
+    if known.application.is_none() {
+        let copied = |path: &str| !path.is_empty() && trees.copied.iter().any(|tree| lies_in(path, tree));
+        let made = known.needs.made.iter().filter(|(path, _)| !copied(path));
+        conditions.extend(made.map(|(_, condition)| condition.clone()));
+    }
     let deal = match known.application {
         Some(application) => {
             let idle = lean.map(|l| l.idle.as_slice()).unwrap_or_default();

@@ -90,10 +90,35 @@ fn case_like(text: &str, keyword: Span, word: &str) -> String {
     }
 }
 
-/// Whether a RUN of the stage has the build already.
+/// Options that change nothing of what is built.
+const IDLE: &[&str] = &[
+    "-v",
+    "-vv",
+    "--verbose",
+    "-q",
+    "--quiet",
+    "--locked",
+    "--offline",
+    "--frozen",
+];
+
+/// Whether a RUN of the stage has the build already, with all that is copied before it: a build of
+/// the dependencies alone comes before the sources.
 fn builds_already(site: &Site<'_>, build: &str) -> bool {
-    site.instructions()
-        .any(|i| site.facts.commands(i).any(|view| view.text().trim() == build))
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split_whitespace().filter(|word| !IDLE.contains(word));
+        words
+            .map(|word| if word == "-r" { "--release" } else { word }.to_owned())
+            .collect()
+    };
+    let wanted = words(build);
+    let copied = site
+        .instructions()
+        .filter(|i| i.transfer().is_some())
+        .map(|i| i.index)
+        .max();
+    let mut behind = site.instructions().filter(|i| Some(i.index) > copied);
+    behind.any(|i| site.facts.commands(i).any(|view| words(view.text()) == wanted))
 }
 
 /// The build, and what it makes.
@@ -221,6 +246,17 @@ mod tests {
         assert_eq!(
             text(built, &files).as_deref(),
             Some("FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build\ncmd [\"./target/debug/dice\"]\n")
+        );
+        let built = "FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build -v -r\nCMD cargo run --release\n";
+        assert_eq!(
+            text(built, &files).as_deref(),
+            Some("FROM rust:1\nWORKDIR /d\nCOPY . .\nRUN cargo build -v -r\nCMD [\"./target/release/dice\"]\n")
+        );
+        let dependencies = "FROM rust:1\nWORKDIR /d\nCOPY Cargo.toml .\nRUN cargo build\nCOPY . .\nCMD cargo run\n";
+        assert_eq!(
+            text(dependencies, &files).map(|text| text.matches("RUN cargo build\n").count()),
+            Some(2),
+            "the first builds no sources"
         );
         let go = "FROM golang:1.22\nWORKDIR /srv\nCOPY . .\nCMD go run ./cmd/web -p 80\n";
         assert_eq!(

@@ -64,7 +64,7 @@ fn bases(case: &Case<'_>) -> Vec<RuntimeBase> {
             })
             .into_iter()
             .collect(),
-        conditions: Vec::new(),
+        ..Artifacts::default()
     };
     let programs: Vec<Program> = file
         .instructions
