@@ -6,6 +6,7 @@
 //! carries that as its evidence.
 
 mod calls;
+mod folders;
 mod leftovers;
 mod literals;
 mod made;
@@ -20,6 +21,7 @@ use crate::knowledge::ecosystem::{self, Ecosystem};
 use crate::knowledge::{Brings, PackageManager};
 use crate::model::Kind;
 use crate::shell::{Operation, lies_in};
+use folders::{holds_folder, used_folders};
 use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
@@ -49,6 +51,8 @@ pub struct Needs {
     /// Files that sources name, that a COPY would take and that are not there now: whoever puts them
     /// there before a build would miss them. Paths are absolute in the image.
     pub absent: Vec<(String, Evidence)>,
+    /// Folders that a RUN makes and that run time names or writes in, absolute in the image.
+    pub folders: Vec<(String, Evidence)>,
     /// Names of environment variables that are read.
     pub env: Vec<String>,
     /// Programs that are started: `git`, `ffmpeg`.
@@ -163,6 +167,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 &file.path,
                 Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")),
             );
+        } else if holds_folder(&file.path)
+            && let Some((name, seen)) = names.written_beside(&file.path)
+        {
+            let says = format!("\"{name}\" is written beside it");
+            chosen.insert(&file.path, Evidence::source(seen.path.clone(), Some(seen.line), says));
         } else if configures {
             chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
         } else if !leftovers.hold(&file.path)
@@ -184,6 +193,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     made::made(site, &landing, programs, artifacts, &of_sources, &mut out);
     absent(site, &landing, context, literals, &mut out);
     written(site, literals, &mut out);
+    out.folders = used_folders(site, programs, literals);
     out.env = literals.env.clone();
     out.env.sort();
     let evidence = |(says, seen): &(String, Seen)| {

@@ -12,6 +12,7 @@ pub use words::{commands, short};
 
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
+use super::need::Needs;
 use super::program::Program;
 use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
@@ -60,7 +61,7 @@ pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
 /// copied from the builder as a whole.
 pub fn deal(
     site: &Site<'_>,
-    programs: &[Program],
+    (programs, needs): (&[Program], &Needs),
     artifacts: &[Artifact],
     level: Level,
     trees: &[String],
@@ -130,11 +131,11 @@ pub fn deal(
                 }
             }
             Role::RuntimeSetup if setup::is_permission(site, role.place) => {
-                setup::permission(site, role, before, artifacts, trees)
+                setup::permission(site, role, before, artifacts, (trees, needs))
             }
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
-                runtime: !(before && setup::serves_build(site, role)
+                runtime: !(before && setup::serves_build(site, role, needs)
                     || setup::is_made_anyway(site, role, artifacts, trees)),
                 ..Lot::default()
             },
