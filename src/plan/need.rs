@@ -7,6 +7,7 @@
 
 mod calls;
 mod folders;
+mod foreign;
 mod leftovers;
 mod literals;
 mod made;
@@ -17,11 +18,12 @@ use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::context::{Context, ListedFile};
+use crate::knowledge::PackageManager;
 use crate::knowledge::ecosystem::{self, Ecosystem};
-use crate::knowledge::{Brings, PackageManager};
 use crate::model::Kind;
 use crate::shell::{Operation, lies_in};
 use folders::{holds_folder, used_folders};
+use foreign::{fetching, foreign_code};
 use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
@@ -203,7 +205,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .tls
         .as_ref()
         .map(evidence)
-        .or_else(|| foreign_code(site, &ecosystems))
+        .or_else(|| foreign_code(context, &ecosystems))
         .or_else(|| fetching(site, literals));
     out.zones = literals.zones.as_ref().map(evidence).or(out.zones);
     out.unnamed = literals.unnamed.as_ref().map(|(call, seen)| {
@@ -362,15 +364,6 @@ fn fetched(site: &Site<'_>, out: &mut Needs) {
     }
 }
 
-/// Programs that speak TLS to others, with the certificates that the base image has.
-fn fetching(site: &Site<'_>, literals: &Literals) -> Option<Evidence> {
-    site.base.filter(|base| base.variant.brings(Brings::Certificates))?;
-    let fetches = |program: &str| matches!(program, "curl" | "wget" | "git" | "openssl");
-    let (program, seen) = literals.programs.iter().find(|(program, _)| fetches(program))?;
-    let says = format!("`{program}`, which may speak TLS, is started");
-    Some(Evidence::source(seen.path.clone(), Some(seen.line), says))
-}
-
 /// A time zone that the file sets. Where the old base image has no table of them, as Alpine's and Ubuntu's,
 /// it changes nothing.
 fn zone_set(site: &Site<'_>) -> Option<Evidence> {
@@ -401,28 +394,6 @@ fn zone_set(site: &Site<'_>) -> Option<Evidence> {
     ];
     let needs = value.as_deref().is_none_or(|zone| !universal.contains(&zone));
     needs.then(|| Evidence::command(instruction.span, "it sets the time zone"))
-}
-
-/// Code that is not at hand may speak TLS.
-fn foreign_code(site: &Site<'_>, ecosystems: &[&'static Ecosystem]) -> Option<Evidence> {
-    let context = site.context?;
-    if !ecosystems.iter().any(|e| e.name == "go") {
-        return None;
-    }
-    let module = context.go_mod("")?;
-    let quiet = [
-        "golang.org/x/sys",
-        "golang.org/x/text",
-        "golang.org/x/sync",
-        "golang.org/x/exp",
-        "golang.org/x/crypto",
-    ];
-    let other = module.requires.iter().find(|(name, _)| {
-        !quiet.contains(&name.as_str())
-            && !name.starts_with("github.com/stretchr/")
-            && !name.starts_with("gopkg.in/yaml")
-    })?;
-    Some(Evidence::manifest("go.mod", None, format!("{} may speak TLS", other.0)))
 }
 
 /// Scripts and programs of the context that CMD or a script of it starts.
