@@ -6,6 +6,8 @@
 //! carries that as its evidence.
 
 mod calls;
+mod folders;
+mod foreign;
 mod leftovers;
 mod literals;
 mod made;
@@ -16,9 +18,12 @@ use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::context::{Context, ListedFile};
-use crate::knowledge::Brings;
+use crate::knowledge::PackageManager;
 use crate::knowledge::ecosystem::{self, Ecosystem};
+use crate::model::Kind;
 use crate::shell::{Operation, lies_in};
+use folders::{holds_folder, used_folders};
+use foreign::{fetching, foreign_code};
 use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
@@ -48,6 +53,8 @@ pub struct Needs {
     /// Files that sources name, that a COPY would take and that are not there now: whoever puts them
     /// there before a build would miss them. Paths are absolute in the image.
     pub absent: Vec<(String, Evidence)>,
+    /// Folders that a RUN makes and that run time names or writes in, absolute in the image.
+    pub folders: Vec<(String, Evidence)>,
     /// Names of environment variables that are read.
     pub env: Vec<String>,
     /// Programs that are started: `git`, `ffmpeg`.
@@ -73,7 +80,10 @@ const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
 /// What the stage's programs need besides the artifacts.
 pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Needs {
-    let mut out = Needs::default();
+    let mut out = Needs {
+        zones: zone_set(site),
+        ..Needs::default()
+    };
     fetched(site, &mut out);
     let landing = Landing::of(site);
     let Some(context) = site.context else {
@@ -161,6 +171,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 &file.path,
                 Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")),
             );
+        } else if holds_folder(&file.path)
+            && let Some((name, seen)) = names.written_beside(&file.path)
+        {
+            let says = format!("\"{name}\" is written beside it");
+            chosen.insert(&file.path, Evidence::source(seen.path.clone(), Some(seen.line), says));
         } else if configures {
             chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
         } else if !leftovers.hold(&file.path)
@@ -182,6 +197,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     made::made(site, &landing, programs, artifacts, &of_sources, &mut out);
     absent(site, &landing, context, literals, &mut out);
     written(site, literals, &mut out);
+    out.folders = used_folders(site, programs, literals);
     out.env = literals.env.clone();
     out.env.sort();
     let evidence = |(says, seen): &(String, Seen)| {
@@ -191,9 +207,9 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .tls
         .as_ref()
         .map(evidence)
-        .or_else(|| foreign_code(site, &ecosystems))
+        .or_else(|| foreign_code(context, &ecosystems))
         .or_else(|| fetching(site, literals));
-    out.zones = literals.zones.as_ref().map(evidence);
+    out.zones = literals.zones.as_ref().map(evidence).or(out.zones);
     out.unnamed = literals.unnamed.as_ref().map(|(call, seen)| {
         let says = format!("`{call}` starts a program whose name only run time knows");
         Evidence::source(seen.path.clone(), Some(seen.line), says)
@@ -367,35 +383,36 @@ fn fetched(site: &Site<'_>, out: &mut Needs) {
     }
 }
 
-/// Programs that speak TLS to others, with the certificates that the base image has.
-fn fetching(site: &Site<'_>, literals: &Literals) -> Option<Evidence> {
-    site.base.filter(|base| base.variant.brings(Brings::Certificates))?;
-    let fetches = |program: &str| matches!(program, "curl" | "wget" | "git" | "openssl");
-    let (program, seen) = literals.programs.iter().find(|(program, _)| fetches(program))?;
-    let says = format!("`{program}`, which may speak TLS, is started");
-    Some(Evidence::source(seen.path.clone(), Some(seen.line), says))
-}
-
-/// Code that is not at hand may speak TLS.
-fn foreign_code(site: &Site<'_>, ecosystems: &[&'static Ecosystem]) -> Option<Evidence> {
-    let context = site.context?;
-    if !ecosystems.iter().any(|e| e.name == "go") {
+/// A time zone that the file sets. Where the old base image has no table of them, as Alpine's and Ubuntu's,
+/// it changes nothing.
+fn zone_set(site: &Site<'_>) -> Option<Evidence> {
+    let base = site.base?;
+    let known = base.variant.config.is_some_and(|config| config.zones);
+    let bare =
+        matches!(base.variant.packages, PackageManager::Apk | PackageManager::None) || base.image.family == "ubuntu";
+    if bare && !known {
         return None;
     }
-    let module = context.go_mod("")?;
-    let quiet = [
-        "golang.org/x/sys",
-        "golang.org/x/text",
-        "golang.org/x/sync",
-        "golang.org/x/exp",
-        "golang.org/x/crypto",
+    let pairs = site.instructions().filter_map(|instruction| match &instruction.kind {
+        Kind::Env(pairs) => Some((instruction, pairs.iter().rfind(|pair| pair.key.value == "TZ")?)),
+        _ => None,
+    });
+    let (instruction, pair) = pairs.last()?;
+    let value = pair.value.as_ref().and_then(|word| site.value(word, instruction.index));
+    // These need no table; what is not known may.
+    let universal = [
+        "",
+        "UTC",
+        "UTC0",
+        "GMT",
+        "GMT0",
+        "Etc/UTC",
+        "Etc/GMT",
+        "Universal",
+        "Zulu",
     ];
-    let other = module.requires.iter().find(|(name, _)| {
-        !quiet.contains(&name.as_str())
-            && !name.starts_with("github.com/stretchr/")
-            && !name.starts_with("gopkg.in/yaml")
-    })?;
-    Some(Evidence::manifest("go.mod", None, format!("{} may speak TLS", other.0)))
+    let needs = value.as_deref().is_none_or(|zone| !universal.contains(&zone));
+    needs.then(|| Evidence::command(instruction.span, "it sets the time zone"))
 }
 
 /// Scripts and programs of the context that CMD or a script of it starts.

@@ -12,6 +12,7 @@ pub use words::{commands, short};
 
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
+use super::need::Needs;
 use super::program::Program;
 use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
@@ -60,7 +61,7 @@ pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
 /// copied from the builder as a whole.
 pub fn deal(
     site: &Site<'_>,
-    programs: &[Program],
+    (programs, needs): (&[Program], &Needs),
     artifacts: &[Artifact],
     level: Level,
     trees: &[String],
@@ -141,7 +142,7 @@ pub fn deal(
                 }
             }
             Role::RuntimeSetup if setup::is_permission(site, role.place) => {
-                let lot = setup::permission(site, role, before, artifacts, trees);
+                let lot = setup::permission(site, role, before, artifacts, (trees, needs));
                 Lot {
                     builder: lot.builder || before && is_run_later(site, role),
                     ..lot
@@ -149,7 +150,7 @@ pub fn deal(
             }
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
-                runtime: !(before && setup::serves_build(site, role)
+                runtime: !(before && setup::serves_build(site, role, needs)
                     || setup::is_made_anyway(site, role, artifacts, trees)),
                 ..Lot::default()
             },

@@ -238,7 +238,7 @@ fn with_base(
             let parts = (application, artifacts.as_slice(), idle);
             deal::application(site, known.programs, parts, base, &mut trees.copied)
         }
-        None => deal::deal(site, known.programs, &artifacts, level, &trees.copied),
+        None => deal::deal(site, (known.programs, known.needs), &artifacts, level, &trees.copied),
     };
     let Some(deal) = deal else {
         conditions.push(Condition::not_met("something is built", Vec::new()));
