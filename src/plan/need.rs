@@ -237,13 +237,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
 }
 
 /// What the build makes and commands and settings name, where no sources are read.
-fn made_of_commands(
-    site: &Site<'_>,
-    landing: &Landing,
-    programs: &[Program],
-    artifacts: &Artifacts,
-    out: &mut Needs,
-) {
+fn made_of_commands(site: &Site<'_>, landing: &Landing, programs: &[Program], artifacts: &Artifacts, out: &mut Needs) {
     let literals = Literals::default();
     let said = made::Said {
         embedded: &Embedded::of(&literals),

@@ -288,7 +288,9 @@ impl Named {
                 let Some(value) = site.value(word, instruction.index) else {
                     continue;
                 };
-                for path in paths(&value).filter(|p| p.starts_with('/')) {
+                // Of folders the one is a tool's, the other is made when it is needed.
+                let is_file = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+                for path in paths(&value).filter(|p| p.starts_with('/')).filter(is_file) {
                     let evidence = Evidence::command(instruction.span, format!("{} names it", pair.key.value));
                     named.add(None, path, (true, true), evidence);
                 }
