@@ -135,6 +135,9 @@ pub struct Fix {
     pub isolation: Isolation,
     /// What it announces to change.
     pub effects: Vec<Effect>,
+    /// What whoever takes it must be told, a sentence each without a final full stop: tests that no
+    /// longer run by default, another CMD, what is not proven.
+    pub announces: Vec<String>,
 }
 
 impl Fix {
@@ -159,6 +162,7 @@ impl Fix {
             applicability: Applicability::Safe,
             isolation: Isolation::None,
             effects: Vec::new(),
+            announces: Vec::new(),
         }
     }
 

@@ -47,6 +47,8 @@ pub struct AppliedFix {
     pub line: usize,
     /// What it announced to change.
     pub effects: Vec<Effect>,
+    /// What whoever took it must be told.
+    pub announces: Vec<String>,
 }
 
 /// Why a fix was not made.
@@ -206,6 +208,7 @@ fn describe(linted: &Linted, index: usize) -> Option<AppliedFix> {
         title: fix.title.clone(),
         line,
         effects: fix.effects.clone(),
+        announces: fix.announces.clone(),
     })
 }
 

@@ -192,15 +192,15 @@ impl<E: Engine> Run<'_, E> {
             Mode::Fix(level) => self.fix(source, request, target, shown, level),
             Mode::Diff(level) => {
                 let fixed = self.engine.fix(source, request, level);
+                let announced = announced(&fixed);
                 let mut diff = diff::unified(shown, &fixed.original, &fixed.source, self.colour);
                 for new in &fixed.created {
                     let path = self.relative_to_here(&new.shown.join(&new.file.path));
                     diff.push_str(&diff::created(&path, &new.file.text, self.colour));
                 }
-                Done {
-                    diff,
-                    ..fixed_done(fixed, shown)
-                }
+                let mut done = fixed_done(fixed, shown);
+                done.report.notes.extend(announced);
+                Done { diff, ..done }
             }
         }
     }
@@ -277,6 +277,7 @@ impl<E: Engine> Run<'_, E> {
             return Ok(fixed);
         }
         let settings = self.engine.wishes(request.config).verify;
+        let mut said: Vec<(String, Vec<String>)> = Vec::new();
         let mut propose = |observed: &[Observed]| {
             let request = Request {
                 observed,
@@ -289,6 +290,7 @@ impl<E: Engine> Run<'_, E> {
                 // What is proved is what will be written: with the safe fixes, but not other stages.
                 let text = SourceFile::new(fixed.original.name(), candidate.text.as_bytes().to_vec());
                 let mended = self.engine.fix(text, &request, Applicability::Safe);
+                said.push((mended.source.text().to_owned(), candidate.announces.clone()));
                 proposals.push(Proposal {
                     name: super::verify::name_of(candidate),
                     planned: Some(super::verify::planned(candidate)),
@@ -316,7 +318,15 @@ impl<E: Engine> Run<'_, E> {
                 let linted = self.engine.lint(source.clone(), request);
                 let mut notes = linted.notes;
                 notes.push(note);
+                // What was taken need not be what the fixes alone would have taken.
+                let text = source.text();
+                let mut applied = fixed.applied;
+                if let Some((_, announces)) = said.into_iter().rev().find(|(known, _)| known == text) {
+                    applied.iter_mut().for_each(|fix| fix.announces.clear());
+                    notes.extend(announces);
+                }
                 Ok(Fixed {
+                    applied,
                     source,
                     remaining: linted.diagnostics,
                     refusals: linted.refusals,
@@ -351,7 +361,16 @@ impl<E: Engine> Run<'_, E> {
     }
 }
 
-/// What the fixes of a file announced.
+/// What is to be said of the fixes of a file that are not told one by one.
+fn announced(fixed: &Fixed) -> Vec<String> {
+    fixed
+        .applied
+        .iter()
+        .flat_map(|fix| fix.announces.iter().cloned())
+        .collect()
+}
+
+/// What the fixes of a file announced to change.
 fn effects(fixed: &Fixed) -> impl Iterator<Item = Effect> + '_ {
     fixed.applied.iter().flat_map(|fix| fix.effects.iter().copied())
 }

@@ -98,6 +98,7 @@ impl Engine for Fake {
             rule: "sample-rule",
             title: "make it good".into(),
             line: 1,
+            announces: Vec::new(),
             effects: Vec::new(),
         });
         let applied = applied.collect();

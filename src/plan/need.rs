@@ -561,8 +561,19 @@ fn group(
             Some(folder) => (folder, "/"),
             None => (file.path.as_str(), ""),
         };
+        let mut images: Vec<(String, &str)> = Vec::new();
         for (place, _) in landing.image_of(path) {
-            let image = format!("{}{end}", place.trim_end_matches('/'));
+            images.push((format!("{}{end}", place.trim_end_matches('/')), path));
+        }
+        // A COPY of its own may put the file elsewhere.
+        if folder.is_some() {
+            for (place, _) in landing.image_of(&file.path) {
+                if !images.iter().any(|(image, _)| lies_in(&place, image)) {
+                    images.push((place, &file.path));
+                }
+            }
+        }
+        for (image, path) in images {
             let same = changed.iter().all(|word| !mentions(word, path));
             match known.get(&image).and_then(|at| out.files.get_mut(*at)) {
                 Some(need) => {

@@ -72,6 +72,9 @@ pub(super) fn line(
 pub(super) fn changes(path: &str, report: &FileReport, out: &mut Vec<u8>) {
     for fix in &report.fixed {
         let _ = writeln!(out, "{path}:{}: fixed[{}] {}", fix.line, fix.rule, visible(&fix.title));
+        for said in &fix.announces {
+            let _ = writeln!(out, "{path}:{}: note[{}] {}", fix.line, fix.rule, visible(said));
+        }
     }
     let locator = report.source.as_ref().map(Locator::new);
     for fix in report.skipped.iter().filter(|fix| !fix.reason.is_unasked()) {
@@ -108,6 +111,7 @@ mod tests {
             title: "add `-y`".into(),
             line: 2,
             effects: Vec::new(),
+            announces: vec!["it is slower".into()],
         });
         report.skipped.push(SkippedFix {
             rule: "third",
@@ -121,6 +125,7 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "sub/Dockerfile:2:11: warning[sample-rule] two lines\n\
              sub/Dockerfile:2: fixed[other] add `-y`\n\
+             sub/Dockerfile:2: note[other] it is slower\n\
              sub/Dockerfile:2: not fixed[third] merge: with it BuildKit would refuse the file\n"
         );
     }

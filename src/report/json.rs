@@ -56,6 +56,9 @@ struct Mending<'a> {
     title: &'a str,
     applicability: Applicability,
     effects: &'a [Effect],
+    /// What whoever takes it must be told.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    announces: &'a [String],
     edits: Vec<Change<'a>>,
     /// Files that it makes, with paths relative to the build context.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -81,6 +84,8 @@ struct Applied<'a> {
     rule: &'a str,
     title: &'a str,
     line: usize,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    announces: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -115,6 +120,7 @@ fn finding<'a>(diagnostic: &'a Diagnostic, locator: &Locator) -> Finding<'a> {
             title: &fix.title,
             applicability: fix.applicability,
             effects: &fix.effects,
+            announces: &fix.announces,
             creates: &fix.creates,
             edits: fix
                 .edits
@@ -166,6 +172,7 @@ impl Reporter for Json {
                     rule: f.rule,
                     title: &f.title,
                     line: f.line,
+                    announces: &f.announces,
                 })
                 .collect(),
             skipped: report

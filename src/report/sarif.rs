@@ -154,8 +154,12 @@ fn mending(fix: &Fix, uri: &str, locator: &Locator) -> Value {
         .iter()
         .map(|edit| json!({ "deletedRegion": region(locator.place(edit.span)), "insertedContent": { "text": edit.text } }))
         .collect();
+    let said: Vec<&str> = std::iter::once(&fix.title)
+        .chain(&fix.announces)
+        .map(String::as_str)
+        .collect();
     json!({
-        "description": { "text": fix.title },
+        "description": { "text": said.join("; ") },
         "artifactChanges": [{ "artifactLocation": { "uri": uri }, "replacements": replacements }],
     })
 }

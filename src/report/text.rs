@@ -46,6 +46,15 @@ impl Text {
         let mut notes = Vec::new();
         notes.extend(diagnostic.help.iter().map(|help| format!("help: {}", visible(help))));
         notes.extend(diagnostic.fix.iter().map(describe_fix));
+        // Of what is not proven the help tells.
+        let safe = diagnostic
+            .fix
+            .iter()
+            .filter(|fix| fix.applicability == Applicability::Safe);
+        notes.extend(
+            safe.flat_map(|fix| &fix.announces)
+                .map(|said| format!("note: {}", visible(said))),
+        );
         let drawing = drawn::Diagnostic::new(to_codespan(diagnostic.severity))
             .with_code(diagnostic.rule.id)
             .with_message(visible(&diagnostic.message))

@@ -213,5 +213,6 @@ fn instantiate<'a>(fix: &'static FixTemplate, subject: &Subject<'a>, captures: &
         },
         isolation: Isolation::None,
         effects: fix.effects.to_vec(),
+        announces: Vec::new(),
     })
 }

@@ -19,9 +19,9 @@ pub fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Findin
             "{}{more}; `mbopt plan` shows the rewrite and its reasons",
             reason.says
         ));
-    } else if let Some(first) = candidate.announces.first() {
-        finding.help = Some(first.clone());
     }
+    let unproven = candidate.unsafe_because.iter().map(|reason| &reason.says);
+    let announces = candidate.announces.iter().chain(unproven).cloned().collect();
     let base = candidate
         .runtime
         .as_ref()
@@ -46,6 +46,7 @@ pub fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Findin
     };
     let fix = Fix {
         applicability: candidate.applicability,
+        announces,
         ..Fix::safe(title, vec![edit])
     };
     finding.fix(fix.with_effects(candidate.effects.iter().copied()).isolated("stages"))

@@ -4,8 +4,8 @@
 use super::yaml::{self, Line, unquoted};
 use super::{Speaker, Speaks, parent};
 use crate::config::glob::clean;
-use crate::context::Context;
 use crate::context::sources::join;
+use crate::context::{Context, EntryKind};
 use std::sync::Arc;
 
 /// One place that builds an image.
@@ -17,7 +17,7 @@ pub struct Build {
     pub line: usize,
     /// The build context, relative to the root.
     pub context: String,
-    /// The Dockerfile, relative to the root.
+    /// The Dockerfile, relative to the root; empty where a variable names it, and so is the context.
     pub dockerfile: String,
     /// The stage, and the line that names it.
     pub target: Option<(String, usize)>,
@@ -113,7 +113,7 @@ impl Reader<'_> {
                 (None, _) => Some(self.default_in(&context)),
             };
             let Some(dockerfile) = dockerfile else { continue };
-            if self.files.exists(&dockerfile) {
+            if self.files.kind(&dockerfile) == Some(EntryKind::File) {
                 self.out.push(Build {
                     by: self.by.to_owned(),
                     line: said.line,
@@ -124,6 +124,17 @@ impl Reader<'_> {
                 });
                 return;
             }
+        }
+        let open = |path: &str| path.contains(['$', '{']);
+        if open(said.context) || said.dockerfile.is_some_and(open) {
+            self.out.push(Build {
+                by: self.by.to_owned(),
+                line: said.line,
+                context: String::new(),
+                dockerfile: String::new(),
+                target: said.target,
+                names: said.names,
+            });
         }
     }
 

@@ -141,6 +141,12 @@ pub fn parent(path: &str) -> Option<&str> {
     Some(path.rsplit_once('/').map_or("", |(folder, _)| folder))
 }
 
+/// Whether a path is a folder, or lies in it; everything lies in the root.
+pub fn is_below(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    folder.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn on_the_way(files: &Context, folder: &str, out: &mut Vec<Speaker>) {
     let list = files.tree().list(folder);
     let mut aside = Vec::new();

@@ -123,6 +123,18 @@ pub fn step(outputs: &mut Outputs<'_>, step: &Step) {
     }
 }
 
+/// An install whose rules are not known may put something anywhere below its prefix.
+pub fn lost(outputs: &mut Outputs<'_>, step: &Step) {
+    if step.words.iter().any(|w| w.contains("install")) {
+        let prefix = step
+            .words
+            .iter()
+            .find_map(|w| w.strip_prefix("PREFIX=").or(w.strip_prefix("prefix=")));
+        let prefix = prefix.unwrap_or("/usr/local").trim_end_matches('/').to_owned();
+        lay(outputs, step, &format!("{prefix}/"), Way::Maybe, "installs below it");
+    }
+}
+
 /// What other commands name: an output by its option, else whatever it does with it.
 fn named(outputs: &mut Outputs<'_>, step: &Step) {
     let quiet = matches!(

@@ -2,9 +2,9 @@
 
 use super::cmake::BuildTree;
 use super::go_sources::GoSources;
+use super::laid::{self, Laid};
 use super::landing::{Landing, absolute};
 use super::step::Step;
-use super::laid::{self, Laid};
 use super::{Alteration, ArtifactKind, cargo, cc, cmake, dotnet, go, java, moves, table};
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{self, Build, Ecosystem};
@@ -62,6 +62,7 @@ impl<'a> Outputs<'a> {
             return;
         }
         if let Some(why) = &step.lost {
+            laid::lost(self, step);
             self.conditions.push(Condition::unproven(
                 "every command of the build is known",
                 vec![step.evidence(why.clone())],

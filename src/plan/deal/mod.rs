@@ -130,8 +130,23 @@ pub fn deal(
                     ..Lot::default()
                 }
             }
+            // The linker's table is of the libraries that are there.
+            Role::RuntimeSetup if lists_libraries(site, role) => {
+                let library = |a: &Artifact| a.path.contains(".so") || a.path.ends_with('/');
+                let copied = artifacts.iter().any(library) || trees.iter().any(|t| t.contains("lib"));
+                Lot {
+                    builder: before,
+                    runtime: copied,
+                    late: copied,
+                    ..Lot::default()
+                }
+            }
             Role::RuntimeSetup if setup::is_permission(site, role.place) => {
-                setup::permission(site, role, before, artifacts, (trees, needs))
+                let lot = setup::permission(site, role, before, artifacts, (trees, needs));
+                Lot {
+                    builder: lot.builder || before && is_run_later(site, role),
+                    ..lot
+                }
             }
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
@@ -198,6 +213,26 @@ impl Deal {
             }
         }
     }
+}
+
+/// Whether a later step runs a file that a piece names.
+fn is_run_later(site: &Site<'_>, role: &RoleOf) -> bool {
+    let files = words::paths(site, role.place);
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = files.iter().skip(1).map(|path| name(path)).collect();
+    let later = site.roles.iter().filter(|r| r.place > role.place);
+    let mut words = later.flat_map(|r| {
+        let own = commands(site, r.place).map(str::to_owned);
+        own.chain(words::paths(site, r.place).iter().map(|path| name(path)))
+            .collect::<Vec<_>>()
+    });
+    words.any(|word| !word.is_empty() && names.contains(&word))
+}
+
+/// Whether a piece brings the linker's table up to date, and does nothing else.
+fn lists_libraries(site: &Site<'_>, role: &RoleOf) -> bool {
+    let mut names = commands(site, role.place).peekable();
+    names.peek().is_some() && names.all(|name| name == "ldconfig")
 }
 
 /// Whether a setting can change how the builder builds.

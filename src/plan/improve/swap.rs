@@ -169,6 +169,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             artifacts: &artifacts.found,
             trees: &[],
             context: &[],
+            flags: &[],
             files: &[],
             trims: &[],
             application: None,

@@ -74,6 +74,10 @@ pub(super) fn made(
                     path if !path.is_empty() => path.as_str(),
                     _ => path,
                 };
+                // The working directory is there anyway.
+                if lies_in(&workdir, what) {
+                    continue;
+                }
                 if out.files.iter().any(|n| lies_in(what, &n.path)) {
                     continue;
                 }
@@ -210,10 +214,11 @@ fn is_for_building(path: &str) -> bool {
 
 /// Whether something that comes along has a path in it, or is it.
 fn covers(own: &str, path: &str) -> bool {
-    if own.ends_with('/') {
-        return lies_in(path, own);
+    match (own.ends_with('/'), own.contains('*')) {
+        (true, _) => lies_in(path, own),
+        (_, true) => crate::plan::artifact::fits(own, path),
+        _ => own == path,
     }
-    own == path
 }
 
 /// Whether the program takes it in when it is built.
@@ -248,6 +253,8 @@ struct Name {
 struct Named {
     by_path: HashMap<String, Name>,
     by_name: HashMap<String, Name>,
+    /// Where the program works.
+    workdir: String,
 }
 
 impl Named {
@@ -255,6 +262,7 @@ impl Named {
         let mut named = Named {
             by_path: HashMap::new(),
             by_name: HashMap::new(),
+            workdir: site.workdir().unwrap_or_default(),
         };
         let workdir = site.workdir();
         for program in programs {
@@ -361,7 +369,11 @@ impl Named {
         if matches!(laid.way, Way::Empty | Way::Maybe) {
             return None;
         }
-        let above = ancestors(path).filter(|above| above.len() > 1 && !is_shared(above));
+        let archive = [".gz", ".tgz", ".xz", ".bz2", ".zip", ".tar"]
+            .iter()
+            .any(|e| path.ends_with(e));
+        let own = |above: &&str| above.len() > 1 && !archive && !is_shared(above) && !lies_in(&self.workdir, above);
+        let above = ancestors(path).filter(own);
         let mut above = above.filter_map(|above| self.by_path.get(above)).filter(|n| n.plain);
         let base = path.rsplit('/').next().unwrap_or(path);
         above.next().or_else(|| self.by_name.get(base))

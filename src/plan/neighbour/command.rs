@@ -7,12 +7,19 @@ use crate::plan::site::Site;
 pub fn reliance(site: &Site<'_>, command: &str) -> Option<bool> {
     let words = words(command);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let shell = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
     let words = strip(&words);
     let first = words.first()?;
     if !takes_commands(site) {
         return None;
     }
     let program = first.rsplit('/').next().unwrap_or(first);
+    // A small image may have no shell but `sh`, and the smallest none.
+    let bare = matches!(site.options.runtime, crate::plan::RuntimeChoice::Smallest) && shell == "sh";
+    if (bare || matches!(shell, "bash" | "zsh" | "ksh")) && !is_development(program, words.get(1..).unwrap_or_default())
+    {
+        return Some(false);
+    }
     if started(site).iter().any(|text| same(text, &words)) {
         return None;
     }
@@ -146,6 +153,14 @@ fn is_development(program: &str, rest: &[&str]) -> bool {
         "dotnet" => matches!(rest.next(), Some("test" | "watch" | "build" | "run")),
         _ => false,
     }
+}
+
+/// Whether a command names what the image starts.
+pub fn mentions(site: &Site<'_>, command: &str) -> bool {
+    let words = words(command);
+    started(site)
+        .iter()
+        .any(|own| own.iter().any(|word| word.contains(['/', '.']) && words.contains(word)))
 }
 
 /// What the image starts: the words of ENTRYPOINT and CMD.

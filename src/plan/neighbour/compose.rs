@@ -2,46 +2,12 @@
 
 use super::command::reliance;
 use super::{Look, Neighbour, Relied};
+use crate::config::glob::clean;
+use crate::context::repository::yaml::{self, Line, lines, unquoted};
+use crate::context::repository::{is_below, parent};
+use crate::context::sources::join;
 use crate::model::Stage;
 use crate::shell::lies_in;
-
-/// A line of YAML that is a key, or an item of a list.
-struct Line<'t> {
-    number: usize,
-    indent: usize,
-    key: &'t str,
-    value: &'t str,
-    item: bool,
-}
-
-/// The lines of a file, without comments and blank ones.
-fn lines(text: &str) -> Vec<Line<'_>> {
-    text.lines()
-        .enumerate()
-        .filter_map(|(at, line)| {
-            let trimmed = line.trim_start();
-            if trimmed.is_empty() || trimmed.starts_with('#') {
-                return None;
-            }
-            let indent = line.len() - trimmed.len();
-            let (item, body) = match trimmed.strip_prefix("- ") {
-                Some(body) => (true, body.trim()),
-                None => (false, trimmed.trim_end()),
-            };
-            let (key, value) = match body.split_once(':') {
-                Some((key, value)) if value.is_empty() || value.starts_with(' ') => (key.trim(), value.trim()),
-                _ => ("", body),
-            };
-            Some(Line {
-                number: at + 1,
-                indent,
-                key,
-                value: value.split(" #").next().unwrap_or_default().trim(),
-                item,
-            })
-        })
-        .collect()
-}
 
 /// Looks at the services of a compose file.
 pub fn compose(look: &Look<'_>, path: &str, out: &mut Vec<Neighbour>) {
@@ -99,54 +65,23 @@ fn value<'t>(body: &[Line<'t>], key: &str) -> Option<(String, usize)> {
     Some((joined, line.number))
 }
 
-fn unquoted(text: &str) -> &str {
-    text.trim_matches(['"', '\''])
-}
-
-/// Whether the service is built from this Dockerfile; its `target`.
-fn built<'t>(look: &Look<'_>, body: &[Line<'t>]) -> Option<Option<(&'t str, usize)>> {
+/// Whether the service runs the image of this Dockerfile: is built from it, or named so; its `target`.
+fn built<'l>(look: &'l Look<'_>, path: &str, body: &[Line<'_>]) -> Option<Option<&'l str>> {
     let top = body.first()?.indent;
-    let at = body.iter().position(|l| l.indent == top && l.key == "build")?;
-    let line = body.get(at)?;
-    let own = look.name.rsplit('/').next().unwrap_or(&look.name);
-    let plain = |file: &str| unquoted(file).rsplit('/').next() == Some(own);
-    if !line.value.is_empty() {
-        let folder = unquoted(line.value).trim_end_matches('/');
-        let here = matches!(folder, "." | "./" | "");
-        return (here && own.eq_ignore_ascii_case("dockerfile")).then_some(None);
+    let own = |key: &str| body.iter().find(|l| l.indent == top && l.key == key && !l.item);
+    if let Some(line) = own("build") {
+        let mut builds = look.builds.iter();
+        let build = builds.find(|build| build.by == path && build.line == line.number)?;
+        return Some(build.target.as_ref().map(|(name, _)| name.as_str()));
     }
-    let below: Vec<&Line<'t>> = body.get(at + 1..)?.iter().take_while(|l| l.indent > top).collect();
-    let get = |key: &str| {
-        below
-            .iter()
-            .find(|l| l.key == key)
-            .map(|l| (unquoted(l.value), l.number))
-    };
-    let context = get("context").map_or(".", |(value, _)| value);
-    if !matches!(context.trim_end_matches('/'), "." | "") {
-        return None;
-    }
-    let named = match get("dockerfile") {
-        Some((file, _)) => plain(file),
-        None => own.eq_ignore_ascii_case("dockerfile"),
-    };
-    named.then(|| get("target"))
+    let image = own("image")?;
+    look.is_ours(unquoted(image.value)).then_some(None)
 }
 
 fn service(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut Vec<Neighbour>) {
-    let Some(target) = built(look, body) else { return };
-    if let (Some((target, line)), Some(own)) = (target, look.site.stage.name.as_deref())
-        && target.eq_ignore_ascii_case(own)
-    {
-        out.push(Neighbour {
-            says: format!("{path} builds the stage `{own}` by its name"),
-            on: Relied::Other,
-            evidence: look.evidence(path, line, format!("target: {target}")),
-            breaks: true,
-        });
-    }
+    let Some(target) = built(look, path, body) else { return };
     // Another stage that is not built on this one is another image.
-    if let Some((target, _)) = target {
+    if let Some(target) = target {
         let file = look.site.file();
         let named = |stage: &&Stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(target));
         let other = file.stages.iter().find(named);
@@ -168,7 +103,32 @@ fn service(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
             });
         }
     }
+    health(look, path, name, body, out);
     volumes(look, path, name, body, out);
+}
+
+/// The command that tells whether the service is well.
+fn health(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut Vec<Neighbour>) {
+    let Some(at) = body.iter().position(|l| l.key == "healthcheck") else {
+        return;
+    };
+    let below = yaml::below(body, at);
+    let Some(test) = below.iter().position(|l| l.key == "test") else {
+        return;
+    };
+    let words = yaml::items(below, test);
+    let words = words.iter().map(|(word, _)| *word);
+    let words: Vec<&str> = words.filter(|w| !matches!(*w, "CMD" | "CMD-SHELL" | "NONE")).collect();
+    let command = words.join(" ");
+    let line = below.get(test).map_or(1, |l| l.number);
+    if let Some(breaks) = reliance(look.site, &command) {
+        out.push(Neighbour {
+            says: format!("{path} runs `{command}` in the image"),
+            on: Relied::Command(super::command::words(&command)),
+            evidence: look.evidence(path, line, format!("health check of the service `{name}`")),
+            breaks,
+        });
+    }
 }
 
 /// Folders of the project that are mounted over the application's.
@@ -178,21 +138,43 @@ fn volumes(look: &Look<'_>, path: &str, name: &str, body: &[Line<'_>], out: &mut
         return;
     };
     let workdir = look.site.workdir().unwrap_or_default();
-    for line in body.get(at + 1..).unwrap_or_default() {
-        if line.indent < first.indent || line.indent == first.indent && !line.item {
-            break;
+    let above = parent(path).unwrap_or_default();
+    let mut mounts: Vec<(&str, &str, usize)> = Vec::new();
+    for (mount, number) in yaml::items(body, at) {
+        if let Some((source, target)) = mount.split_once(':') {
+            mounts.push((source, target.split(':').next().unwrap_or_default(), number));
         }
-        let Some((source, target)) = unquoted(line.value).split_once(':') else {
+    }
+    // The long form, a key a line.
+    let mut source = None;
+    for line in yaml::below(body, at) {
+        match line.key {
+            "source" => source = Some(unquoted(line.value)),
+            "target" => mounts.extend(source.take().map(|source| (source, unquoted(line.value), line.number))),
+            _ => {}
+        }
+    }
+    for (source, target, number) in mounts {
+        let target = target.trim_end_matches('/');
+        let here = ["${PWD}", "$PWD"];
+        let source = here
+            .iter()
+            .find_map(|word| source.strip_prefix(word))
+            .map_or(source, |rest| match rest {
+                "" => ".",
+                rest => rest.trim_start_matches('/'),
+            });
+        // A name without a path is a volume's.
+        if !source.starts_with('.') || target.is_empty() || !lies_in(&workdir, target) {
             continue;
-        };
-        let target = target.split(':').next().unwrap_or_default().trim_end_matches('/');
-        let project = source == "." || source == "./" || source.starts_with("./") || source.starts_with("${PWD}");
-        let whole = matches!(source.trim_end_matches('/'), "." | "${PWD}" | "$PWD");
-        if project && whole && !target.is_empty() && lies_in(&workdir, target) {
+        }
+        let mounted = clean(&join(above, source));
+        let mounted = if mounted == "." { "" } else { &mounted };
+        if is_below(&look.folder, mounted) {
             out.push(Neighbour {
                 says: format!("{path} mounts the project over `{target}`"),
                 on: Relied::Folder(target.to_owned()),
-                evidence: look.evidence(path, line.number, format!("a volume of the service `{name}`")),
+                evidence: look.evidence(path, number, format!("a volume of the service `{name}`")),
                 breaks: false,
             });
         }

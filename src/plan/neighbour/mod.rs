@@ -1,8 +1,10 @@
-//! Who else relies on the image as it is: compose files, CI, devcontainers, other Dockerfiles.
+//! Who else relies on the image as it is: compose files, CI, clusters, devcontainers, other Dockerfiles;
+//! from the context's folder up to the repository's root.
 //!
 //! Read by lines, not by grammar: a neighbour that is overlooked costs more than one that is seen
 //! twice, and most of these files are templates of something.
 
+mod cluster;
 mod command;
 mod compose;
 mod text;
@@ -10,8 +12,13 @@ mod text;
 use super::application::Application;
 use super::evidence::{Evidence, EvidenceSource};
 use super::site::Site;
-use crate::context::{Context, EntryKind};
+use crate::context::Context;
+use crate::context::repository::{self, Build, Speaker, Speaks, builds, parent};
+use crate::context::sources::join;
+use crate::shell::Operation;
 use crate::source::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Something that relies on the old stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,23 +66,33 @@ impl Neighbour {
     }
 }
 
-/// How many files of a folder are looked at.
-const FOLDER_LIMIT: usize = 40;
+/// So many are told of one file.
+const MOST_OF_A_FILE: usize = 4;
 
 /// Everything in the context's repository, and every comment of the file, that relies on the stage.
 pub fn neighbours(site: &Site<'_>) -> Vec<Neighbour> {
     let mut out = Vec::new();
     own_name(site, &mut out);
     comments(site, &mut out);
-    if let Some(context) = site.context {
-        let look = Look {
-            site,
-            context,
-            name: own_path(site, context),
-        };
-        look.root(&mut out);
-        look.folder(".github/workflows", &mut out);
-        look.folder(".circleci", &mut out);
+    // Also where the folder is not the one that the file is built with: who speaks of it may be right.
+    if let Some(context) = site.facts.context() {
+        let look = Look::of(site, context);
+        look.targets(&mut out);
+        for speaker in look.speakers.iter() {
+            let from = out.len();
+            match speaker.speaks {
+                Speaks::Compose => compose::compose(&look, &speaker.path, &mut out),
+                Speaks::Commands => text::commands(&look, &speaker.path, &mut out),
+                Speaks::Kubernetes => cluster::objects(&look, &speaker.path, &mut out),
+                Speaks::Devcontainer | Speaks::Dockerfile => {}
+            }
+            // What breaks counts before what may.
+            if let Some(new) = out.get_mut(from..) {
+                new.sort_by_key(|neighbour| !neighbour.breaks);
+            }
+            out.truncate(out.len().min(from + MOST_OF_A_FILE));
+        }
+        look.siblings(&mut out);
         look.devcontainers(&mut out);
     }
     out.dedup();
@@ -84,9 +101,67 @@ pub fn neighbours(site: &Site<'_>) -> Vec<Neighbour> {
 
 struct Look<'l> {
     site: &'l Site<'l>,
-    context: &'l Context,
-    /// The Dockerfile's path in the context, as far as it lies in it.
+    /// The repository's files; where none is known, the context's.
+    files: &'l Context,
+    /// Those of them that may speak of the image.
+    speakers: Arc<Vec<Speaker>>,
+    /// The context's folder there.
+    folder: String,
+    /// The Dockerfile's path there.
     name: String,
+    /// Where it is built.
+    builds: Vec<Build>,
+    /// What its image is called.
+    names: BTreeSet<String>,
+}
+
+impl<'l> Look<'l> {
+    fn of(site: &'l Site<'l>, context: &'l Context) -> Self {
+        let (files, folder, name) = match context.repository() {
+            Some((repository, folder)) => {
+                let name = repository.path_of(site.file().source.name());
+                let name = name.filter(|name| repository.files().exists(name));
+                (
+                    repository.files(),
+                    folder,
+                    name.unwrap_or_else(|| join(folder, &own_path(site, context))),
+                )
+            }
+            None => (context, "", own_path(site, context)),
+        };
+        let mut speakers = repository::speakers(files, parent(&name).unwrap_or_default());
+        if !repository::is_below(&name, folder) {
+            let more = repository::speakers(files, folder);
+            let mut all = (*speakers).clone();
+            all.extend(more.iter().filter(|s| !speakers.contains(s)).cloned());
+            speakers = Arc::new(all);
+        }
+        let near = |by: &str| {
+            let above = parent(by).unwrap_or_default();
+            above == folder || Some(above) == parent(&name)
+        };
+        let said = speakers
+            .iter()
+            .flat_map(|speaker| builds::said(files, speaker).to_vec());
+        // What names its Dockerfile by a variable may mean this one, where it lies beside it.
+        let own = said.filter(|b| b.dockerfile == name || b.dockerfile.is_empty() && near(&b.by));
+        let builds: Vec<Build> = own.collect();
+        let names = builds.iter().flat_map(|build| build.names.iter().cloned()).collect();
+        Look {
+            site,
+            files,
+            folder: folder.to_owned(),
+            speakers,
+            name,
+            builds,
+            names,
+        }
+    }
+
+    /// Whether an image's name, with or without a tag, is this one's.
+    fn is_ours(&self, image: &str) -> bool {
+        self.names.contains(builds::bare(image))
+    }
 }
 
 /// The Dockerfile's path relative to the context.
@@ -141,9 +216,9 @@ fn purpose(file: &str) -> Option<&'static str> {
     parts.find_map(|part| WORDS.iter().find(|word| **word == part).copied())
 }
 
-/// Comments that speak of development in the running container.
+/// Comments that speak of development in the running container, or of what it needs there.
 fn comments(site: &Site<'_>, out: &mut Vec<Neighbour>) {
-    const HINTS: [&str; 12] = [
+    const DEVELOPMENT: [&str; 13] = [
         "for local dev",
         "for development",
         "local development",
@@ -155,25 +230,75 @@ fn comments(site: &Site<'_>, out: &mut Vec<Neighbour>) {
         "nodemon",
         "for debugging",
         "attach a debugger",
+        "the debugger",
         "development only",
     ];
     let text = site.file().source.text();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_start();
-        let lower = trimmed.to_ascii_lowercase();
-        if trimmed.starts_with('#') && HINTS.iter().any(|hint| lower.contains(hint)) && !commented_out(trimmed) {
-            let start = at + line.len() - trimmed.len();
-            let span = Span::new(start, at + line.trim_end().len());
-            out.push(Neighbour {
-                says: "a comment speaks of development in the container".to_owned(),
-                on: Relied::Other,
-                evidence: Evidence::new(EvidenceSource::Comment(span), "development is spoken of"),
-                breaks: false,
-            });
-        }
+        let start = at + line.len() - trimmed.len();
         at += line.len();
+        if !trimmed.starts_with('#') || commented_out(trimmed) {
+            continue;
+        }
+        let lower = trimmed.to_ascii_lowercase();
+        let (says, shows) = if DEVELOPMENT.iter().any(|hint| lower.contains(hint)) {
+            (
+                "a comment speaks of development in the container",
+                "development is spoken of",
+            )
+        } else if needs_tools(site, &lower) {
+            (
+                "a comment says that the container needs tools",
+                "what run time needs is spoken of",
+            )
+        } else {
+            continue;
+        };
+        let span = Span::new(start, start + trimmed.trim_end().len());
+        out.push(Neighbour {
+            says: says.to_owned(),
+            on: Relied::Other,
+            evidence: Evidence::new(EvidenceSource::Comment(span), shows),
+            breaks: false,
+        });
     }
+}
+
+/// Whether a comment says that sources, or programs that the file installs, are needed at run time.
+/// Libraries are followed by themselves.
+fn needs_tools(site: &Site<'_>, comment: &str) -> bool {
+    const AT_RUN_TIME: [&str; 5] = [
+        "at runtime",
+        "at run time",
+        "at run-time",
+        "during runtime",
+        "in production",
+    ];
+    if !AT_RUN_TIME.iter().any(|hint| comment.contains(hint)) {
+        return false;
+    }
+    let words: Vec<&str> = comment
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '.')))
+        .map(|word| word.trim_end_matches('.'))
+        .collect();
+    if words
+        .iter()
+        .any(|word| matches!(*word, "sources" | "compiler" | "toolchain" | "sdk"))
+    {
+        return true;
+    }
+    site.instructions()
+        .filter_map(|instruction| site.facts.run(instruction))
+        .flat_map(|run| run.operations())
+        .any(|operation| match operation {
+            Operation::Packages(p) if p.manager.is_system() && p.installs() => {
+                let named = |name: &str| !name.starts_with("lib") && words.contains(&name);
+                p.packages.iter().any(|package| named(&package.name))
+            }
+            _ => false,
+        })
 }
 
 /// Whether a comment is an instruction that is switched off.
@@ -187,8 +312,8 @@ fn commented_out(line: &str) -> bool {
 }
 
 impl Look<'_> {
-    fn read(&self, path: &str) -> Option<String> {
-        self.context.read_text(path)
+    fn read(&self, path: &str) -> Option<Arc<str>> {
+        self.files.text(path)
     }
 
     fn evidence(&self, path: &str, line: usize, says: impl Into<String>) -> Evidence {
@@ -201,61 +326,52 @@ impl Look<'_> {
         )
     }
 
-    /// Files at the root of the context.
-    fn root(&self, out: &mut Vec<Neighbour>) {
-        let mut names: Vec<String> = Vec::new();
-        for (name, kind) in self.context.tree().list("") {
-            if !matches!(kind, EntryKind::File) {
-                continue;
-            }
-            let lower = name.to_ascii_lowercase();
-            let yaml = lower.ends_with(".yml") || lower.ends_with(".yaml");
-            if yaml && (lower.contains("compose") || lower.starts_with("fig.")) {
-                compose::compose(self, &name, out);
-            } else if text::is_command_file(&lower) || yaml && lower.contains("ci") {
-                text::commands(self, &name, out);
-            } else if lower.contains("dockerfile") && name != self.name {
-                names.push(name);
-            }
-        }
-        self.siblings(&names, out);
-    }
-
-    fn folder(&self, folder: &str, out: &mut Vec<Neighbour>) {
-        for (name, kind) in self.context.tree().list(folder).into_iter().take(FOLDER_LIMIT) {
-            let lower = name.to_ascii_lowercase();
-            if matches!(kind, EntryKind::File) && (lower.ends_with(".yml") || lower.ends_with(".yaml")) {
-                text::commands(self, &format!("{folder}/{name}"), out);
+    /// Who builds the stage by its name.
+    fn targets(&self, out: &mut Vec<Neighbour>) {
+        let Some(own) = self.site.stage.name.as_deref() else {
+            return;
+        };
+        for build in &self.builds {
+            if let Some((target, line)) = &build.target
+                && target.eq_ignore_ascii_case(own)
+            {
+                out.push(Neighbour {
+                    says: format!("{} builds the stage `{own}` by its name", build.by),
+                    on: Relied::Other,
+                    evidence: self.evidence(&build.by, *line, format!("target: {target}")),
+                    breaks: true,
+                });
             }
         }
     }
 
     fn devcontainers(&self, out: &mut Vec<Neighbour>) {
-        for path in [".devcontainer/devcontainer.json", ".devcontainer.json"] {
-            let Some(text) = self.read(path) else { continue };
-            let file = self.name.rsplit('/').next().unwrap_or(&self.name);
-            for (at, line) in text.lines().enumerate() {
-                let lower = line.to_ascii_lowercase();
-                let names = lower.contains("\"dockerfile\"") || lower.contains("\"build\"");
-                let outside = line.contains("../") || path == ".devcontainer.json";
-                if names && outside && line.contains(file) {
-                    out.push(Neighbour {
-                        says: format!("{path} develops in the image"),
-                        on: Relied::Other,
-                        evidence: self.evidence(path, at + 1, "it names this Dockerfile"),
-                        breaks: true,
-                    });
-                }
+        for build in &self.builds {
+            if build.by.ends_with("devcontainer.json") {
+                out.push(Neighbour {
+                    says: format!("{} develops in the image", build.by),
+                    on: Relied::Other,
+                    evidence: self.evidence(&build.by, build.line, "it names this Dockerfile"),
+                    breaks: true,
+                });
             }
         }
     }
 
-    /// Dockerfiles beside this one.
-    fn siblings(&self, names: &[String], out: &mut Vec<Neighbour>) {
-        for name in names {
-            let lower = name.to_ascii_lowercase();
+    /// Dockerfiles beside this one, and those that are built on its image.
+    fn siblings(&self, out: &mut Vec<Neighbour>) {
+        let others = self
+            .speakers
+            .iter()
+            .filter(|s| s.speaks == Speaks::Dockerfile && s.path != self.name);
+        for other in others {
+            let name = &other.path;
+            let lower = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+            let above = parent(name);
+            let beside = above == parent(&self.name) || above == Some(self.folder.as_str());
             let mut parts = lower.split(['.', '-', '_']);
-            if parts.any(|part| matches!(part, "prod" | "production" | "release" | "deploy")) && self.is_plain() {
+            let production = parts.any(|part| matches!(part, "prod" | "production" | "release" | "deploy"));
+            if production && beside && self.is_plain() {
                 out.push(Neighbour {
                     says: format!("{name} stands beside it, so this one may be for development"),
                     on: Relied::Other,
@@ -263,16 +379,10 @@ impl Look<'_> {
                     breaks: false,
                 });
             }
-        }
-        if names.is_empty() {
-            return;
-        }
-        // Without a name of its own nothing can be built on the image.
-        let built = text::image_names(self);
-        if built.is_empty() {
-            return;
-        }
-        for name in names.iter().take(FOLDER_LIMIT) {
+            // Without a name of its own nothing can be built on the image.
+            if self.names.is_empty() {
+                continue;
+            }
             let text = self.read(name).unwrap_or_default();
             for (at, line) in text.lines().enumerate() {
                 let mut words = line.split_whitespace();
@@ -280,8 +390,7 @@ impl Look<'_> {
                     continue;
                 }
                 let image = words.find(|word| !word.starts_with("--")).unwrap_or_default();
-                let bare = image.split([':', '@']).next().unwrap_or_default();
-                if !bare.is_empty() && built.iter().any(|known| known == bare) {
+                if !image.is_empty() && self.is_ours(image) {
                     out.push(Neighbour {
                         says: format!("{name} is built on the image"),
                         on: Relied::Other,

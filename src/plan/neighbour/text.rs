@@ -2,57 +2,29 @@
 
 use super::command::reliance;
 use super::{Look, Neighbour, Relied};
-use std::collections::BTreeSet;
+use crate::context::repository::builds::bare;
+use crate::context::repository::yaml::{self, Line};
+use crate::knowledge;
 
-/// Whether a file at the root may hold commands, by its name in lower case.
-pub fn is_command_file(lower: &str) -> bool {
-    matches!(
-        lower,
-        "makefile"
-            | "justfile"
-            | "taskfile.yml"
-            | "jenkinsfile"
-            | "fly.toml"
-            | "heroku.yml"
-            | "package.json"
-            | "cloudbuild.yaml"
-            | "cloudbuild.yml"
-            | ".travis.yml"
-            | ".gitlab-ci.yml"
-            | ".drone.yml"
-            | "azure-pipelines.yml"
-            | "bitbucket-pipelines.yml"
-            | "buildspec.yml"
-            | "skaffold.yaml"
-            | "render.yaml"
-            | "readme"
-            | "readme.md"
-            | "readme.rst"
-            | "readme.txt"
-    ) || lower.ends_with(".sh")
-        || lower.ends_with(".mk")
-}
-
-/// Looks for commands that build a named stage, or run something in the image.
+/// Looks for commands that run something in the image.
 pub fn commands(look: &Look<'_>, path: &str, out: &mut Vec<Neighbour>) {
     let Some(text) = look.read(path) else { return };
-    let names = image_names(look);
     let mut fly_processes = false;
     for (at, line) in text.lines().enumerate() {
         let number = at + 1;
         let trimmed = line.trim();
-        if let Some(own) = look.site.stage.name.as_deref()
-            && target_of(trimmed).is_some_and(|target| target.eq_ignore_ascii_case(own))
-        {
-            out.push(Neighbour {
-                says: format!("{path} builds the stage `{own}` by its name"),
-                on: Relied::Other,
-                evidence: look.evidence(path, number, trimmed),
-                breaks: true,
-            });
-        }
-        if let Some(command) = run_in(trimmed, &names) {
-            note(look, path, number, &command, out);
+        if let Some((image, command)) = run_in(trimmed) {
+            if look.is_ours(image) {
+                note(look, path, number, &command, out);
+            } else if look.names.is_empty() && !is_public(image) && reliance(look.site, &command) == Some(true) {
+                // Nobody says what the image is called; who develops in one may mean it.
+                out.push(Neighbour {
+                    says: format!("{path} runs `{command}` in an image that may be this one"),
+                    on: Relied::Command(super::command::words(&command)),
+                    evidence: look.evidence(path, number, format!("it is run in a container of `{image}`")),
+                    breaks: false,
+                });
+            }
         }
         if path.ends_with("fly.toml") {
             if trimmed.starts_with('[') {
@@ -66,6 +38,77 @@ pub fn commands(look: &Look<'_>, path: &str, out: &mut Vec<Neighbour>) {
             }
         }
     }
+    if path.ends_with(".yml") || path.ends_with(".yaml") {
+        jobs(look, path, &text, out);
+    }
+}
+
+/// Whether an image is one that the table knows, or somebody else's by its name alone.
+fn is_public(image: &str) -> bool {
+    let bare = bare(image);
+    bare.contains('/') || knowledge::image(None, bare).is_some()
+}
+
+/// Jobs of a pipeline that run in the image.
+fn jobs(look: &Look<'_>, path: &str, text: &str, out: &mut Vec<Neighbour>) {
+    let names = |value: &str| {
+        let own = look.is_ours(value);
+        // The registry of a repository bears its image.
+        let registry = ["$CI_REGISTRY_IMAGE", "${CI_REGISTRY_IMAGE}"];
+        own || look.names.is_empty() && registry.contains(&bare(value))
+    };
+    if !text.contains("image:") && !text.contains("container:") {
+        return;
+    }
+    let lines = yaml::lines(text);
+    for (at, line) in lines.iter().enumerate() {
+        if !matches!(line.key, "image" | "container" | "name") || !names(yaml::unquoted(line.value)) {
+            continue;
+        }
+        let outer = |at: usize| {
+            let indent = lines.get(at).map_or(0, |l| l.indent);
+            (0..at).rev().find(|i| lines.get(*i).is_some_and(|l| l.indent < indent))
+        };
+        let mut owner = outer(at);
+        let is =
+            |at: Option<usize>, keys: &[&str]| at.and_then(|at| lines.get(at)).is_some_and(|l| keys.contains(&l.key));
+        match line.key {
+            "name" if !is(owner, &["image"]) => continue,
+            _ if is(owner, &["image", "container"]) => owner = owner.and_then(outer),
+            _ => {}
+        }
+        let block = match owner {
+            Some(owner) => yaml::below(&lines, owner),
+            None => &lines,
+        };
+        for (at, line) in block.iter().enumerate() {
+            if !matches!(
+                line.key,
+                "script" | "before_script" | "after_script" | "run" | "commands"
+            ) {
+                continue;
+            }
+            for (command, number) in script(block, at) {
+                note(look, path, number, &command, out);
+            }
+        }
+    }
+}
+
+/// The lines of a script in a pipeline.
+fn script(lines: &[Line<'_>], at: usize) -> Vec<(String, usize)> {
+    let whole = |l: &Line<'_>| match l.key {
+        "" => l.value.to_owned(),
+        key => format!("{key}: {}", l.value),
+    };
+    let Some(line) = lines.get(at) else { return Vec::new() };
+    if !line.value.is_empty() && !line.value.starts_with(['|', '>']) {
+        return yaml::items(lines, at)
+            .into_iter()
+            .map(|(c, n)| (c.to_owned(), n))
+            .collect();
+    }
+    yaml::below(lines, at).iter().map(|l| (whole(l), l.number)).collect()
 }
 
 fn note(look: &Look<'_>, path: &str, line: usize, command: &str, out: &mut Vec<Neighbour>) {
@@ -79,24 +122,13 @@ fn note(look: &Look<'_>, path: &str, line: usize, command: &str, out: &mut Vec<N
     }
 }
 
-/// The stage that `docker build --target`, or a build action's `target:`, names.
-fn target_of(line: &str) -> Option<&str> {
-    if let Some(rest) = line.strip_prefix("target:") {
-        return Some(rest.trim().trim_matches(['"', '\''])).filter(|t| !t.is_empty() && !t.contains(' '));
-    }
-    if !line.contains("build") {
-        return None;
-    }
-    let rest = line.split_once("--target")?.1.trim_start_matches(['=', ' ']);
-    rest.split_whitespace().next()
-}
-
-/// The command that `docker run IMAGE ...` or `docker exec` runs, where the image is this one's.
-fn run_in(line: &str, names: &BTreeSet<String>) -> Option<String> {
+/// The image and the command of `docker run IMAGE ...`.
+fn run_in(line: &str) -> Option<(&str, String)> {
     let line = line.trim_end_matches('`').trim_matches('"');
     let rest = ["docker run ", "podman run "]
         .iter()
         .find_map(|p| line.split_once(p).map(|(_, r)| r))?;
+    let rest = rest.split('`').next().unwrap_or(rest);
     let mut words = rest.split_whitespace();
     let mut image = None;
     while let Some(word) = words.next() {
@@ -127,50 +159,9 @@ fn run_in(line: &str, names: &BTreeSet<String>) -> Option<String> {
         break;
     }
     let image = image?;
-    let bare = image.rsplit_once(':').map_or(image, |(name, _)| name);
-    if !names.contains(bare) {
-        return None;
-    }
     let command: Vec<&str> = words
         .take_while(|w| !matches!(*w, "&&" | "||" | ";" | "|" | "\\" | ">"))
         .collect();
-    (!command.is_empty()).then(|| command.join(" ").trim_matches(['`', '\'', '"']).to_owned())
-}
-
-/// The names that the repository gives the image: `docker build -t NAME`, and compose's `image`.
-pub fn image_names(look: &Look<'_>) -> BTreeSet<String> {
-    let mut out = BTreeSet::new();
-    let mut paths: Vec<String> = Vec::new();
-    for folder in ["", ".github/workflows"] {
-        for (name, _) in look.context.tree().list(folder).into_iter().take(200) {
-            let lower = name.to_ascii_lowercase();
-            if is_command_file(&lower) || lower.ends_with(".yml") || lower.ends_with(".yaml") {
-                paths.push(if folder.is_empty() {
-                    name
-                } else {
-                    format!("{folder}/{name}")
-                });
-            }
-        }
-    }
-    for path in paths {
-        let Some(text) = look.read(&path) else { continue };
-        for line in text.lines().filter(|l| l.contains("build")) {
-            let mut words = line.split_whitespace().map(|w| w.trim_matches(['"', '\'', '`']));
-            while let Some(word) = words.next() {
-                let name = match word {
-                    "-t" | "--tag" => words.next(),
-                    _ => word.strip_prefix("--tag=").or_else(|| word.strip_prefix("-t=")),
-                };
-                let Some(name) = name else { continue };
-                let bare = name
-                    .rsplit_once(':')
-                    .map_or(name, |(bare, tag)| if tag.contains('/') { name } else { bare });
-                if !bare.is_empty() && !bare.starts_with('-') {
-                    out.insert(bare.to_owned());
-                }
-            }
-        }
-    }
-    out
+    let text = || command.join(" ").trim_matches(['`', '\'', '"']).to_owned();
+    (!command.is_empty()).then(|| (image, text()))
 }
