@@ -96,6 +96,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 "the build context",
             ));
         }
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     };
     if landing.is_open() {
@@ -112,6 +113,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let mut chosen = HashMap::new();
         started(site, &landing, context, programs, files, &mut chosen);
         group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     }
     let leftovers = Leftovers::of(&ecosystems);
@@ -239,6 +241,17 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         });
     }
     out
+}
+
+/// What the build makes and commands and settings name, where no sources are read.
+fn made_of_commands(site: &Site<'_>, landing: &Landing, programs: &[Program], artifacts: &Artifacts, out: &mut Needs) {
+    let literals = Literals::default();
+    let said = made::Said {
+        embedded: &Embedded::of(&literals),
+        leftovers: &Leftovers::of(&involved(artifacts)),
+        literals: &literals,
+    };
+    made::made(site, landing, programs, artifacts, &said, out);
 }
 
 /// What the sources of a context say.
