@@ -369,7 +369,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         application: application.as_ref(),
     };
     let (levels, candidates) = levels::consider(&site, &known);
-    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);
+    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates, &plan.needs);
     plan.artifacts = artifacts.found;
     plan.levels = levels;
     plan.candidates = candidates;

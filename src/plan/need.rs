@@ -6,6 +6,8 @@
 //! carries that as its evidence.
 
 mod calls;
+mod folders;
+mod foreign;
 mod leftovers;
 mod literals;
 mod made;
@@ -16,9 +18,12 @@ use super::evidence::{Condition, Evidence, EvidenceSource};
 use super::program::{Program, What};
 use super::site::Site;
 use crate::context::{Context, ListedFile};
-use crate::knowledge::Brings;
+use crate::knowledge::PackageManager;
 use crate::knowledge::ecosystem::{self, Ecosystem};
+use crate::model::Kind;
 use crate::shell::{Operation, lies_in};
+use folders::{holds_folder, used_folders};
+use foreign::{fetching, foreign_code};
 use leftovers::{Leftovers, is_for_people, is_foreign};
 use literals::{Literals, Reader, Seen};
 use names::{Embedded, Names, ancestors};
@@ -48,12 +53,16 @@ pub struct Needs {
     /// Files that sources name, that a COPY would take and that are not there now: whoever puts them
     /// there before a build would miss them. Paths are absolute in the image.
     pub absent: Vec<(String, Evidence)>,
+    /// Folders that a RUN makes and that run time names or writes in, absolute in the image.
+    pub folders: Vec<(String, Evidence)>,
     /// Names of environment variables that are read.
     pub env: Vec<String>,
     /// Programs that are started: `git`, `ffmpeg`.
     pub programs: Vec<(String, Evidence)>,
     /// A program is started whose name only run time knows.
     pub unnamed: Option<Evidence>,
+    /// Where there is one: plain words among the literals of sources, one of which may be its name.
+    pub words: Vec<String>,
     /// Certificates of authorities are needed: it speaks TLS to others.
     pub certificates: Option<Evidence>,
     /// The table of time zones is needed.
@@ -73,7 +82,10 @@ const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
 /// What the stage's programs need besides the artifacts.
 pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Needs {
-    let mut out = Needs::default();
+    let mut out = Needs {
+        zones: zone_set(site),
+        ..Needs::default()
+    };
     fetched(site, &mut out);
     let landing = Landing::of(site);
     let Some(context) = site.context else {
@@ -84,6 +96,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 "the build context",
             ));
         }
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     };
     if landing.is_open() {
@@ -100,6 +113,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let mut chosen = HashMap::new();
         started(site, &landing, context, programs, files, &mut chosen);
         group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     }
     let leftovers = Leftovers::of(&ecosystems);
@@ -159,6 +173,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 &file.path,
                 Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")),
             );
+        } else if holds_folder(&file.path)
+            && let Some((name, seen)) = names.written_beside(&file.path)
+        {
+            let says = format!("\"{name}\" is written beside it");
+            chosen.insert(&file.path, Evidence::source(seen.path.clone(), Some(seen.line), says));
         } else if configures {
             chosen.insert(&file.path, Evidence::tool("a program of node_modules may read it"));
         } else if !leftovers.hold(&file.path)
@@ -180,6 +199,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
     made::made(site, &landing, programs, artifacts, &of_sources, &mut out);
     absent(site, &landing, context, literals, &mut out);
     written(site, literals, &mut out);
+    out.folders = used_folders(site, programs, literals);
     out.env = literals.env.clone();
     out.env.sort();
     let evidence = |(says, seen): &(String, Seen)| {
@@ -189,13 +209,18 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         .tls
         .as_ref()
         .map(evidence)
-        .or_else(|| foreign_code(site, &ecosystems))
+        .or_else(|| foreign_code(context, &ecosystems))
         .or_else(|| fetching(site, literals));
-    out.zones = literals.zones.as_ref().map(evidence);
+    out.zones = literals.zones.as_ref().map(evidence).or(out.zones);
     out.unnamed = literals.unnamed.as_ref().map(|(call, seen)| {
         let says = format!("`{call}` starts a program whose name only run time knows");
         Evidence::source(seen.path.clone(), Some(seen.line), says)
     });
+    if out.unnamed.is_some() {
+        let plain = |name: &&String| !name.contains(['/', ' ']);
+        out.words = literals.names.keys().filter(plain).cloned().collect();
+        out.words.sort();
+    }
     for (program, seen) in &literals.programs {
         let says = format!("`{program}` is started");
         out.programs.push((
@@ -216,6 +241,17 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         });
     }
     out
+}
+
+/// What the build makes and commands and settings name, where no sources are read.
+fn made_of_commands(site: &Site<'_>, landing: &Landing, programs: &[Program], artifacts: &Artifacts, out: &mut Needs) {
+    let literals = Literals::default();
+    let said = made::Said {
+        embedded: &Embedded::of(&literals),
+        leftovers: &Leftovers::of(&involved(artifacts)),
+        literals: &literals,
+    };
+    made::made(site, landing, programs, artifacts, &said, out);
 }
 
 /// What the sources of a context say.
@@ -348,35 +384,36 @@ fn fetched(site: &Site<'_>, out: &mut Needs) {
     }
 }
 
-/// Programs that speak TLS to others, with the certificates that the base image has.
-fn fetching(site: &Site<'_>, literals: &Literals) -> Option<Evidence> {
-    site.base.filter(|base| base.variant.brings(Brings::Certificates))?;
-    let fetches = |program: &str| matches!(program, "curl" | "wget" | "git" | "openssl");
-    let (program, seen) = literals.programs.iter().find(|(program, _)| fetches(program))?;
-    let says = format!("`{program}`, which may speak TLS, is started");
-    Some(Evidence::source(seen.path.clone(), Some(seen.line), says))
-}
-
-/// Code that is not at hand may speak TLS.
-fn foreign_code(site: &Site<'_>, ecosystems: &[&'static Ecosystem]) -> Option<Evidence> {
-    let context = site.context?;
-    if !ecosystems.iter().any(|e| e.name == "go") {
+/// A time zone that the file sets. Where the old base image has no table of them, as Alpine's and Ubuntu's,
+/// it changes nothing.
+fn zone_set(site: &Site<'_>) -> Option<Evidence> {
+    let base = site.base?;
+    let known = base.variant.config.is_some_and(|config| config.zones);
+    let bare =
+        matches!(base.variant.packages, PackageManager::Apk | PackageManager::None) || base.image.family == "ubuntu";
+    if bare && !known {
         return None;
     }
-    let module = context.go_mod("")?;
-    let quiet = [
-        "golang.org/x/sys",
-        "golang.org/x/text",
-        "golang.org/x/sync",
-        "golang.org/x/exp",
-        "golang.org/x/crypto",
+    let pairs = site.instructions().filter_map(|instruction| match &instruction.kind {
+        Kind::Env(pairs) => Some((instruction, pairs.iter().rfind(|pair| pair.key.value == "TZ")?)),
+        _ => None,
+    });
+    let (instruction, pair) = pairs.last()?;
+    let value = pair.value.as_ref().and_then(|word| site.value(word, instruction.index));
+    // These need no table; what is not known may.
+    let universal = [
+        "",
+        "UTC",
+        "UTC0",
+        "GMT",
+        "GMT0",
+        "Etc/UTC",
+        "Etc/GMT",
+        "Universal",
+        "Zulu",
     ];
-    let other = module.requires.iter().find(|(name, _)| {
-        !quiet.contains(&name.as_str())
-            && !name.starts_with("github.com/stretchr/")
-            && !name.starts_with("gopkg.in/yaml")
-    })?;
-    Some(Evidence::manifest("go.mod", None, format!("{} may speak TLS", other.0)))
+    let needs = value.as_deref().is_none_or(|zone| !universal.contains(&zone));
+    needs.then(|| Evidence::command(instruction.span, "it sets the time zone"))
 }
 
 /// Scripts and programs of the context that CMD or a script of it starts.
@@ -544,8 +581,19 @@ fn group(
             Some(folder) => (folder, "/"),
             None => (file.path.as_str(), ""),
         };
+        let mut images: Vec<(String, &str)> = Vec::new();
         for (place, _) in landing.image_of(path) {
-            let image = format!("{}{end}", place.trim_end_matches('/'));
+            images.push((format!("{}{end}", place.trim_end_matches('/')), path));
+        }
+        // A COPY of its own may put the file elsewhere.
+        if folder.is_some() {
+            for (place, _) in landing.image_of(&file.path) {
+                if !images.iter().any(|(image, _)| lies_in(&place, image)) {
+                    images.push((place, &file.path));
+                }
+            }
+        }
+        for (image, path) in images {
             let same = changed.iter().all(|word| !mentions(word, path));
             match known.get(&image).and_then(|at| out.files.get_mut(*at)) {
                 Some(need) => {

@@ -4,7 +4,7 @@ use super::Evidence;
 use super::site::Place;
 use crate::context::manifests;
 use crate::facts::{CommandView, Facts, archives};
-use crate::model::{Dockerfile, Instruction, Kind, Stage, Transfer};
+use crate::model::{Dockerfile, Instruction, Kind, Stage, Transfer, join_path};
 use crate::shell::{Action, Link, Manager, Operation, Packages, Selection, ShellWord};
 use crate::source::Span;
 
@@ -153,6 +153,13 @@ fn of_transfer(file: &Dockerfile, instruction: &Instruction, transfer: &Transfer
         .and_then(|word| file.expand(word, instruction.index).ok())
         .map(|expanded| expanded.value)
         .unwrap_or_default();
+    let destination = match passing_workdir(file, instruction) {
+        Some(dir) if !destination.starts_with('/') => {
+            let end = if destination.ends_with(['/', '.']) { "/" } else { "" };
+            format!("{}{end}", join_path(&dir, &destination).trim_end_matches('/'))
+        }
+        _ => destination,
+    };
     // A whole context is a project, wherever it is put.
     let project = sources.clone().any(|path| matches!(path, "." | "./")) && !destination.starts_with("/etc/");
     let projects = ["/usr/src", "/usr/app", "/usr/local/src", "/usr/local/go/src"];
@@ -166,6 +173,17 @@ fn of_transfer(file: &Dockerfile, instruction: &Instruction, transfer: &Transfer
         return (Role::RuntimeSetup, format!("it puts files to {destination}"));
     }
     (Role::SourceCopy, "it copies from the build context".into())
+}
+
+/// The working directory of a COPY where nothing but copies works in it: it was changed to for them.
+fn passing_workdir(file: &Dockerfile, instruction: &Instruction) -> Option<String> {
+    let at = |index: usize| file.settings_at(index).workdir.and_then(|w| w.value);
+    let dir = at(instruction.index).filter(|dir| dir.starts_with('/'))?;
+    let stage = file.stage(instruction.stage?)?;
+    let last = file.settings_of(stage).workdir.and_then(|w| w.value);
+    let works = |i: &&Instruction| matches!(i.kind, Kind::Run { .. }) && at(i.index).as_ref() == Some(&dir);
+    let used = last.as_ref() == Some(&dir) || file.instructions_of(stage).iter().any(|i| works(&i));
+    (!used).then(|| dir.to_string())
 }
 
 /// Whether a source of COPY names only manifests and lock files.

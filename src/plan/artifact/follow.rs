@@ -173,6 +173,8 @@ fn node_script(step: &Step, world: &World<'_>) -> Followed {
             let words: Vec<String> = rest.iter().map(|w| (*w).to_owned()).collect();
             return launched(step, &words, &["-p", "--package"]);
         }
+        // Bun's own tests, not the script of that name.
+        "test" if step.program == "bun" => return Followed::Plain,
         "start" | "test" | "stop" | "restart" => verb,
         "t" | "tst" if is_npm => "test",
         "install" | "i" | "ci" | "add" | "remove" | "cache" | "config" | "set" | "global" | "prune" | "audit"

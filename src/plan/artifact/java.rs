@@ -1,10 +1,11 @@
 //! Maven, Gradle, `javac` and `jar`.
 
 use super::ArtifactKind;
+use super::laid::{self, Laid, Way};
 use super::outputs::{Output, Outputs};
 use super::step::Step;
 use crate::knowledge::ecosystem::Ecosystem;
-use crate::plan::evidence::Evidence;
+use crate::plan::evidence::{Condition, Evidence};
 use crate::shell::lies_in;
 
 fn output(
@@ -99,9 +100,8 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             .unwrap_or_default();
         for (index, line) in text.lines().enumerate() {
             let named = line
-                .trim()
-                .strip_prefix("<outputDirectory>${project.build.directory}/")
-                .and_then(|rest| rest.strip_suffix("</outputDirectory>"))
+                .split_once("<outputDirectory>${project.build.directory}/")
+                .and_then(|(_, rest)| Some(rest.split_once("</outputDirectory>")?.0))
                 .filter(|name| !name.is_empty() && !name.contains(['$', '<']));
             if let Some(name) = named {
                 let manifest =
@@ -131,10 +131,56 @@ fn modules(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step
             }
         }
     }
+    if pom.packaging == "jar" {
+        class_path(outputs, step, folder, &file, &pom.plugins);
+    }
     if depth < 4 {
         for module in &pom.modules {
             modules(outputs, ecosystem, step, &format!("{folder}/{module}"), depth + 1);
         }
+    }
+}
+
+/// Archives that the manifest of the archive names, which lie in a folder beside it.
+fn class_path(outputs: &mut Outputs<'_>, step: &Step, folder: &str, file: &str, plugins: &[String]) {
+    let text = outputs.site.context.and_then(|c| c.read_text(file)).unwrap_or_default();
+    let Some(at) = text.find("<addClasspath>true") else {
+        return;
+    };
+    let line = Some(1 + text.get(..at).unwrap_or_default().matches('\n').count());
+    let inner = |tag: &str| Some(text.split_once(&format!("<{tag}>"))?.1.split_once('<')?.0.trim());
+    let prefix = inner("classpathPrefix").unwrap_or_default().trim_matches('/');
+    if prefix.contains(['$', ':']) || prefix.starts_with("..") {
+        return;
+    }
+    let path = format!("{folder}/target/{prefix}").trim_end_matches('/').to_owned() + "/";
+    let evidence = Evidence::manifest(file, line, format!("the archive's class path names {prefix}/"));
+    if !prefix.is_empty() && outputs.list.iter().any(|output| output.path == path) {
+        laid::put(
+            outputs,
+            Laid {
+                path,
+                place: step.place,
+                way: Way::Installed,
+                from: None,
+                evidence,
+            },
+        );
+        return;
+    }
+    // An archive that holds all of them needs no others.
+    let whole = [
+        "maven-shade-plugin",
+        "maven-assembly-plugin",
+        "spring-boot-maven-plugin",
+    ];
+    let named = text.contains("<dependencies>") && !plugins.iter().any(|p| whole.contains(&p.as_str()));
+    if named {
+        outputs.conditions.push(Condition::unproven(
+            "the archives that the program's own names are there at run time",
+            vec![evidence],
+            "a build that shows which plugin copies them",
+        ));
     }
 }
 

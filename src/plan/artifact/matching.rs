@@ -155,6 +155,18 @@ pub fn conclude(
 
 /// Programs find the shared libraries that are built with them when they start, or load them by name.
 fn own_libraries(list: &mut [Output], wanted: &mut [bool]) {
+    let own: Vec<String> = list
+        .iter()
+        .filter(|o| is_library(&o.path))
+        .filter_map(|o| o.path.rsplit('/').next()?.split_once(".so"))
+        .map(|(name, _)| super::linkage::package(name))
+        .collect();
+    // No package holds what the build makes itself.
+    for output in list.iter_mut() {
+        if let ArtifactKind::Binary { needs, .. } = &mut output.kind {
+            needs.retain(|need| !own.contains(need));
+        }
+    }
     let binary = |output: &Output| matches!(output.kind, ArtifactKind::Binary { .. });
     let any = |ecosystem: &str, list: &[Output], wanted: &[bool]| {
         let mut both = list.iter().zip(wanted.iter());

@@ -2,9 +2,9 @@
 
 use super::cmake::BuildTree;
 use super::go_sources::GoSources;
+use super::laid::{self, Laid};
 use super::landing::{Landing, absolute};
 use super::step::Step;
-use super::laid::{self, Laid};
 use super::{Alteration, ArtifactKind, cargo, cc, cmake, dotnet, go, java, moves, table};
 use crate::knowledge::Libc;
 use crate::knowledge::ecosystem::{self, Build, Ecosystem};
@@ -62,6 +62,7 @@ impl<'a> Outputs<'a> {
             return;
         }
         if let Some(why) = &step.lost {
+            laid::lost(self, step);
             self.conditions.push(Condition::unproven(
                 "every command of the build is known",
                 vec![step.evidence(why.clone())],
@@ -95,7 +96,7 @@ impl<'a> Outputs<'a> {
             Some("cc") => cc::step(self, ecosystem, build, step),
             Some("cmake") => cmake::step(self, ecosystem, step),
             Some("make") => cmake::make(self, ecosystem, step),
-            Some("configure" | "meson") => cmake::configure(self, step),
+            Some("configure" | "meson") => cmake::configure(self, ecosystem, step),
             Some("maven") => java::maven(self, ecosystem, step),
             Some("gradle") => java::gradle(self, ecosystem, step),
             Some("javac") => java::javac(self, ecosystem, step),

@@ -86,7 +86,7 @@ fn default_user(site: &Site<'_>, new: &RuntimeBase, out: &mut Carried) {
 }
 
 /// Whether a RUN of the file adds the account.
-fn made_by_file(site: &Site<'_>, name: &str) -> bool {
+pub(in crate::plan) fn made_by_file(site: &Site<'_>, name: &str) -> bool {
     site.instructions()
         .filter(|i| matches!(i.kind, Kind::Run { .. }))
         .any(|i| {

@@ -8,6 +8,8 @@ mod account;
 mod base;
 mod refer;
 
+pub(super) use account::made_by_file;
+
 use super::deal::Deal;
 use super::evidence::Condition;
 use super::program::Program;

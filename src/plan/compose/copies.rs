@@ -2,7 +2,6 @@
 
 use super::Parts;
 use super::writer::Writer;
-use crate::plan::need::Need;
 use std::collections::BTreeSet;
 
 /// What is copied into the new stage.
@@ -18,7 +17,11 @@ pub(super) fn copy_all(parts: &Parts<'_>, writer: &mut Writer<'_>, source: &str)
         note(writer, source, &file.from);
         blank = false;
     }
-    for (sources, to) in grouped_files(parts.files, &writer.workdir) {
+    for (flags, sources, to) in grouped_files(parts, &writer.workdir) {
+        let copy = match flags {
+            "" => copy.clone(),
+            flags => format!("{copy} {}", flags.trim_end()),
+        };
         writer.plain(&transfer(&copy, None, &sources, &to), blank);
         blank = false;
     }
@@ -149,13 +152,14 @@ fn folder_shown(folder: &str, workdir: &str) -> String {
     }
 }
 
-/// Files of the build context, by the folder that they go to.
-fn grouped_files(files: &[Need], workdir: &str) -> Vec<(Vec<String>, String)> {
-    let mut groups: Vec<(Vec<String>, String)> = Vec::new();
-    for need in files {
+/// Files of the build context, by the folder that they go to: flags, sources, destination.
+fn grouped_files<'p>(parts: &Parts<'p>, workdir: &str) -> Vec<(&'p str, Vec<String>, String)> {
+    let mut groups: Vec<(&str, Vec<String>, String)> = Vec::new();
+    for (at, need) in parts.files.iter().enumerate() {
         let Some(source) = &need.context else { continue };
+        let flags = parts.flags.get(at).map_or("", String::as_str);
         if need.path.ends_with('/') {
-            groups.push((vec![source.clone()], shown(&need.path, workdir, true)));
+            groups.push((flags, vec![source.clone()], shown(&need.path, workdir, true)));
             continue;
         }
         let same_name = source.rsplit('/').next() == need.path.rsplit('/').next();
@@ -166,13 +170,13 @@ fn grouped_files(files: &[Need], workdir: &str) -> Vec<(Vec<String>, String)> {
         };
         match groups
             .iter_mut()
-            .find(|(_, known)| same_name && *known == to && to.ends_with('/'))
+            .find(|(own, _, known)| same_name && *known == to && to.ends_with('/') && *own == flags)
         {
-            Some((sources, _)) => sources.push(source.clone()),
-            None => groups.push((vec![source.clone()], to)),
+            Some((_, sources, _)) => sources.push(source.clone()),
+            None => groups.push((flags, vec![source.clone()], to)),
         }
     }
-    for (sources, to) in &mut groups {
+    for (_, sources, to) in &mut groups {
         if sources.len() == 1 && to == "./" {
             *to = ".".to_owned();
         }

@@ -37,6 +37,8 @@ pub struct Parts<'p> {
     pub context: &'p [usize],
     /// Files that are taken from the build context.
     pub files: &'p [Need],
+    /// The flags of COPY that each of them wants, a blank behind each flag.
+    pub flags: &'p [String],
     /// What the builder does at its end.
     pub trims: &'p [Trim],
     /// What an interpreted program is made of.

@@ -7,12 +7,13 @@ use crate::context::Context;
 use crate::model::{Instruction, Keyword};
 use crate::plan::carry::{Carry, Origin};
 use crate::plan::deal::Part;
-use crate::plan::layout::{Block, Style};
+use crate::plan::layout::{self, Block, Style};
 use crate::plan::role::Role;
 use crate::plan::runtime::{RuntimeBase, RuntimePackages};
 use crate::plan::site::Site;
 use crate::plan::{Level, artifact::Artifact, artifact::absolute};
 use crate::shell::Manager;
+use crate::source::Span;
 
 /// The old stage's instructions, each with its block.
 pub(super) struct Old<'o> {
@@ -72,11 +73,13 @@ pub(super) fn runtime<'s>(
             }
         }
         if parts.context.contains(&index) {
-            writer.ours(&block.body);
+            let body = settled(site, instruction, &writer.workdir).unwrap_or_else(|| block.body.clone());
+            writer.ours(&body);
         }
         if !replayed {
             let shown = Block {
                 comments: if in_builder { Vec::new() } else { block.comments.clone() },
+                body: settled(site, instruction, &writer.workdir).unwrap_or_else(|| block.body.clone()),
                 ..block.clone()
             };
             replay(&mut writer, parts.deal.runtime_part(site, instruction, false), &shown);
@@ -154,6 +157,28 @@ fn platform(site: &Site<'_>) -> String {
     let flag = flag.filter(|f| !site.file().source.slice(f.span).contains("BUILDPLATFORM"));
     flag.map(|f| format!(" {}", site.file().source.slice(f.span)))
         .unwrap_or_default()
+}
+
+/// A COPY with its destination absolute, where it was relative to a working directory that the new
+/// stage does not work in at that place.
+fn settled(site: &Site<'_>, instruction: &Instruction, workdir: &str) -> Option<String> {
+    let word = instruction.transfer()?.destination.as_ref()?;
+    let file = site.file();
+    // The base's own is said again where the new one has another.
+    file.settings_at(instruction.index).workdir?;
+    let old = site.workdir_at(instruction.index)?;
+    let written = file.source.slice(word.span);
+    let plain = written.trim_start_matches(['"', '\'']);
+    if plain.starts_with(['/', '$']) || old.trim_end_matches('/') == workdir.trim_end_matches('/') {
+        return None;
+    }
+    let inner = written.trim_matches(['"', '\'']);
+    let end = if inner.ends_with(['/', '.']) { "/" } else { "" };
+    let path = absolute(Some(&old), inner)?;
+    let to = written.replacen(inner, &format!("{}{end}", path.trim_end_matches('/')), 1);
+    let before = layout::text(file, Span::new(instruction.span.start, word.span.start));
+    let behind = layout::text(file, Span::new(word.span.end, instruction.span.end));
+    Some(format!("{before}{to}{behind}"))
 }
 
 fn replay(writer: &mut Writer<'_>, part: Part, block: &Block) {

@@ -7,6 +7,7 @@ use crate::knowledge::BaseConfig;
 use crate::plan::application::{Application, Goes};
 use crate::plan::artifact::{Artifact, Landing};
 use crate::plan::evidence::{Condition, Evidence};
+use crate::plan::need::Needs;
 use crate::plan::program::{Program, What};
 use crate::plan::role::{Role, RoleOf};
 use crate::plan::runtime::{self, RuntimeBase};
@@ -184,7 +185,7 @@ pub fn application(
             (_, Role::RuntimeSetup)
                 if is_permission(site, role.place) && (!trees.is_empty() || is_about(site, role, artifacts)) =>
             {
-                let lot = setup::permission(site, role, before, artifacts, trees);
+                let lot = setup::permission(site, role, before, artifacts, (trees, &Needs::default()));
                 // Behind the copies somebody else may run, who may not change what is not theirs.
                 let user = |at: usize| site.file().settings_at(at).user.map(|u| u.value);
                 Lot {

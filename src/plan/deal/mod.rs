@@ -12,11 +12,13 @@ pub use words::{commands, short};
 
 use super::artifact::Artifact;
 use super::evidence::{Condition, Evidence};
+use super::need::Needs;
 use super::program::Program;
 use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
 use super::{Level, Tester};
 use crate::model::Keyword;
+use crate::shell::lies_in;
 
 /// The stages that a piece goes to; none of them where nothing needs it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +62,7 @@ pub fn anchor(site: &Site<'_>, artifacts: &[Artifact]) -> Option<Place> {
 /// copied from the builder as a whole.
 pub fn deal(
     site: &Site<'_>,
-    programs: &[Program],
+    (programs, needs): (&[Program], &Needs),
     artifacts: &[Artifact],
     level: Level,
     trees: &[String],
@@ -129,12 +131,34 @@ pub fn deal(
                     ..Lot::default()
                 }
             }
-            Role::RuntimeSetup if setup::is_permission(site, role.place) => {
-                setup::permission(site, role, before, artifacts, trees)
+            // The linker's table is of the libraries that are there.
+            Role::RuntimeSetup if lists_libraries(site, role) => {
+                let library = |a: &Artifact| a.path.contains(".so") || a.path.ends_with('/');
+                let copied = artifacts.iter().any(library) || trees.iter().any(|t| t.contains("lib"));
+                Lot {
+                    builder: before,
+                    runtime: copied,
+                    late: copied,
+                    ..Lot::default()
+                }
             }
+            Role::RuntimeSetup if setup::is_permission(site, role.place) => {
+                let lot = setup::permission(site, role, before, artifacts, (trees, needs));
+                // Behind the build it is done to what was copied.
+                let late = !before && works_in_copied(site, role, artifacts);
+                Lot {
+                    runtime: lot.runtime || late,
+                    builder: lot.builder && !late || before && is_run_later(site, role),
+                    ..lot
+                }
+            }
+            Role::RuntimeSetup if before && works_in_copied(site, role, artifacts) => Lot {
+                builder: true,
+                ..Lot::default()
+            },
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
-                runtime: !(before && setup::serves_build(site, role)
+                runtime: !(before && setup::serves_build(site, role, needs)
                     || setup::is_made_anyway(site, role, artifacts, trees)),
                 ..Lot::default()
             },
@@ -197,6 +221,43 @@ impl Deal {
             }
         }
     }
+}
+
+/// Whether all that a piece names lies in folders that come from the builder as a whole.
+fn works_in_copied(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let split = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '>' | ';');
+    let mut paths = text
+        .split(split)
+        .filter(|w| w.len() > 1 && w.starts_with('/'))
+        .peekable();
+    let copied = |path: &str| {
+        let mut folders = artifacts
+            .iter()
+            .filter(|a| a.path.ends_with('/') && a.made_by.is_none());
+        folders.any(|a| path != a.path.trim_end_matches('/') && lies_in(path, &a.path))
+    };
+    !text.contains('$') && paths.peek().is_some() && paths.all(copied)
+}
+
+/// Whether a later step runs a file that a piece names.
+fn is_run_later(site: &Site<'_>, role: &RoleOf) -> bool {
+    let files = words::paths(site, role.place);
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = files.iter().skip(1).map(|path| name(path)).collect();
+    let later = site.roles.iter().filter(|r| r.place > role.place);
+    let mut words = later.flat_map(|r| {
+        let own = commands(site, r.place).map(str::to_owned);
+        own.chain(words::paths(site, r.place).iter().map(|path| name(path)))
+            .collect::<Vec<_>>()
+    });
+    words.any(|word| !word.is_empty() && names.contains(&word))
+}
+
+/// Whether a piece brings the linker's table up to date, and does nothing else.
+fn lists_libraries(site: &Site<'_>, role: &RoleOf) -> bool {
+    let mut names = commands(site, role.place).peekable();
+    names.peek().is_some() && names.all(|name| name == "ldconfig")
 }
 
 /// Whether a setting can change how the builder builds.

@@ -4,6 +4,7 @@ use super::words::paths;
 use super::{Lot, commands};
 use crate::model::{Keyword, Kind};
 use crate::plan::artifact::Artifact;
+use crate::plan::need::Needs;
 use crate::plan::role::{Role, RoleOf};
 use crate::plan::site::{Place, Site};
 use crate::shell::{Operation, lies_in};
@@ -95,9 +96,15 @@ pub(super) fn edits_setup(site: &Site<'_>, role: &RoleOf) -> bool {
     edited.peek().is_some() && edited.all(|path| put.contains(&path))
 }
 
+/// Whether run time names a folder that a RUN makes, or something in it.
+fn is_used(needs: &Needs, path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    needs.folders.iter().any(|(folder, _)| folder == path)
+}
+
 /// Whether it only makes folders for a build: it stands in a RUN that builds or fetches, and names
-/// them by variables or relative to where that works.
-pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
+/// them by variables or relative to where that works. Run time uses none of them.
+pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf, needs: &Needs) -> bool {
     let makes = commands(site, role.place).all(|name| name == "mkdir" || name == "touch");
     let beside = site.roles.iter().any(|r| {
         r.place.instruction == role.place.instruction
@@ -122,8 +129,28 @@ pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf) -> bool {
                 .iter()
                 .any(|f| lies_in(path, f))
     };
+    let workdir = site.workdir_at(role.place.instruction);
+    // `mkdir build && cd build && cmake ..`
+    let built_in = |path: &str| {
+        let path = path.trim_end_matches('/');
+        let later = site
+            .roles
+            .iter()
+            .filter(|r| r.place > role.place && r.role == Role::Build);
+        let mut words = later.flat_map(|r| site.file().source.slice(r.span).split_whitespace());
+        words.any(|word| lies_in(word.trim_start_matches("./"), path))
+            || site.roles.iter().any(|r| {
+                r.place.instruction == role.place.instruction
+                    && commands(site, r.place).any(|name| matches!(name, "cd" | "pushd"))
+            })
+    };
+    let used = |path: &String| {
+        !built_in(path)
+            && crate::plan::artifact::absolute(workdir.as_deref(), path).is_some_and(|path| is_used(needs, &path))
+    };
     makes
         && !folders.is_empty()
+        && !folders.iter().any(used)
         && folders
             .iter()
             .all(|path| !path.starts_with('/') && beside || worked_in(path))
@@ -205,7 +232,7 @@ pub(super) fn permission(
     role: &RoleOf,
     before: bool,
     artifacts: &[Artifact],
-    trees: &[String],
+    (trees, needs): (&[String], &Needs),
 ) -> Lot {
     let workdir = site.workdir_at(role.place.instruction);
     let words = paths(site, role.place);
@@ -226,7 +253,8 @@ pub(super) fn permission(
                 && r.place != role.place
                 && (is_file_setup(site, r) || !is_permission(site, r.place))
                 && site.file().source.slice(r.span).contains(path.as_str())
-        }) || site.workdir().is_some_and(|dir| lies_in(&dir, path))
+        }) || needs.folders.iter().any(|(f, _)| lies_in(f, path) || lies_in(path, f))
+            || site.workdir().is_some_and(|dir| lies_in(&dir, path))
             || site.instructions().any(|i| match &i.kind {
                 Kind::Volume(words) => words.iter().any(|w| lies_in(&w.value, path)),
                 _ => false,

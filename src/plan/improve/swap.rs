@@ -170,6 +170,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             artifacts: &artifacts.found,
             trees: &[],
             context: &[],
+            flags: &[],
             files: &[],
             trims: &[],
             application: None,
@@ -367,6 +368,7 @@ fn of_stage(site: &Site<'_>, stage: &Stage, programs: &[Program], needs: &mut Ne
     needs.zones = needs.zones.take().or(own.zones);
     needs.programs.extend(own.programs);
     needs.unnamed = needs.unnamed.take().or(own.unnamed);
+    needs.words.extend(own.words);
     // Built for another C library than the stage's: nothing to go by.
     let libc = |b: Option<site::Base>| b.map(|b| b.variant.libc);
     if libc(base) != libc(site.base) {

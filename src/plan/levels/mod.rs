@@ -1,6 +1,7 @@
 //! What each level rests on, and the rewrites that can be written.
 
 mod candidate;
+mod owners;
 mod suit;
 mod trees;
 mod verdict;
@@ -10,7 +11,7 @@ pub use trees::{SYSTEM, folders, own_folders};
 pub use verdict::{choose, is_worth_it, verdict};
 
 use super::application::Application;
-use super::artifact::{Artifact, Artifacts};
+use super::artifact::{Artifact, Artifacts, Landing};
 use super::compose::{self, Parts};
 use super::evidence::{Condition, Evidence, Met};
 use super::need::{Need, Needs};
@@ -247,7 +248,7 @@ fn with_base(
             let parts = (application, artifacts.as_slice(), idle);
             deal::application(site, known.programs, parts, base, &mut trees.copied)
         }
-        None => deal::deal(site, known.programs, &artifacts, level, &trees.copied),
+        None => deal::deal(site, (known.programs, known.needs), &artifacts, level, &trees.copied),
     };
     let Some(deal) = deal else {
         conditions.push(Condition::not_met("something is built", Vec::new()));
@@ -268,7 +269,12 @@ fn with_base(
             .collect(),
         _ => lean.map(|l| l.files.clone()).unwrap_or_default(),
     };
-    files.retain(|need| !suit::runtime_copies(site, &deal, need));
+    let mut flags = Vec::new();
+    if !files.is_empty() {
+        let landing = Landing::of(site);
+        files.retain(|need| !suit::runtime_copies(site, &landing, &deal, need));
+        flags = owners::flags(site, &landing, base, &files, &mut conditions);
+    }
     let caches = caches::caches(site, &deal, &artifacts, &trees.copied);
     let parts = Parts {
         level,
@@ -277,6 +283,7 @@ fn with_base(
         trees: &trees.copied,
         context: &trees.context,
         files: &files,
+        flags: &flags,
         trims: lean.map(|l| l.trims.as_slice()).unwrap_or_default(),
         application: known.application,
         caches: &caches,

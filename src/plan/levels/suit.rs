@@ -2,12 +2,14 @@
 
 use super::Known;
 use crate::knowledge::Libc;
-use crate::plan::artifact::{Artifact, ArtifactKind, Linkage};
+use crate::plan::artifact::{Artifact, ArtifactKind, Landing, Linkage};
 use crate::plan::carry::{Carried, Origin};
 use crate::plan::deal::Deal;
+use crate::plan::evidence::EvidenceSource;
 use crate::plan::need::Need;
 use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::Site;
+use crate::shell::lies_in;
 
 /// Folders of the old PATH are only wanted where something is copied to one of them.
 pub fn drop_idle_path(carried: &mut Carried, artifacts: &[Artifact], base: &RuntimeBase) {
@@ -63,10 +65,20 @@ pub(super) fn suited(artifact: &Artifact, base: &RuntimeBase) -> Artifact {
 }
 
 /// Whether a COPY that goes to the runtime as it is brings the file.
-pub(super) fn runtime_copies(site: &Site<'_>, deal: &Deal, need: &Need) -> bool {
+pub(super) fn runtime_copies(site: &Site<'_>, landing: &Landing, deal: &Deal, need: &Need) -> bool {
     let Some(wanted) = &need.context else { return false };
+    // What was only copied along with everything is where its own COPY puts it.
+    let elsewhere = |says: &str| says.starts_with("\"/") && !says.contains(need.path.trim_end_matches('/'));
+    let unknown = need
+        .evidence
+        .iter()
+        .all(|e| e.from == EvidenceSource::ToolDefault || elsewhere(&e.says));
     site.roles.iter().zip(&deal.lots).any(|(role, lot)| {
         lot.runtime
+            && (unknown
+                || landing
+                    .places(role.place.instruction)
+                    .any(|place| lies_in(need.path.trim_end_matches('/'), place)))
             && site
                 .file()
                 .instructions

@@ -20,6 +20,8 @@ pub(super) enum Started {
 
 /// Stands for what only run time knows.
 const UNKNOWN: char = '\0';
+/// Stands for the program itself, and for what is looked at elsewhere.
+const OWN_PROGRAM: &str = "\u{1}";
 /// So many arguments are looked at.
 const ARGUMENTS: usize = 12;
 /// Lists, calls and constants are followed so far.
@@ -56,7 +58,7 @@ pub(super) fn started(known: &'static [Start], start: &Start, text: &str, at: us
         return Vec::new();
     };
     let mut out = Vec::new();
-    for option in &first.0 {
+    for option in first.0.iter().filter(|option| *option != OWN_PROGRAM) {
         let option = normal(option);
         let is_script = start.script || option.trim().contains(char::is_whitespace);
         if is_script {
@@ -440,7 +442,8 @@ impl<'t> Source<'t> {
         }
         let first_of = self.starts(end, "[0]");
         if OWN.contains(&last) || first_of && matches!(name, "os.Args" | "process.argv" | "argv") {
-            return (self.beyond(end), true);
+            out.push(Argument(vec![OWN_PROGRAM.to_owned()]));
+            return (self.beyond(end), false);
         }
         let found = self.constant(name, depth);
         let end = if first_of { end + 3 } else { end };
@@ -486,7 +489,8 @@ impl<'t> Source<'t> {
         // What starts a program by itself is looked at where it stands.
         let starts = |start: &Start| start.call.strip_suffix('(').is_some_and(|call| name.ends_with(call));
         if is_in(&OWN) || self.known.iter().any(starts) {
-            return (end, true);
+            out.push(Argument(vec![OWN_PROGRAM.to_owned()]));
+            return (end, false);
         }
         out.push(Argument::unknown());
         (end, false)
@@ -626,6 +630,15 @@ impl<'t> Source<'t> {
             return value
                 .starts_with(['"', '[', '~', '\''])
                 .then(|| at + rest.len() - value.len());
+        }
+        let line_start = self
+            .bytes
+            .get(..at)
+            .and_then(|b| memchr::memrchr(b'\n', b))
+            .map_or(0, |end| end + 1);
+        let before = self.text.get(line_start..at)?.trim_start();
+        if before.strip_prefix("#define").is_some_and(|rest| rest.trim() == name) {
+            return rest.trim_start().starts_with('"').then(|| self.blanks(at));
         }
         let equals = rest.find('=')?;
         let (between, behind) = (rest.get(..equals)?, rest.get(equals + 1..)?);
@@ -772,6 +785,8 @@ mod tests {
             "git"
         );
         assert_eq!(of("run(", 0, "subprocess.run([\"git\", \"log\"], check=True)"), "git");
+        assert_eq!(of("run(", 0, "subprocess.run([sys.executable, \"-m\", \"x\"])"), "");
+        assert_eq!(of("system(", 0, "#define TOOL \"git\"\nsystem(TOOL)"), "git");
         assert_eq!(of("run(", 0, "subprocess.run(f\"{tool} x\", shell=True)"), "?");
         assert_eq!(of("run(", 0, "subprocess.run(\"ls | grep x\", shell=True)"), "ls grep");
     }

@@ -70,19 +70,25 @@ pub(super) fn made(
             (Way::Copied, by) if whole => copied(site, laid, by, &workdir, out),
             (Way::Installed | Way::Copied, None) => {}
             (_, Some(by)) => {
-                let what = match &by.path {
-                    path if !path.is_empty() => path.as_str(),
-                    _ => path,
-                };
-                if out.files.iter().any(|n| lies_in(what, &n.path)) {
-                    continue;
+                let inside = named.inside(laid);
+                let all = if inside.is_empty() { vec![by] } else { inside };
+                for by in all {
+                    let what = match &by.path {
+                        path if !path.is_empty() => path.as_str(),
+                        _ => path,
+                    };
+                    let sent = || site.context.is_some_and(|c| landing.existing(c, what).is_some());
+                    // Shared folders and that where the program works are there anyway.
+                    if lies_in(&workdir, what) || is_shared(what) || is_there(artifacts, out, what) || sent() {
+                        continue;
+                    }
+                    let condition = Condition::unproven(
+                        format!("`{what}` is there at run time"),
+                        vec![by.evidence.clone(), laid.evidence.clone()],
+                        "a build that shows which step writes it",
+                    );
+                    out.made.push((what.to_owned(), condition));
                 }
-                let condition = Condition::unproven(
-                    format!("`{what}` is there at run time"),
-                    vec![by.evidence.clone(), laid.evidence.clone()],
-                    "a build that shows which step writes it",
-                );
-                out.made.push((what.to_owned(), condition));
             }
         }
     }
@@ -210,10 +216,11 @@ fn is_for_building(path: &str) -> bool {
 
 /// Whether something that comes along has a path in it, or is it.
 fn covers(own: &str, path: &str) -> bool {
-    if own.ends_with('/') {
-        return lies_in(path, own);
+    match (own.ends_with('/'), own.contains('*')) {
+        (true, _) => lies_in(path, own),
+        (_, true) => crate::plan::artifact::fits(own, path),
+        _ => own == path,
     }
-    own == path
 }
 
 /// Whether the program takes it in when it is built.
@@ -248,6 +255,8 @@ struct Name {
 struct Named {
     by_path: HashMap<String, Name>,
     by_name: HashMap<String, Name>,
+    /// Where the program works.
+    workdir: String,
 }
 
 impl Named {
@@ -255,6 +264,7 @@ impl Named {
         let mut named = Named {
             by_path: HashMap::new(),
             by_name: HashMap::new(),
+            workdir: site.workdir().unwrap_or_default(),
         };
         let workdir = site.workdir();
         for program in programs {
@@ -278,7 +288,9 @@ impl Named {
                 let Some(value) = site.value(word, instruction.index) else {
                     continue;
                 };
-                for path in paths(&value).filter(|p| p.starts_with('/')) {
+                // Of folders the one is a tool's, the other is made when it is needed.
+                let is_file = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+                for path in paths(&value).filter(|p| p.starts_with('/')).filter(is_file) {
                     let evidence = Evidence::command(instruction.span, format!("{} names it", pair.key.value));
                     named.add(None, path, (true, true), evidence);
                 }
@@ -329,6 +341,22 @@ impl Named {
         }
     }
 
+    /// What names something below a folder.
+    fn inside(&self, laid: &Laid) -> Vec<&Name> {
+        let path = laid.path.trim_end_matches('/');
+        if !laid.path.ends_with('/') {
+            return Vec::new();
+        }
+        let mut names: Vec<&Name> = self
+            .by_path
+            .values()
+            .filter(|n| n.plain && lies_in(&n.path, path) && !is_shared(&n.path))
+            .filter(|n| laid.way != Way::Maybe || n.sure || n.evidence.says.starts_with("\"/"))
+            .collect();
+        names.sort_by_key(|n| n.path.as_str());
+        names
+    }
+
     /// What names something, a folder that it lies in, or a file in it.
     fn find(&self, laid: &Laid) -> Option<&Name> {
         let path = laid.path.trim_end_matches('/');
@@ -345,23 +373,17 @@ impl Named {
         if own.is_some() {
             return own;
         }
-        let inside = || {
-            let mut names: Vec<&Name> = self
-                .by_path
-                .values()
-                .filter(|n| n.plain && lies_in(&n.path, path))
-                .filter(|n| laid.way != Way::Maybe || n.sure || n.evidence.says.starts_with("\"/"))
-                .collect();
-            names.sort_by_key(|n| n.path.as_str());
-            names.into_iter().next()
-        };
-        if folder && let Some(name) = inside() {
+        if folder && let Some(name) = self.inside(laid).into_iter().next() {
             return Some(name);
         }
         if matches!(laid.way, Way::Empty | Way::Maybe) {
             return None;
         }
-        let above = ancestors(path).filter(|above| above.len() > 1 && !is_shared(above));
+        let archive = [".gz", ".tgz", ".xz", ".bz2", ".zip", ".tar"]
+            .iter()
+            .any(|e| path.ends_with(e));
+        let own = |above: &&str| above.len() > 1 && !archive && !is_shared(above) && !lies_in(&self.workdir, above);
+        let above = ancestors(path).filter(own);
         let mut above = above.filter_map(|above| self.by_path.get(above)).filter(|n| n.plain);
         let base = path.rsplit('/').next().unwrap_or(path);
         above.next().or_else(|| self.by_name.get(base))

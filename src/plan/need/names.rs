@@ -10,6 +10,8 @@ use std::collections::HashMap;
 pub(super) struct Names<'l> {
     /// Whole paths and plain names, without a `/` at the end and what follows a wildcard.
     known: HashMap<String, (&'l str, &'l Seen)>,
+    /// Folders that something is written in.
+    written: HashMap<String, (&'l str, &'l Seen)>,
 }
 
 impl<'l> Names<'l> {
@@ -28,7 +30,20 @@ impl<'l> Names<'l> {
                 known.insert(fixed.to_owned(), (name.as_str(), seen));
             }
         }
-        Names { known }
+        let folders = literals.written.iter().filter_map(|(name, seen)| {
+            let own = name.strip_prefix(&prefix).unwrap_or(name).trim_start_matches("./");
+            Some((own.rsplit_once('/')?.0.to_owned(), (name.as_str(), seen)))
+        });
+        Names {
+            known,
+            written: folders.collect(),
+        }
+    }
+
+    /// The literal that names the folder of a file of the context, or what is written there.
+    pub fn written_beside(&self, path: &str) -> Option<(&'l str, &'l Seen)> {
+        let (folder, _) = path.rsplit_once('/')?;
+        self.written.get(folder).or_else(|| self.known.get(folder)).copied()
     }
 
     /// The literal that names a file of the context by its path.

@@ -1,8 +1,9 @@
 //! Packages, certificates, time zones and accounts for a new base.
 
 use super::{ExtraFile, Look, RuntimeBase, RuntimePackages, config};
-use crate::knowledge::{self, Brings, PackageKind, PackageManager};
+use crate::knowledge::{self, BaseConfig, Brings, PackageKind, PackageManager};
 use crate::model::Kind;
+use crate::plan::deal::commands;
 use crate::plan::evidence::{Condition, Evidence};
 use crate::plan::program::What;
 use crate::plan::role::Role;
@@ -65,6 +66,9 @@ pub fn packages(look: &Look<'_>, base: &mut RuntimeBase) {
     let here = manager(base);
     libraries(look, base, old.as_deref(), &mut wanted);
     programs(look, base, here, &mut wanted);
+    if !look.is_same(base) {
+        accounts_made(look, new.as_deref(), &mut wanted);
+    }
     // Already in the image.
     wanted.retain(|name, _| !comes_with(base, name));
     if wanted.is_empty() {
@@ -329,7 +333,7 @@ fn programs(
     if let Some(evidence) = &look.needs.unnamed
         && let Some(before) = before
         && !look.is_same(base)
-        && let Some(lost) = before.programs().find(|name| !after.is_some_and(|after| after.has_program(name)))
+        && let Some(lost) = lost(before, after)
     {
         base.conditions.push(Condition::unproven(
             format!("the programs that it starts are in `{}`", base.reference),
@@ -340,6 +344,32 @@ fn programs(
             "a run that starts them, or their names in the sources",
         ));
     }
+}
+
+/// Debian's images have no `adduser` any more since trixie, where a fuller image has it.
+fn accounts_made(look: &Look<'_>, release: Option<&str>, wanted: &mut BTreeMap<String, Vec<Evidence>>) {
+    let dropped = ["trixie", "forky", "duke", "sid"];
+    if !release.is_some_and(|release| dropped.contains(&release)) {
+        return;
+    }
+    let uses = |name: &str| matches!(name, "adduser" | "addgroup" | "deluser" | "delgroup");
+    let runs = look.site.roles.iter().filter(|r| r.role == Role::RuntimeSetup);
+    let mut runs = runs.filter(|r| commands(look.site, r.place).any(uses));
+    if let Some(role) = runs.next() {
+        let says = "it adds accounts, and Debian's images have no `adduser` since trixie";
+        wanted
+            .entry("adduser".to_owned())
+            .or_default()
+            .push(Evidence::command(role.span, says));
+    }
+}
+
+/// A program that the new base has not, one that is started often first.
+fn lost(before: &BaseConfig, after: Option<&BaseConfig>) -> Option<&'static str> {
+    let gone = |name: &&str| !after.is_some_and(|after| after.has_program(name));
+    let often = ["git", "curl", "wget", "ssh", "make", "python3", "bash"];
+    let first = often.into_iter().filter(|name| before.has_program(name)).find(gone);
+    first.or_else(|| before.programs().find(gone))
 }
 
 impl Look<'_> {
