@@ -19,6 +19,7 @@ pub mod carry;
 pub mod compose;
 pub mod deal;
 pub mod evidence;
+mod fetching;
 pub mod improve;
 pub mod layout;
 pub mod levels;
@@ -368,7 +369,7 @@ fn once(facts: &Facts<'_>, options: &Options) -> Plan {
         application: application.as_ref(),
     };
     let (levels, candidates) = levels::consider(&site, &known);
-    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates);
+    let (verdict, estimate) = levels::verdict(&site, &levels, &candidates, &plan.needs);
     plan.artifacts = artifacts.found;
     plan.levels = levels;
     plan.candidates = candidates;

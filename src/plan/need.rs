@@ -61,6 +61,8 @@ pub struct Needs {
     pub programs: Vec<(String, Evidence)>,
     /// A program is started whose name only run time knows.
     pub unnamed: Option<Evidence>,
+    /// Where there is one: plain words among the literals of sources, one of which may be its name.
+    pub words: Vec<String>,
     /// Certificates of authorities are needed: it speaks TLS to others.
     pub certificates: Option<Evidence>,
     /// The table of time zones is needed.
@@ -214,6 +216,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let says = format!("`{call}` starts a program whose name only run time knows");
         Evidence::source(seen.path.clone(), Some(seen.line), says)
     });
+    if out.unnamed.is_some() {
+        let plain = |name: &&String| !name.contains(['/', ' ']);
+        out.words = literals.names.keys().filter(plain).cloned().collect();
+        out.words.sort();
+    }
     for (program, seen) in &literals.programs {
         let says = format!("`{program}` is started");
         out.programs.push((

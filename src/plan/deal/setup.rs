@@ -130,8 +130,23 @@ pub(super) fn serves_build(site: &Site<'_>, role: &RoleOf, needs: &Needs) -> boo
                 .any(|f| lies_in(path, f))
     };
     let workdir = site.workdir_at(role.place.instruction);
+    // `mkdir build && cd build && cmake ..`
+    let built_in = |path: &str| {
+        let path = path.trim_end_matches('/');
+        let later = site
+            .roles
+            .iter()
+            .filter(|r| r.place > role.place && r.role == Role::Build);
+        let mut words = later.flat_map(|r| site.file().source.slice(r.span).split_whitespace());
+        words.any(|word| lies_in(word.trim_start_matches("./"), path))
+            || site.roles.iter().any(|r| {
+                r.place.instruction == role.place.instruction
+                    && commands(site, r.place).any(|name| matches!(name, "cd" | "pushd"))
+            })
+    };
     let used = |path: &String| {
-        crate::plan::artifact::absolute(workdir.as_deref(), path).is_some_and(|path| is_used(needs, &path))
+        !built_in(path)
+            && crate::plan::artifact::absolute(workdir.as_deref(), path).is_some_and(|path| is_used(needs, &path))
     };
     makes
         && !folders.is_empty()
@@ -238,7 +253,7 @@ pub(super) fn permission(
                 && r.place != role.place
                 && (is_file_setup(site, r) || !is_permission(site, r.place))
                 && site.file().source.slice(r.span).contains(path.as_str())
-        }) || is_used(needs, path)
+        }) || needs.folders.iter().any(|(f, _)| lies_in(f, path) || lies_in(path, f))
             || site.workdir().is_some_and(|dir| lies_in(&dir, path))
             || site.instructions().any(|i| match &i.kind {
                 Kind::Volume(words) => words.iter().any(|w| lies_in(&w.value, path)),

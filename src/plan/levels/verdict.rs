@@ -4,6 +4,7 @@ use super::{KNOWN, rank};
 use crate::facts::ship;
 use crate::knowledge::{self, PackageKind};
 use crate::plan::evidence::{Evidence, Met};
+use crate::plan::need::Needs;
 use crate::plan::runtime::RuntimeBase;
 use crate::plan::site::{Base, Site};
 use crate::plan::{Candidate, Considered, Estimate, Reason, Verdict};
@@ -25,7 +26,12 @@ const LEAST_SHARE: u64 = 10;
 const LEAST_BYTES: u64 = 10_000_000;
 
 /// What is to be done, and how large the image is and would be.
-pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate]) -> (Verdict, Option<Estimate>) {
+pub fn verdict(
+    site: &Site<'_>,
+    levels: &[Considered],
+    candidates: &[Candidate],
+    needs: &Needs,
+) -> (Verdict, Option<Estimate>) {
     if candidates.is_empty() {
         return (Verdict::LeftAlone(why_not(levels)), None);
     }
@@ -42,6 +48,9 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
                         .to_owned(),
                     evidence: vec![Evidence::image(format!("`{}` was looked up", old.unwrap_or_default()))],
                 };
+                return (Verdict::LeftAlone(vec![reason]), None);
+            }
+            if let Some(reason) = started(site, needs) {
                 return (Verdict::LeftAlone(vec![reason]), None);
             }
             let tag = knowledge::Tag::parse(site.base_tag());
@@ -75,6 +84,23 @@ pub fn verdict(site: &Site<'_>, levels: &[Considered], candidates: &[Candidate])
     };
     let estimate = candidates.get(index).and_then(|c| estimate(site, c));
     (Verdict::Rewrite(index), estimate)
+}
+
+/// Programs that run time starts and that the base has: compilers and build tools, which no smaller image
+/// brings.
+fn started(site: &Site<'_>, needs: &Needs) -> Option<Reason> {
+    let own = site.base?.variant.config?;
+    let slim = knowledge::config(None, "debian", "stable-slim")?;
+    let only_there = |name: &str| own.has_program(name) && !slim.has_program(name);
+    let found: Vec<_> = needs.programs.iter().filter(|(name, _)| only_there(name)).collect();
+    let names: Vec<String> = found.iter().map(|(name, _)| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| Reason {
+        says: format!(
+            "no smaller image is known to have {}, which it starts",
+            names.join(", ")
+        ),
+        evidence: found.into_iter().map(|(_, evidence)| evidence.clone()).collect(),
+    })
 }
 
 /// Whether the bases alone show that it is worth a second stage; sizes that are not known do not

@@ -29,18 +29,27 @@ pub(super) fn used_folders(site: &Site<'_>, programs: &[Program], literals: &Lit
         return Vec::new();
     }
     let workdir = site.workdir();
-    let within = |name: &str, folder: &str| {
-        let path = absolute(workdir.as_deref(), name);
-        path.is_some_and(|path| lies_in(&path, folder))
+    let below = |path: &str| {
+        let workdir = workdir.as_deref().unwrap_or("/");
+        path != workdir && lies_in(path, workdir)
     };
+    let within =
+        |name: &str, folder: &str| absolute(workdir.as_deref(), name).is_some_and(|path| lies_in(&path, folder));
     let mut out = Vec::new();
     for folder in made {
         let folder = folder.trim_end_matches('/').to_owned();
-        let base = folder.rsplit('/').next().unwrap_or_default();
+        // `mkdir -p data/cache` makes both.
+        let mut highest = folder.as_str();
+        while let Some((above, _)) = highest.rsplit_once('/')
+            && below(above)
+        {
+            highest = above;
+        }
+        let base = highest.rsplit('/').next().unwrap_or_default();
         let named = literals
             .names
             .iter()
-            .filter(|(name, _)| name.as_str() == base || name.contains(base) && within(name, &folder));
+            .filter(|(name, _)| name.as_str() == base || name.contains(base) && within(name, highest));
         let first = named.min_by_key(|(name, seen)| (seen.path.as_str(), seen.line, name.as_str()));
         let evidence = first
             .map(|(name, seen)| Evidence::source(seen.path.clone(), Some(seen.line), format!("\"{name}\" is named")));
@@ -52,7 +61,7 @@ pub(super) fn used_folders(site: &Site<'_>, programs: &[Program], literals: &Lit
             pairs.into_iter().find_map(|(instruction, pairs)| {
                 let values = pairs.iter().filter_map(|pair| pair.value.as_ref());
                 let mut values = values.filter_map(|word| site.value(word, instruction.index));
-                let names = values.any(|value| value.starts_with('/') && within(&value, &folder));
+                let names = values.any(|value| value.starts_with('/') && within(&value, highest));
                 names.then(|| Evidence::command(instruction.span, "it names the folder"))
             })
         };
@@ -61,7 +70,7 @@ pub(super) fn used_folders(site: &Site<'_>, programs: &[Program], literals: &Lit
                 .iter()
                 .flat_map(|p| p.words.iter().skip(1).map(move |word| (p, word)));
             let value = |word: &'_ str| word.split_once('=').map_or(word, |(_, value)| value).to_owned();
-            let (program, _) = words.find(|(_, word)| word.contains(base) && within(&value(word), &folder))?;
+            let (program, _) = words.find(|(_, word)| word.contains(base) && within(&value(word), highest))?;
             let span = site.file().instructions.get(program.by)?.span;
             Some(Evidence::cmd(span, "it names the folder"))
         };

@@ -1,6 +1,7 @@
 //! What the string literals of sources name: files, environment variables, programs.
 
 use super::calls::{Started, started};
+use crate::context::manifests::is_manifest;
 use crate::knowledge::ecosystem::{Ecosystem, Start};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
@@ -173,6 +174,11 @@ impl Literals {
             line: 1,
         };
         let mut calls = self.signs(reader, path, text);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if is_manifest(name) || reader.ecosystem.manifests.contains(&name) {
+            // `build.rs`, `build.gradle.kts`: what builds start.
+            calls.clear();
+        }
         // What stands in comments and literals is no call.
         let mut pass = |from: usize, to: usize| {
             if !calls.is_empty() {
@@ -431,6 +437,18 @@ mod tests {
         assert_eq!(found.written[0].0, "out");
         assert!(found.tls.is_some() && found.zones.is_none());
         assert!(!found.names.contains_key("no"));
+    }
+
+    #[test]
+    fn what_builds_start_is_not_started_at_run_time() {
+        let mut found = Literals::default();
+        let rust = Reader::of(by_name("rust").expect("known"));
+        let text = "use std::process::Command;\nfn main() { Command::new(\"git\"); Command::new(x()); }";
+        found.read(&rust, "build.rs", text);
+        assert!(found.programs.is_empty() && found.unnamed.is_none());
+        found.read(&rust, "src/build.rs2", text);
+        assert_eq!(found.programs[0].0, "git");
+        assert_eq!(found.unnamed.map(|(_, seen)| seen.line), Some(2));
     }
 
     #[test]
