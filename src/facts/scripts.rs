@@ -1,8 +1,10 @@
 //! The scripts of a file's RUN instructions, and the shell in force at each.
 
 use super::CommandView;
-use crate::model::{Dockerfile, Form, Instruction, Kind, StageRef};
+use crate::knowledge;
+use crate::model::{Dockerfile, Form, ImageRef, Instruction, Kind, StageRef};
 use crate::shell::{self, Dialect, Operation, Script};
+use crate::source::Span;
 use std::ops::Range;
 
 /// A RUN's script and what its commands do.
@@ -155,7 +157,7 @@ fn default_shell(file: &Dockerfile, stage: &crate::model::Stage) -> Dialect {
     let windows = ["windows", "nanoserver", "servercore", "ltsc20"]
         .iter()
         .any(|word| image.contains(word));
-    if windows || file.lines.escape == '`' {
+    if windows || file.lines.escape == '`' && !is_linux(file, &image) {
         return if image.contains("powershell") {
             Dialect::PowerShell
         } else {
@@ -167,6 +169,17 @@ fn default_shell(file: &Dockerfile, stage: &crate::model::Stage) -> Dialect {
     } else {
         Dialect::Posix
     }
+}
+
+/// Whether an image that is not Windows' by its name is not, although the file escapes as files for Windows
+/// do: the table knows it, and no path or tool of Windows is named.
+fn is_linux(file: &Dockerfile, image: &str) -> bool {
+    let reference = ImageRef::expanded(image, Span::at(0));
+    let known = knowledge::image(reference.registry.as_deref(), &reference.repository);
+    let known = known.and_then(|known| known.variant(reference.tag.as_deref().unwrap_or_default()));
+    let text = file.source.text().to_ascii_lowercase();
+    let foreign = ["\\", "powershell", "pwsh", "cmd /", ".exe", "c:/"];
+    known.is_some() && !foreign.iter().any(|word| text.contains(word))
 }
 
 fn is_alpine(image: &str) -> bool {

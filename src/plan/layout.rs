@@ -45,6 +45,8 @@ pub struct Style {
     pub lower: bool,
     /// Most instructions have a blank line above them.
     pub airy: bool,
+    /// A blank line stands behind a FROM.
+    pub parted: bool,
     /// Most instructions have a comment above them.
     pub commented: bool,
     /// What continues a line.
@@ -160,6 +162,10 @@ pub fn style(file: &Dockerfile) -> Style {
     Style {
         lower: lower * 2 > file.instructions.len(),
         airy: most(blocks.iter().filter(|b| b.blank).count()),
+        parted: blocks.iter().any(|b| {
+            let above = b.instruction.checked_sub(1).and_then(|i| file.instructions.get(i));
+            b.blank && above.is_some_and(|i| i.keyword == crate::model::Keyword::From)
+        }),
         commented: most(blocks.iter().filter(|b| !b.comments.is_empty()).count()),
         escape: file.lines.escape,
     }

@@ -19,6 +19,7 @@ pub mod carry;
 pub mod compose;
 pub mod deal;
 pub mod evidence;
+mod fetching;
 pub mod improve;
 pub mod layout;
 pub mod levels;

@@ -61,6 +61,8 @@ pub struct Needs {
     pub programs: Vec<(String, Evidence)>,
     /// A program is started whose name only run time knows.
     pub unnamed: Option<Evidence>,
+    /// Where there is one: plain words among the literals of sources, one of which may be its name.
+    pub words: Vec<String>,
     /// Certificates of authorities are needed: it speaks TLS to others.
     pub certificates: Option<Evidence>,
     /// The table of time zones is needed.
@@ -94,6 +96,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
                 "the build context",
             ));
         }
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     };
     if landing.is_open() {
@@ -110,6 +113,7 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let mut chosen = HashMap::new();
         started(site, &landing, context, programs, files, &mut chosen);
         group(site, &landing, files, &chosen, &HashMap::new(), &mut out);
+        made_of_commands(site, &landing, programs, artifacts, &mut out);
         return out;
     }
     let leftovers = Leftovers::of(&ecosystems);
@@ -212,6 +216,11 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         let says = format!("`{call}` starts a program whose name only run time knows");
         Evidence::source(seen.path.clone(), Some(seen.line), says)
     });
+    if out.unnamed.is_some() {
+        let plain = |name: &&String| !name.contains(['/', ' ']);
+        out.words = literals.names.keys().filter(plain).cloned().collect();
+        out.words.sort();
+    }
     for (program, seen) in &literals.programs {
         let says = format!("`{program}` is started");
         out.programs.push((
@@ -232,6 +241,17 @@ pub fn needs(site: &Site<'_>, programs: &[Program], artifacts: &Artifacts) -> Ne
         });
     }
     out
+}
+
+/// What the build makes and commands and settings name, where no sources are read.
+fn made_of_commands(site: &Site<'_>, landing: &Landing, programs: &[Program], artifacts: &Artifacts, out: &mut Needs) {
+    let literals = Literals::default();
+    let said = made::Said {
+        embedded: &Embedded::of(&literals),
+        leftovers: &Leftovers::of(&involved(artifacts)),
+        literals: &literals,
+    };
+    made::made(site, landing, programs, artifacts, &said, out);
 }
 
 /// What the sources of a context say.

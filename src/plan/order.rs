@@ -7,6 +7,7 @@
 
 use super::Level;
 use super::deal::{Deal, Lot, Part};
+use super::fetching;
 use super::role::Role;
 use super::site::Site;
 use crate::context::Context;
@@ -171,6 +172,9 @@ fn improved(site: &Site<'_>, deal: &Deal, instructions: &[Instruction], kept: &[
     });
     let run_at = at + 1 + run?;
     let run = instructions.get(*kept.get(run_at)?)?;
+    if fetching::names_context(site, context, run) {
+        return None;
+    }
     let old = |from: usize, to: usize| {
         kept.get(from..to)
             .unwrap_or_default()
@@ -304,6 +308,27 @@ fn go_download(
         .skip(copy)
         .filter_map(|k| instructions.get(*k))
         .find(|i| builds(i))?;
+    // What stands before the build may be what lets it fetch.
+    let between = |i: &&Instruction| i.index <= build.index;
+    let behind = kept.iter().skip(copy + 1).filter_map(|k| instructions.get(*k));
+    for instruction in behind.take_while(between) {
+        let set = match &instruction.kind {
+            Kind::Env(pairs) | Kind::Arg(pairs) => pairs.iter().any(|p| fetching::steers(&p.key.value)),
+            Kind::Copy(_) | Kind::Add(_) => true,
+            _ => false,
+        };
+        let is_build = |view: &crate::facts::CommandView<'_>| {
+            let go = |o: &Operation| matches!(o, Operation::Build(b) if b.tool == BuildTool::Go);
+            instruction.index == build.index && view.operations.iter().any(go)
+        };
+        let prepares = || {
+            let mut before = site.facts.commands(instruction).take_while(|view| !is_build(view));
+            before.any(|view| fetching::prepares(&view))
+        };
+        if set || prepares() {
+            return None;
+        }
+    }
     // With a cache of its own the build downloads nothing again.
     let mounted = matches!(&build.kind, Kind::Run { mounts, .. } if !mounts.is_empty());
     let downloads = site.roles.iter().any(|r| matches!(r.role, Role::Dependencies { .. }));

@@ -148,6 +148,8 @@ struct Named<'a> {
     scanned: bool,
     /// A program is started whose name only run time knows.
     unnamed: Option<&'a Evidence>,
+    /// Words of the sources that may be its name.
+    words: &'a [String],
     /// The image runs Node.
     node: bool,
 }
@@ -188,6 +190,7 @@ impl<'a> Named<'a> {
             // What only packages are made of has no sources here.
             scanned: site.context.is_some() && !Landing::of(site).is_empty(),
             unnamed: needs.unnamed.as_ref(),
+            words: &needs.words,
             node: site.base.is_some_and(|b| b.image.family == "node"),
         }
     }
@@ -198,6 +201,13 @@ impl<'a> Named<'a> {
             .iter()
             .find(|(name, _)| *name == package || brings.contains(name))
             .map(|(name, evidence)| (*name, evidence))
+    }
+
+    /// Whether a word of the sources is the name of a package or of a program that it brings.
+    fn is_spoken_of(&self, package: &str) -> bool {
+        let brings = knowledge::programs_of(package);
+        let mut words = self.words.iter().map(String::as_str);
+        words.any(|word| word == package || brings.contains(&word))
     }
 
     /// A comment that names the package together with run time: "curl for the healthcheck".
@@ -352,7 +362,7 @@ fn decide(
             table("it may be started at run time"),
         ),
         Some(PackageKind::Vcs | PackageKind::Fetch | PackageKind::PackageManager)
-            if let Some(unnamed) = named.unnamed =>
+            if let Some(unnamed) = named.unnamed.filter(|_| named.is_spoken_of(name)) =>
         {
             let says = "a program is started whose name only run time knows";
             (Use::Unclear(says.to_owned()), vec![unnamed.clone()])

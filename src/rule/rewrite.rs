@@ -21,7 +21,12 @@ pub fn offer(cx: &Cx<'_>, mut finding: Finding, candidate: &Candidate) -> Findin
         ));
     }
     let unproven = candidate.unsafe_because.iter().map(|reason| &reason.says);
-    let announces = candidate.announces.iter().chain(unproven).cloned().collect();
+    let mut announces: Vec<String> = Vec::new();
+    for said in candidate.announces.iter().chain(unproven) {
+        if !announces.contains(said) {
+            announces.push(said.clone());
+        }
+    }
     let base = candidate
         .runtime
         .as_ref()

@@ -402,9 +402,22 @@ pub fn make(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
 }
 
 /// `./configure --prefix=P`, `meson setup build`.
-pub fn configure(outputs: &mut Outputs<'_>, step: &Step) {
+pub fn configure(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Step) {
     let prefix = step.option(&["--prefix"]);
     let meson = step.program == "meson";
+    match step.words.first().map(String::as_str) {
+        Some("install") if meson => {
+            let folder = step
+                .option(&["-C"])
+                .map_or(step.cwd.clone(), |folder| step.path(folder));
+            if let Some(folder) = folder {
+                installed(outputs, ecosystem, step, &folder, None);
+            }
+            return;
+        }
+        Some("compile" | "test") if meson => return,
+        _ => {}
+    }
     let operands = step.operands(&["--prefix", "--buildtype", "-D"]);
     let build = if meson {
         let folder = operands
@@ -465,6 +478,48 @@ fn automake(context: &Context, folder: &str, build: &str, tree: &mut BuildTree, 
                 library: false,
                 folder: build.to_owned(),
                 installed: Some(installed.to_owned()),
+            });
+        }
+    }
+    let not_run = [
+        "noinst_",
+        "check_",
+        "EXTRA_",
+        "man_",
+        "doc_",
+        "pkgconfig_",
+        "include_",
+        "nobase_include",
+    ];
+    let lists = ["_DATA", "_SCRIPTS", "_LTLIBRARIES"];
+    for list in makefile.variables.keys() {
+        let name = list
+            .strip_prefix("dist_")
+            .or(list.strip_prefix("nodist_"))
+            .unwrap_or(list);
+        let Some(kind) = lists.iter().find(|kind| name.ends_with(*kind)) else {
+            continue;
+        };
+        if not_run.iter().any(|other| name.starts_with(other)) {
+            continue;
+        }
+        let to = match name.strip_suffix(kind) {
+            Some("sysconf") => "etc".to_owned(),
+            Some("data") => "share".to_owned(),
+            Some("bin") => "bin".to_owned(),
+            Some("sbin") => "sbin".to_owned(),
+            other => format!("${{{}dir}}", other.unwrap_or_default()),
+        };
+        for file in words(list) {
+            let file = file.rsplit('/').next().unwrap_or(&file).to_owned();
+            tree.data.push(install::Data {
+                to: match file.strip_suffix(".la") {
+                    Some(library) => format!("${{libdir}}/{library}.so"),
+                    None => format!("{to}/{file}"),
+                },
+                from: None,
+                evidence: Evidence::manifest(&path, None, format!("{list} names {file}")),
+                optional: false,
             });
         }
     }
@@ -533,14 +588,16 @@ fn installed(
     let at = prefix.clone().unwrap_or(tree.prefix.clone());
     let at = format!("{}{}", root.trim_end_matches('/'), at.trim_end_matches('/'));
     install::data(outputs, &tree, step, &at);
-    if root.is_empty() && !is_shared(&at) && !tree.reads_rules {
-        // What else is installed there is not known; the folder is the program's own.
+    if root.is_empty() && !tree.reads_rules {
+        // What else is installed there is not known. A folder of the program's own comes along as a
+        // whole.
+        let way = if is_shared(&at) { Way::Maybe } else { Way::Installed };
         laid::put(
             outputs,
             Laid {
                 path: format!("{at}/"),
                 place: step.place,
-                way: Way::Installed,
+                way,
                 from: None,
                 evidence: tree.prefix_evidence.clone(),
             },

@@ -222,7 +222,14 @@ pub(super) fn data(outputs: &mut Outputs<'_>, tree: &BuildTree, step: &Step, at:
         if open {
             let text = path.to_ascii_lowercase();
             let develops = [
-                "include", "cmake", "config", "man", "doc", "pkg", "header", "target", "license",
+                "include",
+                "cmake",
+                "mandir",
+                "docdir",
+                "pkgconfig",
+                "header",
+                "target",
+                "license",
             ];
             if !develops.iter().any(|word| text.contains(word)) {
                 outputs.conditions.push(Condition::unproven(

@@ -341,14 +341,14 @@ pub fn put(outputs: &mut Outputs<'_>, laid: Laid) {
     outputs.laid.push(laid);
 }
 
-/// What COPY brings from other stages and images.
+/// What COPY brings from other stages and images, and ADD from the network.
 pub fn copied(site: &Site<'_>) -> Vec<Laid> {
     let mut out = Vec::new();
     for instruction in site.instructions() {
         let Some(transfer) = instruction.transfer() else {
             continue;
         };
-        let Some((from, _)) = &transfer.from else { continue };
+        let from = transfer.from.as_ref().map(|(from, _)| from.value.as_str());
         let value = |word| site.value(word, instruction.index);
         let Some(written) = transfer.destination.as_ref().and_then(value) else {
             continue;
@@ -359,6 +359,10 @@ pub fn copied(site: &Site<'_>) -> Vec<Laid> {
         };
         for source in &transfer.sources {
             let Some(source) = value(source) else { continue };
+            let remote = from.is_none() && source.contains("://");
+            if from.is_none() && !remote {
+                continue;
+            }
             let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
             let here = workdir.as_deref() == Some(to.as_str());
             let is_file = name.contains('.') || source.contains("/bin/");
@@ -374,9 +378,12 @@ pub fn copied(site: &Site<'_>) -> Vec<Laid> {
                     instruction: instruction.index,
                     piece: None,
                 },
-                way: Way::Copied,
+                way: if remote { Way::Made } else { Way::Copied },
                 from: None,
-                evidence: Evidence::command(instruction.span, format!("it is copied from {}", from.value)),
+                evidence: match from {
+                    Some(from) => Evidence::command(instruction.span, format!("it is copied from {from}")),
+                    None => Evidence::command(instruction.span, "it is fetched"),
+                },
             });
         }
     }

@@ -96,7 +96,7 @@ impl<'a> Outputs<'a> {
             Some("cc") => cc::step(self, ecosystem, build, step),
             Some("cmake") => cmake::step(self, ecosystem, step),
             Some("make") => cmake::make(self, ecosystem, step),
-            Some("configure" | "meson") => cmake::configure(self, step),
+            Some("configure" | "meson") => cmake::configure(self, ecosystem, step),
             Some("maven") => java::maven(self, ecosystem, step),
             Some("gradle") => java::gradle(self, ecosystem, step),
             Some("javac") => java::javac(self, ecosystem, step),

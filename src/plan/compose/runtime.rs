@@ -3,6 +3,7 @@
 use super::Parts;
 use super::copies::copy_all;
 use super::writer::Writer;
+use crate::context::Context;
 use crate::model::{Instruction, Keyword};
 use crate::plan::carry::{Carry, Origin};
 use crate::plan::deal::Part;
@@ -10,7 +11,7 @@ use crate::plan::layout::{self, Block, Style};
 use crate::plan::role::Role;
 use crate::plan::runtime::{RuntimeBase, RuntimePackages};
 use crate::plan::site::Site;
-use crate::plan::{Level, artifact::absolute};
+use crate::plan::{Level, artifact::Artifact, artifact::absolute};
 use crate::shell::Manager;
 use crate::source::Span;
 
@@ -128,13 +129,19 @@ fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
         let value = site.file().expand(word, index).ok()?.value;
         let folder = absolute(site.workdir_at(index).as_deref(), &value)?;
         let folder = format!("{}/", folder.trim_end_matches('/'));
-        // A folder that the context does not have is apart from what is copied around it.
-        let absent = |path: &str| {
-            let inside = path.strip_prefix(&folder).map(|rest| rest.trim_end_matches('/'));
-            inside.is_some_and(|rest| !rest.is_empty() && site.context.is_some_and(|c| !c.is_sent(rest)))
+        // A folder that the context does not have is apart from what is copied around it; but what is
+        // built of the sources may lie among them at another time, and is newer.
+        let absent = |artifact: &Artifact| {
+            let inside = artifact
+                .path
+                .strip_prefix(&folder)
+                .map(|rest| rest.trim_end_matches('/'));
+            let newer = artifact.made_by.is_some_and(|place| place.instruction > index);
+            let sent = |c: &Context, rest: &str| if newer { !c.is_ignored(rest) } else { c.is_sent(rest) };
+            inside.is_some_and(|rest| !rest.is_empty() && site.context.is_some_and(|c| !sent(c, rest)))
         };
-        let apart = |path: &str| absent(path) || !path.starts_with(&folder) && !folder.starts_with(path);
-        if !parts.artifacts.iter().all(|a| apart(&a.path)) {
+        let apart = |a: &Artifact| absent(a) || !a.path.starts_with(&folder) && !folder.starts_with(&a.path);
+        if !parts.artifacts.iter().all(apart) {
             return None;
         }
         first = first.or(Some(index));
@@ -142,10 +149,12 @@ fn copied_at(site: &Site<'_>, parts: &Parts<'_>) -> Option<usize> {
     first
 }
 
-/// The flag that fixes the platform, where the old stage has one: its image is for that one, too.
+/// The flag that fixes the platform, where the old stage has one: its image is for that one, too. One that
+/// follows the machine that builds is for builders; what runs is for the platform that is asked for.
 fn platform(site: &Site<'_>) -> String {
     let from = site.file().from_of(site.stage);
     let flag = from.and_then(|f| f.flag("platform"));
+    let flag = flag.filter(|f| !site.file().source.slice(f.span).contains("BUILDPLATFORM"));
     flag.map(|f| format!(" {}", site.file().source.slice(f.span)))
         .unwrap_or_default()
 }

@@ -135,7 +135,7 @@ impl<'s> Writer<'s> {
     pub fn finish(mut self) -> (String, PlannedStage) {
         let mut out = format!("{}\n", self.from);
         for (at, item) in self.items.iter().enumerate() {
-            if item.blank && (at > 0 || self.style.airy) {
+            if item.blank && (at > 0 || self.style.airy || self.style.parted) {
                 out.push('\n');
             }
             for comment in &item.comments {

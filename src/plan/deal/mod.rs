@@ -18,6 +18,7 @@ use super::role::{Role, RoleOf};
 use super::site::{Place, Site};
 use super::{Level, Tester};
 use crate::model::Keyword;
+use crate::shell::lies_in;
 
 /// The stages that a piece goes to; none of them where nothing needs it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,11 +144,18 @@ pub fn deal(
             }
             Role::RuntimeSetup if setup::is_permission(site, role.place) => {
                 let lot = setup::permission(site, role, before, artifacts, (trees, needs));
+                // Behind the build it is done to what was copied.
+                let late = !before && works_in_copied(site, role, artifacts);
                 Lot {
-                    builder: lot.builder || before && is_run_later(site, role),
+                    runtime: lot.runtime || late,
+                    builder: lot.builder && !late || before && is_run_later(site, role),
                     ..lot
                 }
             }
+            Role::RuntimeSetup if before && works_in_copied(site, role, artifacts) => Lot {
+                builder: true,
+                ..Lot::default()
+            },
             Role::RuntimeSetup => Lot {
                 builder: before && (accounts || !setup::is_account(site, role.place)),
                 runtime: !(before && setup::serves_build(site, role, needs)
@@ -213,6 +221,23 @@ impl Deal {
             }
         }
     }
+}
+
+/// Whether all that a piece names lies in folders that come from the builder as a whole.
+fn works_in_copied(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let text = site.file().source.slice(role.span);
+    let split = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '>' | ';');
+    let mut paths = text
+        .split(split)
+        .filter(|w| w.len() > 1 && w.starts_with('/'))
+        .peekable();
+    let copied = |path: &str| {
+        let mut folders = artifacts
+            .iter()
+            .filter(|a| a.path.ends_with('/') && a.made_by.is_none());
+        folders.any(|a| path != a.path.trim_end_matches('/') && lies_in(path, &a.path))
+    };
+    !text.contains('$') && paths.peek().is_some() && paths.all(copied)
 }
 
 /// Whether a later step runs a file that a piece names.

@@ -149,6 +149,7 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
             }
         };
         conditions.extend(base.conditions.iter().cloned());
+        conditions.extend(other_libc(&old, &base));
         let mut carried = carry::carry(site, programs, &base, &deal);
         levels::drop_idle_path(&mut carried, &artifacts.found, &base);
         conditions.extend(carried.conditions.iter().cloned());
@@ -206,6 +207,21 @@ pub(super) fn swaps(site: &Site<'_>, programs: &[Program]) -> Vec<Swap> {
         });
     }
     out
+}
+
+/// The same image with another C library is another distribution: its programs, its shell and its paths
+/// are others, whatever the stage copies.
+fn other_libc(old: &site::Base, base: &RuntimeBase) -> Option<Condition> {
+    let variant = base.variant?;
+    let same = old.image.variants.iter().any(|own| std::ptr::eq(own, variant));
+    let builds = old.image.role == ImageRole::Sdk;
+    (same && !builds && variant.libc != old.variant.libc).then(|| {
+        Condition::unproven(
+            format!("nothing counts on the distribution that `{}` leaves", base.reference),
+            vec![Evidence::image("it has another C library")],
+            "a run of the new image",
+        )
+    })
 }
 
 /// Packages that the stage installs have the same names on the new base.
@@ -352,6 +368,7 @@ fn of_stage(site: &Site<'_>, stage: &Stage, programs: &[Program], needs: &mut Ne
     needs.zones = needs.zones.take().or(own.zones);
     needs.programs.extend(own.programs);
     needs.unnamed = needs.unnamed.take().or(own.unnamed);
+    needs.words.extend(own.words);
     // Built for another C library than the stage's: nothing to go by.
     let libc = |b: Option<site::Base>| b.map(|b| b.variant.libc);
     if libc(base) != libc(site.base) {

@@ -131,6 +131,16 @@ fn common(site: &Site<'_>, known: &Known<'_>, level: Level) -> Vec<Condition> {
     if level == Level::Artifacts {
         out.extend(known.needs.conditions.iter().cloned());
     }
+    let from = site.file().from_of(site.stage);
+    let flag = from.and_then(|from| from.flag("platform"));
+    if let Some(flag) = flag.filter(|f| site.file().source.slice(f.span).contains("BUILDPLATFORM")) {
+        let says = "the old image is for the platform of the machine that builds";
+        out.push(Condition::unproven(
+            "what is built is for the platform that is asked for",
+            vec![Evidence::command(flag.span, says)],
+            "a build for each platform",
+        ));
+    }
     let relying: Vec<&Neighbour> = known
         .neighbours
         .iter()

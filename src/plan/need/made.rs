@@ -70,23 +70,25 @@ pub(super) fn made(
             (Way::Copied, by) if whole => copied(site, laid, by, &workdir, out),
             (Way::Installed | Way::Copied, None) => {}
             (_, Some(by)) => {
-                let what = match &by.path {
-                    path if !path.is_empty() => path.as_str(),
-                    _ => path,
-                };
-                // The working directory is there anyway.
-                if lies_in(&workdir, what) {
-                    continue;
+                let inside = named.inside(laid);
+                let all = if inside.is_empty() { vec![by] } else { inside };
+                for by in all {
+                    let what = match &by.path {
+                        path if !path.is_empty() => path.as_str(),
+                        _ => path,
+                    };
+                    let sent = || site.context.is_some_and(|c| landing.existing(c, what).is_some());
+                    // Shared folders and that where the program works are there anyway.
+                    if lies_in(&workdir, what) || is_shared(what) || is_there(artifacts, out, what) || sent() {
+                        continue;
+                    }
+                    let condition = Condition::unproven(
+                        format!("`{what}` is there at run time"),
+                        vec![by.evidence.clone(), laid.evidence.clone()],
+                        "a build that shows which step writes it",
+                    );
+                    out.made.push((what.to_owned(), condition));
                 }
-                if out.files.iter().any(|n| lies_in(what, &n.path)) {
-                    continue;
-                }
-                let condition = Condition::unproven(
-                    format!("`{what}` is there at run time"),
-                    vec![by.evidence.clone(), laid.evidence.clone()],
-                    "a build that shows which step writes it",
-                );
-                out.made.push((what.to_owned(), condition));
             }
         }
     }
@@ -286,7 +288,9 @@ impl Named {
                 let Some(value) = site.value(word, instruction.index) else {
                     continue;
                 };
-                for path in paths(&value).filter(|p| p.starts_with('/')) {
+                // Of folders the one is a tool's, the other is made when it is needed.
+                let is_file = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+                for path in paths(&value).filter(|p| p.starts_with('/')).filter(is_file) {
                     let evidence = Evidence::command(instruction.span, format!("{} names it", pair.key.value));
                     named.add(None, path, (true, true), evidence);
                 }
@@ -337,6 +341,22 @@ impl Named {
         }
     }
 
+    /// What names something below a folder.
+    fn inside(&self, laid: &Laid) -> Vec<&Name> {
+        let path = laid.path.trim_end_matches('/');
+        if !laid.path.ends_with('/') {
+            return Vec::new();
+        }
+        let mut names: Vec<&Name> = self
+            .by_path
+            .values()
+            .filter(|n| n.plain && lies_in(&n.path, path) && !is_shared(&n.path))
+            .filter(|n| laid.way != Way::Maybe || n.sure || n.evidence.says.starts_with("\"/"))
+            .collect();
+        names.sort_by_key(|n| n.path.as_str());
+        names
+    }
+
     /// What names something, a folder that it lies in, or a file in it.
     fn find(&self, laid: &Laid) -> Option<&Name> {
         let path = laid.path.trim_end_matches('/');
@@ -353,17 +373,7 @@ impl Named {
         if own.is_some() {
             return own;
         }
-        let inside = || {
-            let mut names: Vec<&Name> = self
-                .by_path
-                .values()
-                .filter(|n| n.plain && lies_in(&n.path, path))
-                .filter(|n| laid.way != Way::Maybe || n.sure || n.evidence.says.starts_with("\"/"))
-                .collect();
-            names.sort_by_key(|n| n.path.as_str());
-            names.into_iter().next()
-        };
-        if folder && let Some(name) = inside() {
+        if folder && let Some(name) = self.inside(laid).into_iter().next() {
             return Some(name);
         }
         if matches!(laid.way, Way::Empty | Way::Maybe) {

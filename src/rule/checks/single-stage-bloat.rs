@@ -87,9 +87,11 @@ fn built_elsewhere(cx: &mut Cx<'_>, stage: &Stage) {
         };
         format!("the final stage runs on `{image}`, which {what}")
     } else {
+        // What compiles as it starts needs no RUN for it.
+        let is_sdk = base.is_some_and(|b| b.image.role == ImageRole::Sdk);
         let installs = |operation: &Operation| matches!(operation, Operation::Packages(p) if p.installs() && !p.manager.is_system());
         let fills = own().any(|i| cx.facts.run(i).is_some_and(|run| run.operations().iter().any(installs)));
-        if !(fills || is_kit) || !ship::is_application(cx.facts, stage) {
+        if !(fills || is_sdk) || !ship::is_application(cx.facts, stage) {
             return;
         }
         let what = if cx.file.stages.len() == 1 {

@@ -23,7 +23,25 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
         return;
     };
     let family = site.base.map_or("", |b| b.image.family);
-    if !matches!(family, "python" | "pypy") {
+    let pypy = site
+        .base
+        .is_some_and(|b| b.image.names.iter().any(|name| name.rsplit('/').next() == Some("pypy")));
+    if pypy {
+        // Its images keep it, and what pip installs, in a folder of its own; those of old did not.
+        const PYPY: &str = "/opt/pypy/";
+        let path = site.base.and_then(|b| b.variant.config?.env("PATH"));
+        let moved = path.is_some_and(|path| path.contains("/opt/pypy/bin"));
+        if moved && let Some(part) = out.prefixes.iter_mut().find(|p| p.path == SYSTEM) {
+            part.path = PYPY.to_owned();
+        }
+        out.conditions.push(Condition::unproven(
+            "what pip installs lies where the image of PyPy is taken to keep it",
+            vec![Evidence::tool("its images of different years differ")],
+            "a run of the new image",
+        ));
+        return;
+    }
+    if family != "python" {
         // The distribution's interpreter looks for packages elsewhere than a prefix puts them.
         out.conditions.push(Condition::unproven(
             "nothing that pip installs counts on packages of the distribution that only the builder has",
