@@ -27,16 +27,23 @@ pub fn staged(site: &Site<'_>, layout: &Layout, out: &mut Application) {
         .base
         .is_some_and(|b| b.image.names.iter().any(|name| name.rsplit('/').next() == Some("pypy")));
     if pypy {
-        // Its images keep it, and what pip installs, in a folder of its own; those of old did not.
+        // Its images keep it, and what pip installs, in a folder of its own; those of old did not. A tag
+        // names Python's version, and behind it PyPy's: `3.10-7.3.17`, `2-5.10`.
         const PYPY: &str = "/opt/pypy/";
         let path = site.base.and_then(|b| b.variant.config?.env("PATH"));
         let moved = path.is_some_and(|path| path.contains("/opt/pypy/bin"));
-        if moved && let Some(part) = out.prefixes.iter_mut().find(|p| p.path == SYSTEM) {
-            part.path = PYPY.to_owned();
+        let release = site.base_tag().split('-').nth(1).unwrap_or_default();
+        let numbers: Vec<u32> = release.split('.').map_while(|part| part.parse().ok()).collect();
+        let old = !numbers.is_empty() && numbers.as_slice() < [7, 3].as_slice();
+        if moved && !old {
+            if let Some(part) = out.prefixes.iter_mut().find(|p| p.path == SYSTEM) {
+                part.path = PYPY.to_owned();
+            }
+            return;
         }
         out.conditions.push(Condition::unproven(
             "what pip installs lies where the image of PyPy is taken to keep it",
-            vec![Evidence::tool("its images of different years differ")],
+            vec![Evidence::image("its images of different years differ")],
             "a run of the new image",
         ));
         return;

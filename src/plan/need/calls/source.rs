@@ -116,7 +116,8 @@ impl<'t> Source<'t> {
             match byte {
                 b')' | b']' | b'}' => return at + 1,
                 b';' => return at,
-                b',' => at += 1,
+                b',' if self.may(1) => at += 1,
+                b',' => return at,
                 _ => at = self.expression(at, depth, out).max(at + 1),
             }
             if out.len() > ARGUMENTS || depth > DEPTH {

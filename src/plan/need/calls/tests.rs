@@ -118,3 +118,17 @@ fn others() {
     assert_eq!(of("run(", 0, "subprocess.run(f\"{tool} x\", shell=True)"), "?");
     assert_eq!(of("run(", 0, "subprocess.run(\"ls | grep x\", shell=True)"), "ls grep");
 }
+
+#[test]
+fn nothing_hostile_takes_long() {
+    let begun = std::time::Instant::now();
+    for piece in [
+        "(", "[", "{", "\"", "a=", "new ", ",", "f(", "a.b(", "[]", "'", "\\", "é", "x+", "$", "@", "run(", "a:b",
+    ] {
+        let text = format!("run({}", piece.repeat(20_000));
+        of("run(", 0, Box::leak(text.into_boxed_str()));
+        let chain: String = (0..5_000).map(|n| format!("a{n} = a{}\n", n + 1)).collect();
+        of("run(", 0, Box::leak(format!("{chain}run(a0{piece}").into_boxed_str()));
+    }
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
