@@ -100,9 +100,12 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
                 format!("{}/bin", path.split(':').next().unwrap_or("/go"))
             });
             for package in &packages {
+                // The project's own programs are put on PATH for those who call them; tools that a
+                // build installs for itself are not its result.
+                let own = *verb == "install" && is_local(package);
                 for (name, evidence) in names(outputs, step, package) {
                     let tool = Evidence::tool(format!("`go {verb}` writes to {bin}"));
-                    paths.push((format!("{bin}/{name}"), vec![evidence, tool], false));
+                    paths.push((format!("{bin}/{name}"), vec![evidence, tool], own));
                 }
             }
         }
@@ -127,6 +130,11 @@ pub fn step(outputs: &mut Outputs<'_>, ecosystem: &'static Ecosystem, step: &Ste
     }
 }
 
+/// Whether a package argument is a folder.
+fn is_local(package: &str) -> bool {
+    package == "." || package.starts_with("./") || package.starts_with("../") || package.starts_with('/')
+}
+
 /// The names of the programs that a package argument makes.
 fn names(outputs: &mut Outputs<'_>, step: &Step, package: &str) -> Vec<(String, Evidence)> {
     if package.contains('$') {
@@ -137,7 +145,7 @@ fn names(outputs: &mut Outputs<'_>, step: &Step, package: &str) -> Vec<(String, 
         return vec![(name, step.evidence("the program is called like its first file"))];
     }
     let plain = package.split('@').next().unwrap_or(package);
-    let local = plain == "." || plain.starts_with("./") || plain.starts_with("../") || plain.starts_with('/');
+    let local = is_local(plain);
     let project = outputs.project(step.cwd.as_deref(), "go.mod");
     if let Some(wide) = plain.strip_suffix("...") {
         let Some((folder, image)) = project else {

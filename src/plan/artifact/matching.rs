@@ -175,10 +175,9 @@ fn own_libraries(list: &mut [Output], wanted: &mut [bool]) {
     for at in 0..list.len() {
         let Some(output) = list.get(at) else { continue };
         let passing = ["/tmp/", "/dev/"].iter().any(|f| output.path.starts_with(f));
-        if binary(output) && is_library(&output.path) && !passing && any(output.ecosystem, list, wanted) {
-            if let Some(wanted) = wanted.get_mut(at) {
-                *wanted = true;
-            }
+        let loaded = binary(output) && is_library(&output.path) && !passing && any(output.ecosystem, list, wanted);
+        if loaded && let Some(wanted) = wanted.get_mut(at) {
+            *wanted = true;
         }
     }
 }

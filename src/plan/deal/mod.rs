@@ -142,6 +142,12 @@ pub fn deal(
                     ..Lot::default()
                 }
             }
+            Role::RuntimeSetup if trusts_copied(site, role, artifacts) => Lot {
+                builder: before,
+                runtime: true,
+                late: true,
+                ..Lot::default()
+            },
             Role::RuntimeSetup if setup::is_permission(site, role.place) => {
                 let lot = setup::permission(site, role, before, artifacts, (trees, needs));
                 // Behind the build it is done to what was copied.
@@ -221,6 +227,14 @@ impl Deal {
             }
         }
     }
+}
+
+/// Whether a piece makes the system trust certificates, of which some come from the builder.
+fn trusts_copied(site: &Site<'_>, role: &RoleOf, artifacts: &[Artifact]) -> bool {
+    let own = artifacts
+        .iter()
+        .any(|a| lies_in(&a.path, "/usr/local/share/ca-certificates"));
+    own && commands(site, role.place).any(|name| name == "update-ca-certificates")
 }
 
 /// Whether all that a piece names lies in folders that come from the builder as a whole.

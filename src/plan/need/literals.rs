@@ -375,8 +375,8 @@ fn is_call(text: &str, at: usize, start: &Start) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let joined = |c: char| c.is_alphanumeric() || c == '_';
     let made = ["def ", "function ", "func ", "fn ", "fun "];
-    !(start.call.starts_with(joined) && before.ends_with(joined))
-        && !before.ends_with("->")
+    let longer = start.call.starts_with(joined) && before.ends_with(joined);
+    !(longer || before.ends_with("->"))
         && !(start.bare && before.ends_with('.'))
         && !made.iter().any(|word| before.ends_with(word))
         && start

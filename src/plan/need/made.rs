@@ -60,6 +60,7 @@ pub(super) fn made(
                 && (lies_in(&workdir, path) || landing.trees().any(|(tree, _)| tree == path)));
         match (laid.way, by) {
             (Way::Maybe, None) | (Way::Made, None) | (Way::Empty, None) => {}
+            (Way::Installed, None) if sets_tools_up(path) => {}
             (Way::Empty, Some(by)) if !whole || is_there(artifacts, out, &by.path) => {}
             // A folder among the sources is the build's own, unless the program writes to it.
             (Way::Empty, Some(by)) if !by.written && landing.trees().any(|(tree, _)| lies_in(path, tree)) => {}
@@ -180,6 +181,20 @@ fn is_replayed(site: &Site<'_>, laid: &Laid, anchor: usize) -> bool {
         Way::Copied => laid.place.instruction > anchor,
         _ => matches!(role, Some(Role::RuntimeSetup | Role::SystemPackages)),
     }
+}
+
+/// Whether it is for tools of the build alone: package managers, Git, keys of who builds.
+fn sets_tools_up(path: &str) -> bool {
+    let folders = [
+        "/etc/apt",
+        "/etc/apk",
+        "/etc/yum",
+        "/etc/yum.repos.d",
+        "/etc/ssh",
+        "/usr/share/keyrings",
+    ];
+    let files = ["/etc/pip.conf", "/etc/gitconfig", "/etc/npmrc"];
+    path.starts_with("/root/.") || files.contains(&path) || folders.iter().any(|folder| lies_in(path, folder))
 }
 
 /// Whether only compilers, linkers and readers of manuals look at it.
