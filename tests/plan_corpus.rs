@@ -111,6 +111,7 @@ fn faults(old: &Dockerfile, text: &str) -> Vec<String> {
                 "/usr/local/bundle",
                 "/usr/local/lib/php/extensions",
                 "/usr/local/etc/php/conf.d",
+                "/opt/pypy",
             ];
             let by_default = |(word, end): &(&str, &str)| made.contains(word) && path.ends_with(end);
             // The working directory that PHP's images come with.
