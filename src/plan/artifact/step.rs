@@ -3,7 +3,7 @@
 
 use super::follow::{self, Followed, Piece};
 use super::landing::{Landing, absolute};
-use crate::context::Context;
+use crate::context::{Context, sources};
 use crate::facts::scripts;
 use crate::model::{Form, Instruction, Kind};
 use crate::plan::evidence::{Evidence, EvidenceSource};
@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 8;
 const MAX_STEPS: usize = 2_000;
 /// So many scripts are parsed by one thread before it asks for more.
 const AT_ONCE: usize = 32;
+/// From so many scripts on it pays to read ahead.
+const MANY: usize = 2 * AT_ONCE;
 
 /// One command, seen through wrappers, with its variables replaced where they are known.
 #[derive(Debug, Clone)]
@@ -383,24 +385,38 @@ impl<'a> Walker<'a> {
                 // A Makefile may have a command for each of a thousand objects.
                 let parse = |p: &Piece| shell::heredoc_script(&p.text, Span::new(0, p.text.len()), &Dialect::Posix);
                 let scripts: Vec<Script> = pieces.par_iter().with_min_len(AT_ONCE).map(parse).collect();
-                for (piece, script) in pieces.into_iter().zip(scripts) {
-                    let inner = Origin {
-                        place,
-                        via: origin.via.iter().cloned().chain([piece.via]).collect(),
-                        file: piece.file.map(|path| (path, piece.manifest)).or(origin.file.clone()),
-                        line: piece.line,
-                        depth: origin.depth + 1,
-                        outer,
-                        expands: true,
-                        pieces: false,
-                    };
-                    let mut below = State {
-                        cwd: piece.cwd.or_else(|| state.cwd.clone()),
-                        vars: vars.clone(),
-                        args: piece.args,
-                    };
-                    self.inner_script(&script, &piece.text, &mut below, &inner, &parent);
-                }
+                let (context, landing) = (self.site.context, self.landing.clone());
+                rayon::in_place_scope(|scope| {
+                    // While so many are walked, others read what they compile: the sources are asked for next.
+                    if let Some(context) = context.filter(|_| scripts.len() > MANY) {
+                        let landing = &landing;
+                        for (pieces, scripts) in pieces.chunks(AT_ONCE).zip(scripts.chunks(AT_ONCE)) {
+                            scope.spawn(move |_| read_ahead(context, landing, pieces, scripts));
+                        }
+                    }
+                    for (piece, script) in pieces.iter().zip(&scripts) {
+                        let inner = Origin {
+                            place,
+                            via: origin.via.iter().cloned().chain([piece.via.clone()]).collect(),
+                            file: piece
+                                .file
+                                .clone()
+                                .map(|path| (path, piece.manifest))
+                                .or(origin.file.clone()),
+                            line: piece.line,
+                            depth: origin.depth + 1,
+                            outer,
+                            expands: true,
+                            pieces: false,
+                        };
+                        let mut below = State {
+                            cwd: piece.cwd.clone().or_else(|| state.cwd.clone()),
+                            vars: vars.clone(),
+                            args: piece.args.clone(),
+                        };
+                        self.inner_script(script, &piece.text, &mut below, &inner, &parent);
+                    }
+                });
             }
         }
     }
@@ -489,6 +505,28 @@ impl<'a> Walker<'a> {
             words.push(value);
         } else {
             words.extend(value.split_whitespace().map(str::to_owned));
+        }
+    }
+}
+
+/// Reads the files of the context that the words of these scripts name, for those who ask for them.
+fn read_ahead(context: &Context, landing: &Landing, pieces: &[Piece], scripts: &[Script]) {
+    let folder = |piece: &Piece| piece.cwd.as_deref().and_then(|cwd| landing.context_of(cwd));
+    let mut known: Option<(&Piece, Option<String>)> = None;
+    for (piece, script) in pieces.iter().zip(scripts) {
+        // Most run where the one before did.
+        let folder = match &known {
+            Some((other, folder)) if other.cwd == piece.cwd => folder,
+            _ => &known.insert((piece, folder(piece))).1,
+        };
+        let Some(folder) = folder else { continue };
+        for word in script.commands.iter().flat_map(|command| &command.words) {
+            if !word.text.starts_with(['-', '/', '.']) {
+                let path = sources::join(folder, &word.text);
+                if context.walk().get(&path).is_some() {
+                    context.text(&path);
+                }
+            }
         }
     }
 }

@@ -376,8 +376,7 @@ fn is_call(text: &str, at: usize, start: &Start) -> bool {
     let joined = |c: char| c.is_alphanumeric() || c == '_';
     let made = ["def ", "function ", "func ", "fn ", "fun "];
     let longer = start.call.starts_with(joined) && before.ends_with(joined);
-    !(longer || before.ends_with("->"))
-        && !(start.bare && before.ends_with('.'))
+    !(longer || before.ends_with("->") || start.bare && before.ends_with('.'))
         && !made.iter().any(|word| before.ends_with(word))
         && start
             .with
