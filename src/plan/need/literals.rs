@@ -376,11 +376,10 @@ fn is_call(text: &str, at: usize, start: &Start) -> bool {
     let joined = |c: char| c.is_alphanumeric() || c == '_';
     let made = ["def ", "function ", "func ", "fn ", "fun "];
     let longer = start.call.starts_with(joined) && before.ends_with(joined);
-    !(longer || before.ends_with("->") || start.bare && before.ends_with('.'))
-        && !made.iter().any(|word| before.ends_with(word))
-        && start
-            .with
-            .is_none_or(|with| memmem::find(text.as_bytes(), with.as_bytes()).is_some())
+    let other =
+        before.ends_with("->") || start.bare && before.ends_with('.') || made.iter().any(|word| before.ends_with(word));
+    let with = start.with.map(|with| memmem::find(text.as_bytes(), with.as_bytes()));
+    !longer && !other && with.is_none_or(|found| found.is_some())
 }
 
 /// Whether a byte stands in no path that anyone writes.
