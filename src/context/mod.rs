@@ -207,9 +207,7 @@ impl Context {
     fn read_as<T>(&self, path: &str, make: impl FnOnce(Cow<'_, str>) -> T) -> Option<T> {
         let bytes = self.tree.read(&sources::rooted(path), READ_LIMIT)?;
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-        // Most files need no replacing, which is sooner seen than done.
-        let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        Some(make(text))
+        Some(make(text_of(bytes)))
     }
 
     /// The same as [`Context::read_text`], for what several readers ask: the file is read once, as long
@@ -231,7 +229,7 @@ impl Context {
     /// is cut is replaced.
     pub fn head(&self, path: &str, bytes: usize) -> Option<String> {
         let head = self.tree.head(&sources::rooted(path), bytes)?;
-        Some(String::from_utf8_lossy(&head).into_owned())
+        Some(text_of(&head).into_owned())
     }
 
     /// The lengths of files in bytes, asked for side by side; 0 for what is none.
@@ -277,6 +275,11 @@ impl Context {
     pub fn manifests(&self) -> &Manifests {
         &self.manifests
     }
+}
+
+/// Bytes as text; those that are not UTF-8 are replaced. Most files have none, which is sooner seen than done.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 impl std::fmt::Debug for Context {
