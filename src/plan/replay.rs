@@ -9,11 +9,11 @@ use super::site::Site;
 use crate::knowledge::{Brings, PackageManager};
 
 /// Programs of every Debian and Ubuntu image, those of busybox first.
-const COMMON: [&str; 44] = [
+const COMMON: [&str; 43] = [
     "mkdir", "chown", "chmod", "chgrp", "ln", "touch", "sed", "echo", "cat", "adduser", "addgroup", "cp", "mv", "rm",
     "printf", "tee", "install", "mkfifo", "set", "true", "sh", "test", "[", "passwd", "deluser", "delgroup", "id",
     "ls", "find", "export", "cd", "chpasswd", "mktemp", "sleep", "env", ":", "useradd", "groupadd", "usermod",
-    "groupmod", "userdel", "ldconfig", "bash", "setcap",
+    "groupmod", "userdel", "ldconfig", "bash",
 ];
 /// How many of them busybox has.
 const BUSYBOX: usize = 36;
