@@ -28,10 +28,11 @@ pub struct Build {
 /// What the files on the way to a Dockerfile, and beside it, say of how it is built; those that lie
 /// nearest first.
 pub fn of<'f>(files: &'f Context, speakers: &'f [Speaker], dockerfile: &'f str) -> impl Iterator<Item = Build> + 'f {
-    speakers
-        .iter()
-        .flat_map(|speaker| said(files, speaker).iter().cloned().collect::<Vec<_>>())
-        .filter(move |build| build.dockerfile == dockerfile)
+    speakers.iter().flat_map(move |speaker| {
+        let said = said(files, speaker);
+        let own = said.iter().filter(|build| build.dockerfile == dockerfile);
+        own.cloned().collect::<Vec<_>>()
+    })
 }
 
 /// What one file says of any Dockerfile.

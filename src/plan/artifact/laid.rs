@@ -2,6 +2,7 @@
 //! written by a redirect, fetched, unpacked.
 
 use super::landing::{absolute, join};
+use super::moves::{makes_folders, transferred};
 use super::outputs::Outputs;
 use super::step::Step;
 use crate::context::{EntryKind, sources};
@@ -168,20 +169,8 @@ fn named(outputs: &mut Outputs<'_>, step: &Step) {
 }
 
 fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
-    let target = step.option(&["-t", "--target-directory"]).map(str::to_owned);
-    let values = [
-        "-t",
-        "--target-directory",
-        "-m",
-        "--mode",
-        "-o",
-        "--owner",
-        "-g",
-        "--group",
-        "-S",
-    ];
-    let mut operands = step.operands(&values);
-    if step.program == "install" && step.words.iter().any(|w| w == "-d" || w == "--directory") {
+    let (target, mut operands) = transferred(step);
+    if makes_folders(step) {
         for word in operands {
             lay(outputs, step, &format!("{word}/"), Way::Empty, "makes the folder");
         }

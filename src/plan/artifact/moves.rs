@@ -21,9 +21,9 @@ pub fn step(outputs: &mut Outputs<'_>, step: &Step) -> bool {
     true
 }
 
-fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
-    let target = step.option(&["-t", "--target-directory"]).map(str::to_owned);
-    let mut operands = step.operands(&[
+/// The folder that `cp`, `mv`, `install` or `ln` is told to put things into, and its operands.
+pub(super) fn transferred(step: &Step) -> (Option<&str>, Vec<&str>) {
+    let values = [
         "-t",
         "--target-directory",
         "-m",
@@ -33,16 +33,22 @@ fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
         "-g",
         "--group",
         "-S",
-    ]);
-    if step.program == "install" && (step.has("-d") || step.has("--directory")) {
+    ];
+    (step.option(&["-t", "--target-directory"]), step.operands(&values))
+}
+
+/// Whether `install` makes folders, and copies nothing.
+pub(super) fn makes_folders(step: &Step) -> bool {
+    step.program == "install" && (step.has("-d") || step.has("--directory"))
+}
+
+fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
+    if makes_folders(step) {
         return;
     }
-    let target = match target {
-        Some(target) => target,
-        None => match operands.pop() {
-            Some(last) => last.to_owned(),
-            None => return,
-        },
+    let (target, mut operands) = transferred(step);
+    let Some(target) = target.or_else(|| operands.pop()) else {
+        return;
     };
     let Some(to) = step.path(&target) else { return };
     let many = operands.len() > 1 || operands.iter().any(|o| o.contains('*'));

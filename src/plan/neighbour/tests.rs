@@ -9,16 +9,23 @@ use std::sync::Arc;
 
 /// What relies on the image: `!` for what breaks, `?` for what may.
 fn found(name: &str, dockerfile: &str, files: &[(&str, &str)]) -> Vec<String> {
-    let file = Dockerfile::parse(SourceFile::new(name, dockerfile));
     let all = files.iter().copied().chain([(name, dockerfile)]);
-    let context = Context::new("app", Arc::new(Memory::new(all)), Some(name));
-    let facts = Facts::new(&file, Some(&context));
+    found_in(
+        name,
+        dockerfile,
+        &Context::new("app", Arc::new(Memory::new(all)), Some(name)),
+    )
+}
+
+fn found_in(name: &str, dockerfile: &str, context: &Context) -> Vec<String> {
+    let file = Dockerfile::parse(SourceFile::new(name, dockerfile));
+    let facts = Facts::new(&file, Some(context));
     let stage = file.target().expect("a stage");
     let options = Options::default();
     let site = Site {
         facts: &facts,
         stage,
-        context: Some(&context),
+        context: Some(context),
         base: base_of(&file, stage),
         roles: &[],
         options: &options,
@@ -118,22 +125,7 @@ fn found_below(folder: &str, dockerfile: &str, files: &[(&str, &str)]) -> Vec<St
     let tree = Memory::new(inside);
     let repository = Arc::new(Repository::new(Arc::new(Memory::new(all)), "/repo", "/repo"));
     let context = Context::new(folder, Arc::new(tree), Some("Dockerfile")).within(repository, folder.to_owned());
-    let file = Dockerfile::parse(SourceFile::new(name.as_str(), dockerfile));
-    let facts = Facts::new(&file, Some(&context));
-    let stage = file.target().expect("a stage");
-    let options = Options::default();
-    let site = Site {
-        facts: &facts,
-        stage,
-        context: Some(&context),
-        base: base_of(&file, stage),
-        roles: &[],
-        options: &options,
-    };
-    neighbours(&site)
-        .into_iter()
-        .map(|n| format!("{}{}", if n.breaks { "!" } else { "?" }, n.says))
-        .collect()
+    found_in(&name, dockerfile, &context)
 }
 
 const GO: &str = "FROM golang:1.22\nWORKDIR /app\nCOPY . .\nRUN go build -o srv .\nCMD [\"./srv\"]\n";
