@@ -50,7 +50,7 @@ fn transfer(outputs: &mut Outputs<'_>, step: &Step) {
     let Some(target) = target.or_else(|| operands.pop()) else {
         return;
     };
-    let Some(to) = step.path(&target) else { return };
+    let Some(to) = step.path(target) else { return };
     let many = operands.len() > 1 || operands.iter().any(|o| o.contains('*'));
     let folder = target.ends_with('/') || target == "." || outputs.is_folder(&to);
     for operand in operands {
